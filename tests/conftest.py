@@ -1,0 +1,122 @@
+"""What the tests share: bakes, running verbs, fetching, and giving up aloud."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+sys.dont_write_bytecode = True  # the tests import from the template, and bakes copy what lies in it
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "{{cookiecutter.domain}}"
+
+Bake = Callable[..., Path]
+Verb = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+def give_up(reason: str) -> None:
+    """Skip a test, saying why; fail where MTASTS_NO_SKIP is set, as in CI."""
+    if os.environ.get("MTASTS_NO_SKIP"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def program(name: str) -> str:
+    """Return the path of a program, or give up."""
+    found = shutil.which(
+        name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin"])
+    )
+    if not found:
+        give_up(f"{name} is not installed")
+    return str(found)
+
+
+def verb(folder: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run `python -m mtasts` in a baked repository, as its users and pipelines do."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("GITHUB_ACTIONS", "TF_BUILD")}
+    environment.update(options.pop("env", {}))
+    command = [sys.executable, "-m", "mtasts", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False, **options
+    )
+
+
+@pytest.fixture(scope="session")
+def cookiecutter_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cookiecutter configuration of the tests' own, so that the user's is neither read nor written."""
+    folder = tmp_path_factory.mktemp("cookiecutter")
+    config = folder / "config.yaml"
+    config.write_text(f"cookiecutters_dir: '{folder / 'c'}'\nreplay_dir: '{folder / 'r'}'\n", encoding="utf-8")
+    return config
+
+
+@pytest.fixture
+def bake(cookiecutter_config: Path, tmp_path: Path) -> Bake:
+    """Bake a repository with the answers given, and return its folder."""
+
+    def baked(hooks: bool = True, output: Path | None = None, **answers: str) -> Path:
+        return Path(
+            cookiecutter(
+                str(ROOT),
+                no_input=True,
+                extra_context=answers,
+                output_dir=str(output or tmp_path),
+                config_file=str(cookiecutter_config),
+                accept_hooks=hooks,
+            )
+        )
+
+    return baked
+
+
+class Served:
+    """A running `serve`, and how to ask it."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process = process
+        self.port = port
+
+    def ask(
+        self, path: str, host: str | None = None, method: str = "GET"
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """Return status, headers and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, headers={"Host": host} if host else {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], Served]]:
+    """Run `serve --port 0` in a baked repository until the test ends."""
+    running: list[subprocess.Popen[str]] = []
+
+    def started(folder: Path) -> Served:
+        command = [sys.executable, "-u", "-m", "mtasts", "serve", "--port", "0"]
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        running.append(process)
+        assert process.stdout
+        first = process.stdout.readline()
+        assert first.startswith("Serving http://localhost:"), first + process.stdout.read()
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        return Served(process, int(first.split("localhost:")[1].split("/")[0]))
+
+    yield started
+    for process in running:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()

@@ -1,0 +1,802 @@
+"""The questions and the hooks: what is refused, what is offered instead, what is pruned.
+
+Most tests load the hooks from their raw files. The bakes run the real cookiecutter, as people do.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jinja2
+import pytest
+from cookiecutter.generate import generate_context  # type: ignore[import-untyped, unused-ignore]
+from cookiecutter.main import cookiecutter  # type: ignore[import-untyped, unused-ignore]
+from cookiecutter.prompt import prompt_for_config  # type: ignore[import-untyped, unused-ignore]
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.text import Text
+
+from mtasts import config, findings, names, reporting
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLKIT = ROOT / "{{cookiecutter.domain}}"
+POLICY = jinja2.Template((TOOLKIT / "policy.yaml").read_text(encoding="utf-8"), autoescape=False)
+QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+
+
+def load(name: str) -> ModuleType:
+    """Import a hook from its raw file, the Jinja in it unrendered."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "hooks" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pre = load("pre_gen_project")
+post = load("post_gen_project")
+
+
+def answers(**given: str) -> dict[str, Any]:
+    """Return answers as the hook gets them: with the private constants."""
+    return {"_regions": QUESTIONS["_regions"], **given}
+
+
+def only_problem(**given: str) -> Any:
+    """Return the problem of the first answer, and make sure that there is no other."""
+    (problem,) = pre.problems(answers(**given))
+    assert problem.question == next(iter(given))
+    return problem
+
+
+# What is refused, and what is offered
+
+LONG_LABEL = "a" * 64 + ".com"
+LONG_DOMAIN = "a." * 121 + "com"  # 245 octets
+
+DOMAINS = [
+    ("Example.COM", "capital letters", "example.com"),
+    ("example.com.", "ends in a dot (MTS120)", "example.com"),
+    ("example.com ", "white space (MTS123)", "example.com"),
+    ("exam ple.com", "white space (MTS123)", None),
+    ("exämple.de", "A-labels, as DNS has it (MTS122)", "xn--exmple-cua.de"),
+    ("exa\u0308mple.de", "(MTS122)", "xn--exmple-cua.de"),
+    ("Straße.de", "(MTS122)", "xn--strae-oqa.de"),
+    ("例え。jp", "(MTS122)", "xn--r8jz45g.jp"),
+    ("ｅxample.com", "(MTS122)", "example.com"),
+    ("☃.net", "(MTS122)", None),
+    ("mta-sts.example.com", "policy host or a record's name, not the mail domain (MTS130)", "example.com"),
+    ("_mta-sts.example.com", "(MTS130)", "example.com"),
+    ("https://example.com/", "URL or a path, not a name (MTS123)", "example.com"),
+    ("https://MTA-STS.example.com:443/.well-known/mta-sts.txt", "URL", "example.com"),
+    ("postmaster@example.com", "mail address, not a name (MTS123)", "example.com"),
+    ("mailto:postmaster@example.com", "mail address", "example.com"),
+    ("example.com:25", "not a host name", "example.com"),
+    ("../../evil", "URL or a path", None),
+    ("/etc/passwd", "URL or a path", None),
+    ("..\\evil", r"holds '\\'", None),
+    ("..", "ends in a dot", None),
+    ("", "is empty", None),
+    (LONG_LABEL, "label of more than 63 octets (MTS123)", None),
+    (LONG_DOMAIN, "245 octets, and 244 is the most (MTS124)", None),
+    ("example", "no dot", None),
+    ("exa_mple.com", "labels of letters, digits and hyphens (MTS123)", None),
+    ("-example.com", "(MTS123)", None),
+    ("example..com", "(MTS123)", None),
+    ("example.123", "(MTS123)", None),
+    ("192.0.2.1", "IP address, not a name (MTS121)", None),
+    ("2001:db8::1", "IP address", None),
+    ("con.example", "cannot name a folder on Windows", None),
+    ("lpt9.example", "cannot name a folder on Windows", None),
+    ("exam\u200bple.com", r"holds '\u200b'", "example.com"),
+    ("\u202eexample.com", r"holds '\u202e'", "example.com"),
+    ("example.com\n", r"holds '\n'", "example.com"),
+    ('"example.com"', "holds '\"'", "example.com"),
+    ("{{ 7 * 7 }}.com", "holds '{', '}'", None),
+    ("{% raw %}", "holds '{', '}'", None),
+    ("$(id).example.com", "holds '$'", None),
+]
+MX_HOSTS = [
+    ("10 mx.example.com.", "'10', which is the preference of an MX record", "mx.example.com"),
+    ("10 a.example.com, 20 b.example.com", "'20', which is the preference", "a.example.com, b.example.com"),
+    ("mx.example.com.", "'mx.example.com.', which ends in a dot (MTS120)", "mx.example.com"),
+    ("a.example.com;B.example.com.", "dot (MTS120)", "a.example.com, b.example.com"),
+    ("a.example.com 192.0.2.1", "'192.0.2.1', which is an IP address, not a name (MTS121)", "a.example.com"),
+    ("[192.0.2.1]", "(MTS121)", None),
+    ("mx.exämple.de", "(MTS122)", "mx.xn--exmple-cua.de"),
+    ("*.exämple.de", "(MTS122)", "*.xn--exmple-cua.de"),
+    ("smtp://mx.example.com:25", "URL", "mx.example.com"),
+    ("mx", "'mx', which has no dot", None),
+    ("*", "not the whole first label (MTS125)", None),
+    ("mx*.example.com", "not the whole first label (MTS125)", "*.example.com"),
+    ("*.*.example.com", "(MTS125)", "*.example.com"),
+    ("mx.*.example.com", "(MTS125)", None),
+    ("*.com", "any name under a top-level domain (MTS126)", None),
+    ("*.com.", "(MTS126)", None),
+    ("*example.com", "(MTS125)", "*.example.com"),
+    ("", "names no host (MTS114)", None),
+    (" ,; ", "names no host (MTS114)", None),
+    ("'*.example.com'", 'holds "\'"', "*.example.com"),
+    ("a.example.com\nb.example.com", r"holds '\n'", "a.example.com, b.example.com"),
+    ("example.com\tmail exchanger = 10 mx.example.com.", r"holds '\t'", "mx.example.com"),
+    ("example.com MX preference = 10, mail exchanger = mx.example.com", "no dot", "mx.example.com"),
+    ("example.com. 3600 IN MX 10 mx.example.com.", "dot (MTS120)", "mx.example.com"),
+    ("example.com mail is handled by 10 mx.example.com.", "no dot", "mx.example.com"),
+]
+MAX_AGES = [
+    ("1w", "not a whole number of seconds from 1 to 31557600 (MTS112)", "604800"),
+    ("7d", "(MTS112)", "604800"),
+    ("7 days", "(MTS112)", "604800"),
+    ("2 Weeks", "(MTS112)", "1209600"),
+    ("168h", "(MTS112)", "604800"),
+    ("90 minutes", "(MTS112)", "5400"),
+    ("1 month", "(MTS112)", "2592000"),
+    ("1y", "(MTS112)", "31536000"),
+    ("604800s", "(MTS112)", "604800"),
+    ("604,800", "(MTS112)", "604800"),
+    ("604.800", "(MTS112)", "604800"),
+    ("1 209 600", "(MTS112)", "1209600"),
+    ("0604800", "(MTS112)", "604800"),
+    ("６０４８００", "(MTS112)", "604800"),
+    ('"604800"', "holds '\"'", "604800"),
+    ("31557601", "(MTS112)", "31557600"),
+    ("9" * 99, "(MTS112)", "31557600"),
+    ("9" * 5000, "(MTS112)", None),
+    ("0", "(MTS112)", None),
+    ("-1", "(MTS112)", None),
+    ("1e6", "(MTS112)", None),
+    ("5m", "(MTS112)", None),  # minutes or months?
+    ("soon", "(MTS112)", None),
+    ("", "(MTS112)", None),
+]
+ADDRESSES = [
+    ("tls,reports@example.com", "must be percent-encoded (MTS143)", "tls%2Creports@example.com"),
+    ("tls!reports;x@example.com", "(MTS143)", "tls%21reports%3Bx@example.com"),
+    ("https://example.com/a,b", "(MTS143)", "https://example.com/a%2Cb"),
+    ("a@example.com, b@example.com", "more than one address", "a@example.com"),
+    ("example.com", "has no @ (MTS144)", None),
+    ("a b@example.com", "neither a mail address nor an https: URI (MTS144)", None),
+    (" a@example.com", "(MTS144)", "a@example.com"),
+    ("<a@example.com>", "(MTS144)", "a@example.com"),
+    ("http://example.com/report", "neither a mail address nor an https: URI (MTS144)", None),
+    ("https://example.com/:", "(MTS144)", None),
+    ("v=TLSRPTv1; rua=mailto:a@example.com", "piece of the DNS record (MTS142)", "mailto:a@example.com"),
+    ("v=TLSRPv1;rua=mailto:a@example.com;", "(MTS142)", "mailto:a@example.com"),
+    ("rua=mailto:a@example.com", "(MTS142)", "mailto:a@example.com"),
+    ("a@exämple.de", "(MTS144)", "a@xn--exmple-cua.de"),
+    ("a@example.com.", "domain that ends in a dot (MTS120)", "a@example.com"),
+    ("a@localhost", "domain that has no dot", None),
+    ("o'brien@example.com", 'holds "\'"', "o%27brien@example.com"),
+    ("{{ x }}@example.com", "holds '{', '}'", None),
+    ("{{x}}@example.com", "holds '{', '}'", "%7B%7Bx%7D%7D@example.com"),
+    ("a\x1b@example.com", r"holds '\x1b'", "a@example.com"),
+    ("", "has no @ (MTS144)", None),
+]
+APP_NAMES = [
+    ("my app", "not 2 to 40 letters, digits and hyphens", "my-app"),
+    ("my_app.", "no hyphen at either end", "my-app"),
+    ("-app-", "no hyphen at either end", "app"),
+    ("Äpp für Mail", "letters, digits and hyphens", "app-fur-mail"),
+    ("a" * 41, "2 to 40", "a" * 40),
+    ("a", "2 to 40", None),
+    ("日本", "letters", None),
+    ("my-Windows-app", "a word that Azure reserves", "my-win-app"),
+    ("microsoft", "a word that Azure reserves", "ms"),
+    ("login-app", "a word that Azure reserves", "mtasts-login-app"),
+    ("app\n", r"holds '\n'", "app"),
+]
+REGIONS = [
+    ("West Europe", "short name of an Azure region", "westeurope"),
+    ("(Europe) West Europe", "short name", "westeurope"),
+    ("EastUS2", "short name", "eastus2"),
+    ("west-us-3", "short name", "westus3"),
+    ("", "short name", None),
+    ("eu", "short name", None),
+]
+CHOICES = [
+    ("mail_provider", "Exchange Online", "none of exchange-online, google-wo", "exchange-online"),
+    ("mode", "Enforce", "none of testing, enforce, none", "enforce"),
+    ("hosting", "static_web_app", "none of function,", "static-web-app"),
+    ("pipelines", "gitlab", "none of github, azure-devops", None),
+    ("dns_provider", "Route53\n", r"holds '\n'", "route53"),
+]
+
+
+def cases() -> Iterator[tuple[str, str, str, str | None]]:
+    """Yield question, answer, words of the message, and the answer that is offered."""
+    tables = {
+        "domain": DOMAINS,
+        "mx_hosts": MX_HOSTS,
+        "max_age": MAX_AGES,
+        "tls_report_address": ADDRESSES,
+        "app_name": APP_NAMES,
+        "region": REGIONS,
+    }
+    for question, table in tables.items():
+        for answer, words, better in table:
+            yield question, answer, words, better
+    yield from CHOICES
+
+
+@pytest.mark.parametrize(("question", "answer", "words", "better"), list(cases()))
+def test_refused(question: str, answer: str, words: str, better: str | None) -> None:
+    """Each bad answer is named with what is wrong, and with what was meant, where that can be known."""
+    problem = only_problem(**{question: answer})
+    assert words in problem.fault
+    assert problem.better == better
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("domain", "example.com"),
+        ("domain", "xn--exmple-cua.de"),
+        ("domain", "a." * 120 + "com"),  # 243 octets
+        ("domain", "a" * 63 + ".com"),
+        ("domain", "console.example"),
+        ("domain", "3.example"),
+        ("mx_hosts", "MX1.Example.com, *.example.org;a.example.net b.example.net,"),
+        ("max_age", "1"),
+        ("max_age", "31557600"),
+        ("tls_report_address", "mailto:tls@example.com"),
+        ("tls_report_address", "MAILTO:tls@Example.com"),
+        ("tls_report_address", "https://example.com/tls?x=1&y=2"),
+        ("tls_report_address", "tls+reports%2C@example.com"),
+        ("app_name", "My-App-1"),
+        ("app_name", "a" * 40),
+        ("region", "westus3"),
+        ("region", "austriaeast"),
+    ],
+)
+def test_accepted(question: str, answer: str) -> None:
+    """Good answers pass, and are handed on letter by letter."""
+    assert pre.problems(answers(**{question: answer})) == []
+    assert pre.corrected(answers(**{question: answer}))[question] == answer
+
+
+def test_no_mx_host_with_mode_none() -> None:
+    """A policy that ends needs no MX host."""
+    assert pre.problems(answers(mx_hosts="", mode="none")) == []
+
+
+def test_static_web_app_regions() -> None:
+    """A Static Web App is refused where there is none, and the nearest region to the domain is taken."""
+    given = answers(domain="example.de", hosting="static-web-app", region="germanywestcentral")
+    (problem,) = pre.problems(given)
+    assert problem.fault.endswith("these have: westus2, centralus, eastus2, westeurope, eastasia")
+    assert pre.corrected(given)["region"] == "westeurope"
+
+
+def test_static_web_app_with_internationalised_domain() -> None:
+    """Azure takes no A-label there, and lint would refuse it too (MTS154): it is said before, not after."""
+    given = answers(domain="xn--exmple-cua.de", hosting="static-web-app")
+    (problem,) = pre.problems(given)
+    assert "(MTS154)" in problem.fault
+    assert pre.corrected(given)["hosting"] == "function"
+
+
+def test_defaults_follow_the_domain() -> None:
+    """What cookiecutter made from a bad domain is no mistake of the user's: it changes with the domain."""
+    given = answers(
+        domain="https://Example.DE/",
+        mail_provider="other",
+        mx_hosts="mx.https://Example.DE/",
+        tls_report_address="tls-reports@https://Example.DE/",
+        app_name="mtasts-https://example-de/",
+        region="eastus",
+    )
+    assert [problem.question for problem in pre.problems(given)] == ["domain"]
+    assert pre.corrected(given) == {
+        "domain": "example.de",
+        "mail_provider": "other",
+        "mode": "testing",
+        "hosting": "function",
+        "pipelines": "github",
+        "dns_provider": "azure-dns",
+        "mx_hosts": "mx.example.de",
+        "max_age": "604800",
+        "tls_report_address": "tls-reports@example.de",
+        "app_name": "mtasts-example-de",
+        "region": "germanywestcentral",
+    }
+
+
+def test_all_problems_in_one_message() -> None:
+    """One message has every bad answer, escaped, with its correction if there is one. The command ends it."""
+    text = pre.message(answers(domain="Example.com.", max_age="soon\x1b[31m", _template="gh:org/template"))
+    assert "domain: 'Example.com.' ends in a dot (MTS120).\n    Write 'example.com'." in text
+    assert r"max_age: 'soon\x1b[31m' holds '\x1b', which no answer may hold." in text
+    assert "no sure correction. The command has '604800': look at it." in text
+    last = text.rstrip().splitlines()[-1]
+    assert last.startswith("  cookiecutter gh:org/template --no-input domain=example.com ")
+
+
+def test_long_answers_are_shortened() -> None:
+    """An answer of a megabyte does not bury the message."""
+    assert len(pre.message(answers(app_name="x!" * 500_000))) < 2000
+
+
+# The command
+
+ODD = {
+    "mail_provider": "other",
+    "mx_hosts": "*.example.com, mx.example.com",
+    "tls_report_address": "a&b@example.com",
+}
+MENUS = "mail_provider=other mode=testing hosting=function pipelines=github dns_provider=azure-dns"
+
+
+def test_command_for_posix() -> None:
+    """Wildcards, blanks and ampersands are quoted for a POSIX shell."""
+    given = answers(**ODD, _template="my templates/it", _checkout="v1")
+    assert pre.command(given, windows=False) == (
+        f"cookiecutter 'my templates/it' --no-input --checkout v1 domain=example.com {MENUS} "
+        "'mx_hosts=*.example.com, mx.example.com' max_age=604800 'tls_report_address=a&b@example.com' "
+        "app_name=mtasts-example-com region=eastus"
+    )
+
+
+def test_command_for_windows() -> None:
+    """The same for cmd and PowerShell, which know double quotes only."""
+    given = answers(**ODD, _template="C:\\my templates\\it")
+    assert pre.command(given, windows=True) == (
+        f'cookiecutter "C:\\my templates\\it" --no-input domain=example.com {MENUS} '
+        '"mx_hosts=*.example.com, mx.example.com" max_age=604800 "tls_report_address=a&b@example.com" '
+        "app_name=mtasts-example-com region=eastus"
+    )
+
+
+def test_command_without_a_template() -> None:
+    """Where the tool does not say which template runs, the command names the public one."""
+    assert pre.command(answers()).startswith("cookiecutter gh:org/mtasts-template --no-input ")
+
+
+def test_command_for_cruft() -> None:
+    """Who came with cruft goes on with cruft, or could never update."""
+    line = pre.command(answers(_template="it", _commit="0123"), windows=False)
+    assert line.startswith("""cruft create it --no-input --extra-context '{"domain": "example.com", """)
+
+
+# Any answer at all
+
+TRICKY = st.text(alphabet="aZ09.-_*@:/\\,;! \t\n'\"{}%#$=&é。\u200b\ud800", max_size=30)
+PIECES = ["mx", "example.com", "10", "*", ".", " ", "mta-sts.", "https://", "@", "xn--", "rua=", "7", "d"]
+FRAGMENTS = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
+ANSWER = st.text(max_size=30) | TRICKY | FRAGMENTS
+NAMES = [name for name in QUESTIONS if not name.startswith("_")]
+ANYTHING = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, ANSWER))
+QUICK = settings(max_examples=300, deadline=None, database=None)
+
+
+@QUICK
+@given(ANYTHING)
+def test_any_answer(given_answers: dict[str, str]) -> None:
+    """No answer makes the hook fail, and what it offers is good: the command that it prints always works."""
+    assert isinstance(pre.problems(answers(**given_answers)), list)
+    good = pre.corrected(answers(**given_answers))
+    assert list(good) == list(pre.QUESTIONS)
+    assert pre.problems(answers(**good)) == []
+    assert pre.corrected(answers(**good)) == good
+
+
+@QUICK
+@given(ANYTHING)
+def test_message_shows_nothing_hidden(given_answers: dict[str, str]) -> None:
+    """Whatever was answered, the terminal gets lines of characters that show."""
+    lines = pre.message(answers(**given_answers)).split("\n")
+    assert [line for line in lines if not line.isprintable()] == []
+
+
+@QUICK
+@given(ANYTHING)
+def test_what_passes_lints(tmp_path_factory: pytest.TempPathFactory, given_answers: dict[str, str]) -> None:
+    """Corrected answers make a policy.yaml in which lint, by the toolkit's own rules, finds no error."""
+    policy = tmp_path_factory.getbasetemp() / "policy.yaml"
+    policy.write_text(POLICY.render(cookiecutter=pre.corrected(answers(**given_answers))), encoding="utf-8")
+    assert [finding for finding in config.load(policy)[1] if findings.has_errors([finding])] == []
+
+
+@pytest.mark.parametrize(
+    ("judge", "question", "text"),
+    [
+        (names.name_fault, "domain", "example.com."),
+        (names.name_fault, "domain", "192.0.2.1"),
+        (names.name_fault, "domain", "exämple.de"),
+        (names.name_fault, "domain", "a." * 126 + "com"),
+        (names.name_fault, "domain", LONG_LABEL),
+        (names.name_fault, "domain", "exa_mple.com"),
+        (names.pattern_fault, "mx_hosts", "mx*.example.com"),
+        (names.pattern_fault, "mx_hosts", "*.example.com."),
+        (names.public_suffix_fault, "mx_hosts", "*.com"),
+        (reporting.rua_fault, "tls_report_address", "mailto:a,b@example.com"),
+        (reporting.rua_fault, "tls_report_address", "rua=mailto:a@example.com"),
+        (reporting.rua_fault, "tls_report_address", "mailto:a b@example.com"),
+    ],
+)
+def test_same_rules_as_lint(judge: Callable[..., findings.Finding], question: str, text: str) -> None:
+    """Hook and lint call a mistake by the same rule."""
+    finding = judge(text, "domain") if judge is names.name_fault else judge(text)
+    assert f"({finding.rule.id})" in only_problem(**{question: text}).fault
+
+
+# The questions
+
+
+def rendered(**given: str) -> dict[str, Any]:
+    """Return the answers that cookiecutter itself makes from cookiecutter.json and what is given."""
+    context = generate_context(str(ROOT / "cookiecutter.json"), extra_context=given)
+    return dict(prompt_for_config(context, no_input=True))
+
+
+def test_order_of_the_questions() -> None:
+    """The domain comes first, and no question is lost or renamed: scripts and cruft rely on them."""
+    assert NAMES == [
+        "domain",
+        "mail_provider",
+        "mx_hosts",
+        "mode",
+        "max_age",
+        "tls_report_address",
+        "hosting",
+        "pipelines",
+        "dns_provider",
+        "app_name",
+        "region",
+    ]
+
+
+def test_hook_knows_the_choices() -> None:
+    """The hook accepts exactly what the menus offer."""
+    menus = {name: tuple(QUESTIONS[name]) for name in NAMES if isinstance(QUESTIONS[name], list)}
+    assert menus == pre.MENUS
+
+
+def test_every_question_and_choice_is_put_in_words() -> None:
+    """Each question has a prompt and each choice a label, and Rich shows them as they are written."""
+    prompts = QUESTIONS["__prompts__"]
+    assert list(prompts) == NAMES
+    for name, prompt in prompts.items():
+        labels = prompt if isinstance(prompt, dict) else {"__prompt__": prompt}
+        choices = QUESTIONS[name] if isinstance(prompt, dict) else []
+        assert list(labels) == ["__prompt__", *choices]
+        assert [str(Text.from_markup(label)) for label in labels.values()] == list(labels.values())
+
+
+@pytest.mark.parametrize(
+    ("domain", "hosting", "region"),
+    [
+        ("example.com", "function", "eastus"),
+        ("example.com", "static-web-app", "eastus2"),
+        ("example.de", "function", "germanywestcentral"),
+        ("example.de", "front-door", "germanywestcentral"),
+        ("example.de", "static-web-app", "westeurope"),
+        ("mail.example.co.uk", "function", "uksouth"),
+        ("example.jp", "static-web-app", "eastasia"),
+    ],
+)
+def test_region_is_near_the_domain(domain: str, hosting: str, region: str) -> None:
+    """The region comes from the top-level domain; a Static Web App goes to the nearest that has them."""
+    assert rendered(domain=domain, hosting=hosting)["region"] == region
+
+
+def test_static_web_apps_stay_in_their_five_regions() -> None:
+    """No top-level domain leads to a region that has no Static Web Apps."""
+    nearest = {pair[1] for pair in QUESTIONS["_regions"].values()}
+    assert nearest <= {"westus2", "centralus", "eastus2", "westeurope", "eastasia"}
+
+
+@pytest.mark.parametrize(
+    ("domain", "name"),
+    [
+        ("example.com", "mtasts-example-com"),
+        ("Example.Com", "mtasts-example-com"),
+        ("a" * 63 + ".com", "mtasts-" + "a" * 33),
+        ("a" * 32 + ".com", "mtasts-" + "a" * 32),  # the cut would leave a hyphen at the end
+        ("xn--exmple-cua.de", "mtasts-xn--exmple-cua-de"),
+        ("windows.microsoft.example", "mtasts-win-ms-example"),
+    ],
+)
+def test_app_name_is_one_that_azure_takes(domain: str, name: str) -> None:
+    """At most 40 letters, digits and hyphens, no hyphen at either end, no reserved word, for any domain."""
+    assert rendered(domain=domain)["app_name"] == name
+
+
+@pytest.mark.parametrize(
+    ("provider", "hosts"),
+    [
+        ("exchange-online", "*.mail.protection.outlook.com"),
+        ("google-workspace", "smtp.google.com, aspmx.l.google.com, *.aspmx.l.google.com"),
+        ("other", "mx.example.net"),
+    ],
+)
+def test_mx_hosts_come_from_the_provider(provider: str, hosts: str) -> None:
+    """The provider's own MX hosts are the default."""
+    assert rendered(domain="example.net", mail_provider=provider)["mx_hosts"] == hosts
+
+
+@pytest.mark.parametrize("domain", ["example.com", "Example.DE.", "https://example.co.uk/", "a" * 80, ""])
+@pytest.mark.parametrize("provider", ["exchange-online", "other"])
+@pytest.mark.parametrize("hosting", ["function", "static-web-app"])
+def test_hook_makes_the_same_defaults(domain: str, provider: str, hosting: str) -> None:
+    """The hook's defaults are those of cookiecutter.json, or it would take them for the user's answers."""
+    made = rendered(domain=domain, mail_provider=provider, hosting=hosting)
+    given = {"domain": domain, "mail_provider": provider, "hosting": hosting}
+    for question in ("mx_hosts", "mode", "max_age", "tls_report_address", "app_name", "region"):
+        assert pre.defaults(given, QUESTIONS["_regions"])[question] == made[question]
+
+
+@QUICK
+@given(ANSWER | st.text(alphabet="comnlptaux19.", max_size=6))
+def test_only_plain_names_become_folders(domain: str) -> None:
+    """Cookiecutter makes the folder before the hook runs: what could do harm is replaced, then refused."""
+    seen = {"domain": domain}
+    jinja2.Environment(autoescape=False).from_string(QUESTIONS["__domain"]).render(cookiecutter=seen)
+    if seen["domain"] == domain:
+        assert re.fullmatch("[A-Za-z0-9-][A-Za-z0-9.-]{0,243}", domain)
+    else:
+        assert seen["domain"] == "refused"
+        assert pre.problems(answers(domain="refused", __domain=domain))[0].answer == domain
+
+
+# Real bakes
+
+
+class Bake(NamedTuple):
+    """A run of cookiecutter in an empty folder of its own."""
+
+    status: int
+    output: str
+    message: str
+    folder: Path
+
+    def left(self) -> list[str]:
+        """Return what stands in and beside the folder that the run was started in."""
+        return sorted(path.name for path in (*self.folder.parent.iterdir(), *self.folder.iterdir()))
+
+
+class Template:
+    """A clean copy of the template, and how to run it."""
+
+    def __init__(self, tmp: Path) -> None:
+        self.root, self.config = tmp / "template", tmp / "config.yaml"
+        caches = shutil.ignore_patterns("__pycache__", ".*_cache")
+        for name in ("hooks", TOOLKIT.name):
+            shutil.copytree(ROOT / name, self.root / name, ignore=caches)
+        shutil.copy(ROOT / "cookiecutter.json", self.root)
+        self.config.write_text(
+            json.dumps({"cookiecutters_dir": str(tmp / "cookiecutters"), "replay_dir": str(tmp / "replay")})
+        )
+
+    def run(self, folder: Path, command: list[str] | str, typed: str = "") -> Bake:
+        """Run a command line where cookiecutter is on the path. A text goes through the shell."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        done = subprocess.run(
+            command,
+            shell=isinstance(command, str),
+            cwd=folder,
+            env={**os.environ, "PATH": path, "COOKIECUTTER_CONFIG": str(self.config)},
+            input=typed,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        return Bake(done.returncode, done.stdout, done.stderr, folder)
+
+    def bake(self, folder: Path, *words: str, **given: str) -> Bake:
+        """Bake into a folder without questions."""
+        pairs = map("=".join, given.items())
+        return self.run(folder, ["cookiecutter", str(self.root), "--no-input", *words, *pairs])
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The template, free of what tests and editors leave in it."""
+    return Template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder, two levels deep, so that what escapes from it is seen."""
+    path = tmp_path / "outer" / "inner"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("hostile", "words", "made"),
+    [
+        ({"domain": "Example.com."}, "MTS120", "example.com"),
+        ({"domain": " example.com"}, "white space", "example.com"),
+        ({"domain": "bücher.example"}, "MTS122", "xn--bcher-kva.example"),
+        ({"domain": "https://example.com/a/b"}, "URL", "example.com"),
+        ({"domain": "../evil"}, "path", "example.com"),
+        ({"domain": ""}, "empty", "example.com"),
+        ({"domain": "x" * 300}, "MTS124", "example.com"),
+        ({"domain": "nul.example"}, "Windows", "example.com"),
+        ({"domain": "{{ '{{ 7 * 7 }}' }}"}, "'{{ 7 * 7 }}' holds '{', '}'", "example.com"),
+        ({"domain": '""");open("owned","w")#\\'}, "holds", "example.com"),
+        ({"mx_hosts": "a.example.com\n  - '*.com'"}, r"holds '\n'", "example.com"),
+        ({"tls_report_address": "a@example.com\\"}, r"holds '\\'", "example.com"),
+        ({"tls_report_address": "$(touch owned)@example.com"}, "holds '$'", "example.com"),
+        ({"app_name": "app\x1b[2J", "region": "West Europe", "max_age": "1w"}, r"\x1b", "example.com"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_hostile(template: Template, folder: Path, hostile: dict[str, str], words: str, made: str) -> None:
+    """Cookiecutter fails with one message and leaves nothing. The command in the message then succeeds."""
+    refused = template.bake(folder, **hostile)
+    assert refused.status == 1
+    assert refused.message.startswith("These answers cannot be used.")
+    assert words in refused.message
+    assert "Traceback" not in refused.message
+    assert refused.left() == ["inner"]
+    again = template.run(folder, refused.message.rstrip().splitlines()[-1])
+    assert (again.status, again.message) == (0, "")
+    assert again.left() == sorted(["inner", made])
+
+
+def test_absolute_path(template: Template, folder: Path) -> None:
+    """A path from the root is no way out of the folder."""
+    refused = template.bake(folder, domain=str(folder.parent / "evil"))
+    assert refused.status == 1
+    assert refused.left() == ["inner"]
+
+
+def test_choice_from_the_command_line(template: Template, folder: Path) -> None:
+    """Cookiecutter itself refuses what is not on a menu."""
+    refused = template.bake(folder, mode="Enforce")
+    assert refused.status == 1
+    assert "the choices are ['testing', 'enforce', 'none']" in refused.message
+    assert refused.left() == ["inner"]
+
+
+def test_choice_from_a_replay(template: Template, folder: Path, tmp_path: Path) -> None:
+    """A replay goes past the menus, so the hook looks at choices too."""
+    replay = tmp_path / "replay.json"
+    replay.write_text(json.dumps({"cookiecutter": {**rendered(), "mode": "Enforce"}}))
+    refused = template.run(folder, ["cookiecutter", str(template.root), "--replay-file", str(replay)])
+    assert refused.status == 1
+    assert "mode: 'Enforce' is none of testing, enforce, none." in refused.message
+    assert refused.left() == ["inner"]
+
+
+def test_without_hooks_nothing_escapes(template: Template, folder: Path) -> None:
+    """Without hooks the folder still is where it was asked for. Lint then finds the bad domain."""
+    made = cookiecutter(
+        str(template.root),
+        no_input=True,
+        extra_context={"domain": "../../evil"},
+        output_dir=str(folder),
+        config_file=str(template.config),
+        accept_hooks=False,
+    )
+    assert Path(made) == folder / "refused"
+    assert "  refused:" in (folder / "refused" / "policy.yaml").read_text()
+
+
+def test_answering_with_return(template: Template, folder: Path) -> None:
+    """All questions can be answered with the return key, and the next steps are said once."""
+    baked = template.run(folder, ["cookiecutter", str(template.root)], typed="\n" * 11)
+    assert (baked.status, baked.message) == (0, "")
+    assert "The mail domain" in baked.output
+    assert baked.output.count("example.com is ready") == 1
+    assert (folder / "example.com" / "policy.yaml").is_file()
+
+
+def test_baking_again_over_it(template: Template, folder: Path) -> None:
+    """The hooks bear being run again on their own work."""
+    first = template.bake(folder, hosting="web-server", dns_provider="manual")
+    before = tree(folder)
+    second = template.bake(folder, "--overwrite-if-exists", hosting="web-server", dns_provider="manual")
+    assert (first.status, second.status) == (0, 0)
+    assert tree(folder) == before
+
+
+def test_update_with_cruft(template: Template, folder: Path) -> None:
+    """Cruft bakes again to compare: the same files come out, and the hooks keep quiet."""
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message", "x"]):
+        subprocess.run(["git", *words], cwd=template.root, check=True)
+    made = template.run(folder, ["cruft", "create", str(template.root), "--no-input"])
+    assert (made.status, made.message) == (0, "")
+    compared = template.run(folder / "example.com", ["cruft", "diff", "--exit-code"])
+    assert (compared.status, compared.output, compared.message) == (0, "", "")
+
+
+# Pruning
+
+COMMON = ["README.md", "policy.yaml", "mtasts/cli.py", "tests/test_policy.py", "static/index.html"]
+HOSTINGS = {
+    "function": ["infra/function.bicep", "function/host.json", "tests/test_function.py"],
+    "static-web-app": ["infra/static-web-app.bicep", "static/staticwebapp.config.json"],
+    "front-door": ["infra/front-door.bicep"],
+    "web-server": [],
+}
+NOT_FOR_WEB_SERVER = ["infra/README.md"]
+PIPELINES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
+DNS: dict[str, list[str]] = {
+    "azure-dns": ["dns/azure-dns.yaml", "dns/README.md"],
+    "cloudflare": ["dns/cloudflare/config.yaml", "dns/README.md"],
+    "route53": ["dns/route53.requirements.txt", "dns/README.md"],
+    "rfc2136": ["dns/rfc2136.yaml", "dns/README.md"],
+    "manual": [],
+}
+
+
+def tree(root: Path) -> set[str]:
+    """Return the files under a folder."""
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def chosen(hosting: str, pipelines: str, dns: str) -> set[str]:
+    """Return the files that these choices are to leave."""
+    folder = PIPELINES[pipelines]
+    workflows = [f"{folder}/lint.yml", f"{folder}/deploy-{hosting}.yml"]
+    shared = [] if hosting == "web-server" else NOT_FOR_WEB_SERVER
+    return {*COMMON, *HOSTINGS[hosting], *shared, *workflows, *DNS[dns]}
+
+
+@pytest.mark.parametrize("hosting", HOSTINGS)
+@pytest.mark.parametrize("pipelines", PIPELINES)
+@pytest.mark.parametrize("dns", DNS)
+def test_pruning(tmp_path: Path, hosting: str, pipelines: str, dns: str) -> None:
+    """Of everything that there is, exactly what was chosen stays; a second run changes nothing."""
+    every = set().union(*(chosen(*choice) for choice in itertools.product(HOSTINGS, PIPELINES, DNS)))
+    for name in every:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for _ in range(2):
+        post.prune(tmp_path, {"hosting": hosting, "pipelines": pipelines, "dns_provider": dns})
+        assert tree(tmp_path) == chosen(hosting, pipelines, dns)
+    assert (tmp_path / "dns").exists() == (dns != "manual")
+    assert (tmp_path / "infra").exists() == (hosting != "web-server")
+
+
+def test_pruning_leaves_no_empty_static_folder(tmp_path: Path) -> None:
+    """static/ goes with the last file in it."""
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "staticwebapp.config.json").touch()
+    post.prune(tmp_path, {"hosting": "function", "pipelines": "github", "dns_provider": "manual"})
+    assert not (tmp_path / "static").exists()
+
+
+def test_pruning_where_nothing_is(tmp_path: Path) -> None:
+    """What is not there need not be removed."""
+    post.prune(tmp_path, {"hosting": "web-server", "pipelines": "azure-devops", "dns_provider": "manual"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_post_hook_knows_the_choices() -> None:
+    """A choice that the hook does not know would never be pruned."""
+    assert list(post.HOSTING) == QUESTIONS["hosting"]
+    assert list(post.DNS) == QUESTIONS["dns_provider"]
+    assert list(post.PIPELINES) == QUESTIONS["pipelines"]
+
+
+def test_next_steps() -> None:
+    """The commands stand alone on their lines, to be copied, and no shell is needed for them."""
+    lines = [line.strip() for line in post.next_steps("example.com", "example.com").splitlines()]
+    commands = [
+        "cd example.com",
+        "python -m pip install -r requirements.txt",
+        "python -m mtasts lint",
+        "nslookup -type=mx example.com",
+        "git init",
+        "git add .",
+        'git commit -m "Add the MTA-STS policy of example.com"',
+    ]
+    assert [line for line in lines if line in commands] == commands
+    assert any("open README.md" in line for line in lines)

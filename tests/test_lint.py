@@ -1,0 +1,158 @@
+"""lint: each case is a file, with the rules that it breaks in its comments (YAML) or in its name (policies)."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mtasts.config import load
+from mtasts.lint import lint
+from mtasts.policy import Policy, PolicyError
+
+HERE = Path(__file__).parent
+CONFIGS = sorted((HERE / "configs").glob("*.yaml"))
+GOOD = sorted((HERE / "policies" / "good").glob("*.txt"))
+BAD = sorted((HERE / "policies" / "bad").glob("*.txt"))
+# What senders may take and a careful administrator would not.
+LINT_ALONE = {"MTS103", "MTS113", "MTS115", "MTS117", "MTS126", "MTS127", "MTS128"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_each_line_of_a_policy_yaml_has_the_findings_in_its_comment(path: Path) -> None:
+    """Every finding is there, in its line, and no other."""
+    expected = [
+        (number, rule)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for rule in re.findall(r"MTS\d{3}", line.rpartition("  # ")[2] if "  # " in line else "")
+    ]
+    found = [(finding.line, finding.rule.id) for finding in lint(path)]
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_a_good_policy_has_no_findings_and_parses(path: Path) -> None:
+    """What senders take, lint takes."""
+    assert lint(path) == []
+    assert Policy.parse(path.read_bytes().decode()).version == "STSv1"
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_bad_policy_has_the_finding_in_its_name(path: Path) -> None:
+    """The rule is named, in its line."""
+    _, line, rule = path.stem.split("-")[:3]
+    assert (int(line), rule) in [(finding.line, finding.rule.id) for finding in lint(path)]
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_the_parser_refuses_what_a_strict_sender_refuses(path: Path) -> None:
+    """All but the rules of good sense: the error carries the line."""
+    _, line, rule = path.stem.split("-")[:3]
+    text = path.read_bytes().decode(errors="replace")
+    if rule in LINT_ALONE or path.stem.endswith("max-age-zero"):
+        Policy.parse(text)
+    elif rule != "MTS101":
+        with pytest.raises(PolicyError) as caught:
+            Policy.parse(text)
+        assert int(line) in [finding.line for finding in caught.value.findings]
+        assert str(caught.value).startswith(f"line {caught.value.line}: ")
+
+
+def test_every_rule_about_files_has_a_case() -> None:
+    """A rule without a case file would be a rule that nobody has seen fail."""
+    from mtasts.rules import CATALOGUE
+
+    named = {path.stem.split("-")[2] for path in BAD}
+    commented = {rule for path in CONFIGS for rule in re.findall(r"# .*?(MTS\d{3})", path.read_text(encoding="utf-8"))}
+    assert [rule for rule in CATALOGUE if rule < "MTS2" and rule not in named | commented] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "rule", "words"),
+    [
+        (b"", "MTS101", "is empty"),
+        (b" \n\t\n", "MTS101", "is empty"),
+        (b"\xff\xfe\x00v", "MTS101", "not UTF-8"),
+        (b"version: STSv1\nmode: \xe4\n", "MTS101", "from byte 22"),
+        (b"\x00\x01\x02", "MTS102", "control characters"),
+        (b"x" * (8 * 1024 * 1024 + 1), "MTS101", "larger than 8 MiB"),
+        (b"[" * 100_000, "MTS102", "nested deeper than 16 levels"),
+        (b"a:\n" + b"".join(b" " * depth + b"-\n" for depth in range(1, 3000)), "MTS102", "nested deeper"),
+        (b"max_age: " + b"1" * 5000, "MTS102", "longer than 4000 characters"),
+        (b"a: &a [x]\nb: &b [*a,*a]\n", "MTS102", "an anchor, an alias or a tag"),
+        (b"version: 1\n---\nversion: 2\n", "MTS102", "a second document"),
+        (b"mx:\n  - *.example.com\n", "MTS102", "needs quotes"),
+        (b'"\\ud800": 1', "MTS102", "Unicode"),
+        (b"? [a]\n: b\n", "MTS102", "key"),
+    ],
+)
+def test_a_file_that_is_no_policy_gives_one_clear_finding(
+    tmp_path: Path, content: bytes, rule: str, words: str
+) -> None:
+    """Whatever the file is, there is one finding and no traceback."""
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(content)
+    (finding,) = lint(path)
+    assert finding.rule.id == rule
+    assert words in finding.message
+
+
+@pytest.mark.parametrize("name", ["policy.yaml", "mta-sts.txt"])
+def test_a_missing_file_and_a_folder_give_one_finding(tmp_path: Path, name: str) -> None:
+    """Both kinds of file say what to do."""
+    assert [finding.rule.id for finding in lint(tmp_path / name)] == ["MTS101"]
+    (tmp_path / name).mkdir()
+    assert [finding.rule.id for finding in lint(tmp_path / name)] == ["MTS101"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("mod: testing", "Did you mean 'mode'?"),
+        ("MAX-AGE: 1", "Did you mean 'max_age'?"),
+        ("mode: enforced", "Did you mean enforce?"),
+        ("hosting: {kind: functon}", "Did you mean function?"),
+        ("mx: [bücher.example]", "Write 'xn--bcher-kva.example'."),
+        ("mx: ['*.straße.example']", "Write '*.xn--strae-oqa.example'."),
+        ("mx: [mx.example.com.]", "Write 'mx.example.com'."),
+        ("domains: {mta-sts.example.com: }", "Write 'example.com'."),
+        ("tls_reporting: {rua: [tls@example.com]}", "Write 'mailto:tls@example.com'."),
+        ("tls_reporting: {rua: ['mailto:a;b,c!d@example.com']}", "Write 'mailto:a%3Bb%2Cc%21d@example.com'."),
+        ("mx: mx.example.com", "one `- item` per line"),
+        ("max_age: '604800'", "without quotes"),
+    ],
+)
+def test_a_message_offers_the_right_value(tmp_path: Path, line: str, words: str) -> None:
+    """The most frequent slips come with their correction."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"{line}\n", encoding="utf-8")
+    assert words in " ".join(finding.message for finding in lint(path))
+
+
+def test_too_many_domains_name_the_hostings_that_would_do() -> None:
+    """Four domains with one policy fit a Static Web App; six do not."""
+    (four,) = lint(HERE / "configs" / "hosting-function-four-domains.yaml")
+    assert four.message.endswith("Choose static-web-app or front-door or web-server.")
+    (six,) = lint(HERE / "configs" / "hosting-static-web-app-six-domains.yaml")
+    assert six.message.endswith("Choose front-door or web-server.")
+
+
+def test_a_domain_takes_from_the_top_what_it_does_not_have() -> None:
+    """The inheritance, in the values that are published."""
+    config, findings = load(HERE / "configs" / "every-domain-its-own.yaml")
+    assert findings == []
+    assert config
+    assert [(domain.name, domain.zone, domain.policy.mode.value) for domain in config.domains] == [
+        ("example.com", "example.com", "enforce"),
+        ("mail.example.net", "example.net", "none"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example", "none"),
+    ]
+    assert config.domains[0].policy.mx == ("mx1.example.com",)
+    assert config.domains[1].policy.max_age == 86400
+
+
+def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
+    """Notepad writes both."""
+    path = tmp_path / "policy.yaml"
+    content = (HERE / "configs" / "one-domain.yaml").read_bytes()
+    path.write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
+    assert lint(path) == []

@@ -1,0 +1,159 @@
+"""The template: the whole matrix of answers, what is left in a bake, and updates with cruft."""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import ROOT, Bake, verb
+from mtasts.config import load
+
+QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+MENUS = {name: value for name, value in QUESTIONS.items() if isinstance(value, list) and not name.startswith("_")}
+HOSTNAME_MISSING = {"function": [], "static-web-app": ["MTS155"], "front-door": ["MTS155"], "web-server": ["MTS155"]}
+
+
+def combinations(*names: str) -> Iterator[dict[str, str]]:
+    """Yield every combination of the answers to these questions, read from cookiecutter.json."""
+    for values in itertools.product(*(MENUS[name] for name in names)):
+        yield dict(zip(names, values, strict=True))
+
+
+def test_the_matrix_is_the_menus() -> None:
+    """A new menu must not slip past the matrix."""
+    assert list(MENUS) == ["mail_provider", "mode", "hosting", "pipelines", "dns_provider"]
+    assert len(list(combinations(*MENUS))) == 360
+
+
+@pytest.mark.parametrize("hosting", MENUS["hosting"])
+@pytest.mark.parametrize("mode", MENUS["mode"])
+def test_every_combination_of_answers_bakes_lints_and_passes_its_own_tests(
+    bake: Bake, tmp_path: Path, hosting: str, mode: str
+) -> None:
+    """No errors, no warning but that the host name is not known yet, and the tests as its pipeline runs them."""
+    for number, answers in enumerate(combinations("mail_provider", "pipelines", "dns_provider")):
+        folder = bake(output=tmp_path / str(number), hosting=hosting, mode=mode, **answers)
+        config, findings = load(folder / "policy.yaml")
+        assert [finding.rule.id for finding in findings] == HOSTNAME_MISSING[hosting]
+        assert config
+        assert config.domains[0].policy.mode == mode
+        assert not [path for path in folder.rglob("*") if "cookiecutter" in path.name]
+        left = [path for path in folder.rglob("*") if path.is_file() and b"cookiecutter" in path.read_bytes()]
+        assert left == []
+        command = [sys.executable, "-m", "unittest", "discover", "-s", "tests"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert ("Ran 5 tests" if hosting == "function" else "Ran 3 tests") in done.stderr
+
+
+def test_the_tree_is_what_was_chosen(bake: Bake) -> None:
+    """Nothing of the other hostings and the other CI system is left."""
+    folder = bake(hosting="static-web-app", pipelines="azure-devops")
+    tops = {path.name for path in folder.iterdir()}
+    assert {".azuredevops", "static", "policy.yaml", "policy.schema.json", "mtasts", "tests", "README.md"} <= tops
+    assert not {".github", "function"} & tops
+    assert sorted(path.name for path in (folder / ".azuredevops").glob("*.yml")) == [
+        "deploy-static-web-app.yml",
+        "pull-request.yml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "mx"),
+    [
+        ({}, ["*.mail.protection.outlook.com"]),
+        ({"mail_provider": "google-workspace"}, ["smtp.google.com", "aspmx.l.google.com", "*.aspmx.l.google.com"]),
+        ({"mail_provider": "other"}, ["mx.example.com"]),
+        ({"mail_provider": "other", "mx_hosts": "a.example.net;b.example.net"}, ["a.example.net", "b.example.net"]),
+        (
+            {"mail_provider": "other", "mx_hosts": " a.example.net ,  b.example.net,"},
+            ["a.example.net", "b.example.net"],
+        ),
+        ({"mx_hosts": "example-com.o-v1.mx.microsoft"}, ["example-com.o-v1.mx.microsoft"]),
+        ({"mode": "none", "mx_hosts": " "}, []),
+    ],
+)
+def test_the_mx_hosts_come_from_the_provider_or_the_answer(bake: Bake, answers: dict[str, str], mx: list[str]) -> None:
+    """One line in, a list out."""
+    policy = yaml.safe_load((bake(**answers) / "policy.yaml").read_text(encoding="utf-8"))
+    assert policy.get("mx", []) == mx
+
+
+@pytest.mark.parametrize(
+    ("address", "rua"),
+    [
+        ("tls@example.com", "mailto:tls@example.com"),
+        ("mailto:tls@example.com", "mailto:tls@example.com"),
+        ("https://reports.example.com/tls", "https://reports.example.com/tls"),
+    ],
+)
+def test_the_report_address_may_be_given_in_any_form(bake: Bake, address: str, rua: str) -> None:
+    """policy.yaml has a URI."""
+    policy = yaml.safe_load((bake(tls_report_address=address) / "policy.yaml").read_text(encoding="utf-8"))
+    assert policy["tls_reporting"] == {"rua": [rua]}
+
+
+def test_the_longest_domain(bake: Bake) -> None:
+    """Labels of 63 octets: the names made from the domain stay within Azure's limits."""
+    domain = f"{'a' * 63}.{'b' * 63}.{'c' * 63}.com"
+    folder = bake(domain=domain)
+    config, findings = load(folder / "policy.yaml")
+    assert findings == []
+    assert config
+    assert config.hosting.hostname == "mtasts-" + "a" * 33 + ".azurewebsites.net"
+    assert verb(folder, "build", "--no-packages").returncode == 0
+
+
+def test_without_hooks_lint_catches_what_the_hook_would_have(bake: Bake) -> None:
+    """`--accept-hooks no` skips the checks, and still succeeds."""
+    folder = bake(hooks=False, max_age="1w", mx_hosts="mx.example.com.")
+    _, findings = load(folder / "policy.yaml")
+    assert [finding.rule.id for finding in findings] == ["MTS112", "MTS120"]
+
+
+def test_every_prompt_is_for_people() -> None:
+    """Each question and each choice has words of its own."""
+    prompts = QUESTIONS["__prompts__"]
+    questions = [name for name in QUESTIONS if not name.startswith("_")]
+    assert list(prompts) == questions
+    for name, choices in MENUS.items():
+        assert set(prompts[name]) == {"__prompt__", *choices}
+
+
+def test_cruft_creates_and_updates_without_touching_the_policy(tmp_path: Path) -> None:
+    """A later template changes the toolkit; policy.yaml stays as its owner wrote it."""
+    template, folder = tmp_path / "template", tmp_path / "example.com"
+
+    def run(*words: str, cwd: Path = tmp_path) -> str:
+        home = {"HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
+        author = {f"GIT_{who}_{what}": "x@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        environment = {**os.environ, **home, **author}
+        return subprocess.run(words, cwd=cwd, env=environment, check=True, capture_output=True, text=True).stdout
+
+    files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
+    for name in files:
+        if re.match(r"cookiecutter\.json|hooks/|\{\{", name) and (ROOT / name).is_file():
+            (template / name).parent.mkdir(parents=True, exist_ok=True)
+            (template / name).write_bytes((ROOT / name).read_bytes())
+    for words in (("init", "-b", "main"), ("add", "."), ("commit", "-m", "one")):
+        run("git", *words, cwd=template)
+    cruft = [sys.executable, "-m", "cruft"]
+    run(*cruft, "create", str(template), "--no-input")
+    policy = (folder / "policy.yaml").read_text(encoding="utf-8").replace("604800", "86400")
+    (folder / "policy.yaml").write_text(policy, encoding="utf-8")
+    for words in (("init", "-b", "main"), ("add", "."), ("commit", "-m", "mine")):
+        run("git", *words, cwd=folder)
+    inner = template / "{{cookiecutter.domain}}"
+    (inner / "requirements.txt").write_text("click\n", encoding="utf-8")
+    (inner / "policy.yaml").write_text("version: STSv9\n", encoding="utf-8")
+    run("git", "commit", "-am", "two", cwd=template)
+    run(*cruft, "update", "--skip-apply-ask", cwd=folder)
+    assert (folder / "requirements.txt").read_text(encoding="utf-8") == "click\n"
+    assert (folder / "policy.yaml").read_text(encoding="utf-8") == policy

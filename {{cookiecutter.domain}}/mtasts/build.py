@@ -1,0 +1,104 @@
+"""What is deployed: build/function and function.zip, and build/static. The same input gives the same bytes.
+
+All of it is made beside the earlier build, and takes its place only when it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+from mtasts.config import Config
+from mtasts.hosting import Kind
+from mtasts.page import page
+
+POLICY_PATH = ".well-known/mta-sts.txt"
+
+_FUNCTION_FILES = ("function_app.py", "host.json", "requirements.txt")
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+Files = dict[str, bytes]
+
+
+def needs_function(config: Config) -> bool:
+    """Tell whether the hosting is the Azure Function; the other kinds serve the static files."""
+    return config.hosting.kind is Kind.FUNCTION
+
+
+def function_files(config: Config, source: Path) -> Files:
+    """Return the Function's own files: the code as it stands in source, and the finished policies and page."""
+    # A checkout on Windows may have turned the line ends.
+    files = {name: (source / name).read_bytes().replace(b"\r\n", b"\n") for name in _FUNCTION_FILES}
+    policies = {domain.name: domain.policy.render() for domain in config.domains}
+    built = {"hostname": config.hosting.hostname, "policies": policies}
+    files["policies.json"] = json.dumps(built, indent=2).encode()
+    files["index.html"] = page(config.domains).encode()
+    return files
+
+
+def static_files(config: Config, source: Path) -> Files:
+    """Return the files for static hosting: one set for all domains, or a folder per domain, as the kind wants it."""
+    if config.hosting.kind.one_policy:
+        return {
+            POLICY_PATH: config.domains[0].policy.render().encode(),
+            "index.html": page(config.domains).encode(),
+            **_extra(source),
+        }
+    return {
+        f"{domain.name}/{name}": content.encode()
+        for domain in config.domains
+        for name, content in ((POLICY_PATH, domain.policy.render()), ("index.html", page([domain])))
+    }
+
+
+def _extra(source: Path) -> Files:
+    paths = sorted(path for path in source.glob("*") if path.is_file())
+    return {path.name: path.read_bytes().replace(b"\r\n", b"\n") for path in paths}
+
+
+def write(root: Path, function: Files | None, static: Files) -> Path:
+    """Write build/ below root, in place of an earlier one, and return its path. Raises OSError, and then leaves it."""
+    target, fresh = root / "build", Path(tempfile.mkdtemp(prefix=".build-", dir=root))
+    try:
+        if function is not None:
+            write_files(fresh / "function", function)
+            _write_zip(fresh / "function.zip", function)
+        write_files(fresh / "static", static)
+        fresh.chmod(0o755)
+        _replace(target, fresh)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target
+
+
+def _replace(target: Path, fresh: Path) -> None:
+    earlier = fresh.with_name(f"{fresh.name}-earlier")
+    if target.exists():
+        target.rename(earlier)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        if earlier.exists():
+            earlier.rename(target)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def write_files(folder: Path, files: Files) -> None:
+    """Write files below a folder, and the folders that they need."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _write_zip(path: Path, files: Files) -> None:
+    # Stored and not deflated: compressors differ from one Python to the next, and so would the bytes.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _ZIP_TIME)
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # Unix, on Windows too
+            archive.writestr(entry, content)

@@ -1,0 +1,87 @@
+"""policy.yaml as the rest of the toolkit sees it: domains with their policies, reporting, hosting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtasts import document, meaning, schema
+from mtasts.document import Document, DocumentError, Steps
+from mtasts.findings import Finding, has_errors
+from mtasts.hosting import Hosting, Kind, limits
+from mtasts.judge import size_fault
+from mtasts.policy import Mode, MxPattern, Policy, unique
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A mail domain, in lower case, and the policy that it publishes. zone: the DNS zone that holds its records."""
+
+    name: str
+    policy: Policy
+    zone: str
+
+
+@dataclass(frozen=True)
+class Config:
+    """A policy.yaml without errors. rua: where TLS reports go, empty if nowhere."""
+
+    domains: tuple[Domain, ...]
+    rua: tuple[str, ...]
+    hosting: Hosting
+
+
+def load(path: Path) -> tuple[Config | None, list[Finding]]:
+    """Read a policy.yaml. Returns the config, None where there are errors, and every finding with its place."""
+    try:
+        read = document.parse(document.read_text(path))
+    except DocumentError as error:
+        return None, [error.finding.at(file=path.as_posix())]
+    findings = [*read.findings, *schema.check(read), *meaning.check(read)]
+    config = None if has_errors(findings) else _config(read.data)
+    if config:
+        findings += _judge_whole(config, read)
+    findings = [finding.at(file=path.as_posix()) for finding in sorted(findings, key=_place)]
+    return (None if has_errors(findings) else config), findings
+
+
+def _judge_whole(config: Config, read: Document) -> Iterator[Finding]:
+    policies = {domain.name: domain.policy for domain in config.domains}
+    for finding in limits(config.hosting.kind, policies):
+        line, column = read.place(_key_of(finding.domain, read) or ("hosting", "kind"))
+        yield finding.at(line=line, column=column)
+    for policy in dict.fromkeys(policies.values()):
+        if fault := size_fault(policy):
+            line, column = read.place(("mx",))
+            yield fault.at(line=line, column=column)
+
+
+def _key_of(domain: str | None, read: Document) -> Steps | None:
+    """Return the path of a domain, which may be written there in other case."""
+    return next((("domains", name) for name in read.data["domains"] if name.lower() == domain), None)
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    return finding.line or 0, finding.column or 0
+
+
+def _config(data: Mapping[str, Any]) -> Config:
+    policies = _policies(data)
+    zones = {name.lower(): (own or {}).get("zone", name).lower() for name, own in data["domains"].items()}
+    return Config(
+        tuple(Domain(name, policy, zones[name]) for name, policy in policies.items()),
+        tuple(data.get("tls_reporting", {}).get("rua", ())),
+        Hosting(Kind(data["hosting"]["kind"]), data["hosting"].get("hostname")),
+    )
+
+
+def _policies(data: Mapping[str, Any]) -> dict[str, Policy]:
+    """Return each domain's policy: the one at the top, with what the domain has of its own."""
+    made: dict[str, Policy] = {}
+    for name, own in data["domains"].items():
+        values = {**data, **(own or {})}
+        mx = unique(MxPattern(pattern.lower()) for pattern in values.get("mx", ()))
+        made[name.lower()] = Policy(Mode(values["mode"]), mx, values["max_age"])
+    return made

@@ -1,0 +1,159 @@
+"""A YAML file as plain data, with the line and column of every value.
+
+What is read is what stands there: no anchors, no aliases, no tags, no deep nesting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import yaml
+
+from mtasts.findings import Finding, quote
+from mtasts.rules import policy_file as rules
+
+BYTES = 8 * 1024 * 1024
+DEPTH = 16
+SCALAR = 4000  # characters in one value
+
+Steps = tuple[str | int, ...]
+Place = tuple[int, int]
+
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster
+_PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null")}
+
+
+class _Loader(_Fastest):  # type: ignore[misc]
+    """YAML with JSON's types: a date is text, and `<<` is a key like any other."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN]
+        for first, resolvers in _Fastest.yaml_implicit_resolvers.items()
+    }
+
+
+class DocumentError(Exception):
+    """A file cannot be read as data at all. finding: why, and where."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.message)
+
+
+@dataclass
+class Document:
+    """data: dicts, lists and scalars. places: the line and column of each path, of its key for a dict's items."""
+
+    data: Any
+    places: dict[Steps, Place] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def place(self, path: Sequence[str | int]) -> Place:
+        """Return line and column of a path, or of the nearest thing above it that stands in the file."""
+        steps = tuple(path)
+        while steps not in self.places:
+            steps = steps[:-1]
+        return self.places[steps]
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text. Raises DocumentError where it is missing, too large, empty or not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(BYTES + 1)
+    except OSError as error:
+        raise _unreadable(f"cannot be read: {error.strerror}. Name a file that exists.") from None
+    if len(content) > BYTES:
+        raise _unreadable(f"is larger than {BYTES // 1024 // 1024} MiB. Name a policy file.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _unreadable(f"is not UTF-8 text, from byte {error.start + 1} on. Save it as UTF-8.", line) from None
+    if not text.strip():
+        raise _unreadable("is empty. Write a policy into it, or restore it from git.")
+    return text
+
+
+def parse(text: str) -> Document:
+    """Read YAML text. Findings tell of keys that stand twice. Raises DocumentError for all that is no plain data."""
+    try:
+        _refuse_the_unplain(text)
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        document = Document(loader.construct_document(root))
+    except yaml.MarkedYAMLError as error:
+        mark = cast(Any, error.problem_mark or error.context_mark)
+        raise _invalid(_problem(error, text, mark), mark.line + 1, mark.column + 1) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise _invalid(str(error).splitlines()[0], 1, 1) from None
+    document.findings.extend(_walk(root, (), document.places))
+    return document
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:
+    line = text.split("\n")[mark.line : mark.line + 1]
+    if line and re.match(r"\s*(- *)?\*", line[0]):
+        return 'a value that begins with `*` needs quotes, as "*.example.com"'
+    return str(error.problem or error.context)
+
+
+def _refuse_the_unplain(text: str) -> None:
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        where = _mark(event)
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+        elif isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        if depth > DEPTH:
+            raise _invalid(f"it is nested deeper than {DEPTH} levels", *where)
+        if documents > 1:
+            raise _invalid("a second document begins here", *where)
+        if len(getattr(event, "value", "")) > SCALAR:
+            raise _invalid(f"a value is longer than {SCALAR} characters", *where)
+        if getattr(event, "anchor", None) or getattr(event, "tag", None):
+            raise _invalid("an anchor, an alias or a tag stands here; write the value itself", *where)
+
+
+def _walk(node: Any, path: Steps, places: dict[Steps, Place]) -> Iterator[Finding]:
+    """Note the places of a node and all below it; yield what is wrong with the keys of mappings."""
+    places.setdefault(path, _mark(node))  # a mapping's item has the place of its key already
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _walk(item, (*path, number), places)
+    elif isinstance(node, yaml.MappingNode):
+        yield from _walk_mapping(node, path, places)
+
+
+def _walk_mapping(node: Any, path: Steps, places: dict[Steps, Place]) -> Iterator[Finding]:
+    seen: dict[str, Place] = {}
+    for key, value in node.value:
+        line, column = _mark(key)
+        if key.tag != "tag:yaml.org,2002:str":
+            raise _invalid("a key is not text; write it in quotes", line, column)
+        if key.value in seen:
+            message = f"{quote(key.value)} stands in line {seen[key.value][0]} already. Remove one of the two."
+            yield Finding(rules.DUPLICATE_KEY, message, line=line, column=column)
+        steps = (*path, key.value)
+        seen[key.value] = places[steps] = line, column
+        yield from _walk(value, steps, places)
+
+
+def _mark(node: Any) -> Place:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _invalid(problem: str, line: int, column: int) -> DocumentError:
+    message = f"This is not YAML that a policy can be read from: {problem}. Correct it here, or in the line before."
+    return DocumentError(Finding(rules.YAML_SYNTAX, message, line=line, column=column))
+
+
+def _unreadable(what: str, line: int = 1) -> DocumentError:
+    return DocumentError(Finding(rules.FILE_UNREADABLE, f"The file {what}", line=line, column=1))

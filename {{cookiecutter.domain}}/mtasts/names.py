@@ -1,0 +1,85 @@
+"""Names of hosts and domains, as DNS and MTA-STS want them written."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+from mtasts.findings import Finding, quote
+from mtasts.rules import policy_file as rules
+
+DOMAIN_OCTETS = 253 - len("_mta-sts.")
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+
+
+def name_fault(name: str, what: str, octets: int = 253) -> Finding | None:
+    """Return what is wrong with a name of a host, or None. what: its role, as the message calls it."""
+    return _fault(name, what, octets, "")
+
+
+def pattern_fault(pattern: str) -> Finding | None:
+    """Return what is wrong with an mx pattern, or None: a host name, or `*.` and a host name (RFC 8461 §4.1)."""
+    host = pattern.removeprefix("*.")
+    if "*" in host:
+        message = f"mx {quote(pattern)}: a `*` stands for the whole first label, once. Write it as '*.example.com'."
+        return Finding(rules.WILDCARD, message)
+    return _fault(host, "mx", 253, pattern.removesuffix(host))
+
+
+def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
+    shown = f"{what} {quote(head + name)}"
+    if len(name) > 1 and name.endswith("."):
+        return Finding(rules.NAME_DOT, f"{shown} ends in a dot. Write {quote(head + name.rstrip('.'))}.")
+    if _is_address(name):
+        return Finding(rules.NAME_ADDRESS, f"{shown} is an IP address, and certificates hold names. Write the name.")
+    if not name.isascii():
+        label = a_label(name)
+        offer = f"Write {quote(head + label)}." if label else "Write it in A-labels (xn--…)."
+        return Finding(rules.NAME_ULABEL, f"{shown} has letters outside ASCII. {offer}")
+    if len(name) > octets:
+        return Finding(rules.NAME_LONG, f"{shown} has {len(name)} octets, and {octets} is the most. Shorten it.")
+    if not _NAME.fullmatch(name):
+        return Finding(rules.NAME_FORM, f"{shown} is not a host name. Write labels of letters, digits and hyphens.")
+    return None
+
+
+def public_suffix_fault(pattern: str) -> Finding | None:
+    """Return a finding where a wildcard's parent is a public suffix: anyone can get a name under it."""
+    parent = pattern.removeprefix("*.").lower()
+    if parent == pattern.lower() or not is_public_suffix(parent):
+        return None
+    message = f"mx {quote(pattern)} matches names that anyone can register under {quote(parent)}. Name your MX hosts."
+    return Finding(rules.WILDCARD_PUBLIC, message)
+
+
+def is_public_suffix(name: str) -> bool:
+    """Tell whether anyone can register a name under this one, by the public suffix list."""
+    import publicsuffixlist  # here, since few runs need it
+
+    text = Path(publicsuffixlist.PSLFILE).read_text(encoding="utf-8")
+    # To parse the list takes longer than all the rest of lint, and most names do not stand in it.
+    _, dot, parent = name.partition(".")
+    if dot and "xn--" not in name and not any(f"\n{line}\n" in text for line in (name, f"*.{parent}")):
+        return False
+    return bool(publicsuffixlist.PublicSuffixList(text.splitlines()).is_public(name))
+
+
+def a_label(name: str) -> str | None:
+    """Return a name with letters outside ASCII in A-labels, or None where IDNA 2008 has no form for it."""
+    import idna  # here, since few runs need it
+
+    try:
+        return idna.encode(name[:253], uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]").removeprefix("IPv6:"))
+    except ValueError:
+        return False
+    return True

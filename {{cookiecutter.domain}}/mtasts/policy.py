@@ -1,0 +1,199 @@
+"""The policy of RFC 8461 §3.2: four keys, read as strictly as the strictest sender reads them.
+
+Written in the form that every sender takes: version, mode, mx, max_age; ASCII; CRLF after each line.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from mtasts.findings import Finding, quote
+from mtasts.names import pattern_fault
+from mtasts.rules import policy_file as rules
+
+VERSION = "STSv1"
+MAX_AGE_LIMIT = 31_557_600  # seconds: a year, erratum 7282
+KEYS = ("version", "mode", "mx", "max_age")
+
+_FIELD = re.compile(r"(?P<key>[A-Za-z0-9][A-Za-z0-9_.-]{0,31}):[ \t]*(?P<value>.*?)[ \t]*", re.DOTALL)
+
+
+class Mode(str, Enum):
+    """What a sender does where a check fails (RFC 8461 §5)."""
+
+    ENFORCE = "enforce"
+    TESTING = "testing"
+    NONE = "none"
+
+    __str__ = str.__str__
+
+
+class MxPattern(str):
+    """A host name, or `*.` and a host name. A string, since that is what people write."""
+
+    __slots__ = ()
+
+    def matches(self, host: str) -> bool:
+        """Tell whether an MX host falls under the pattern: `*` is exactly one label (RFC 8461 §4.1)."""
+        pattern, name = self.lower(), host.removesuffix(".").lower()
+        if not pattern.startswith("*."):
+            return pattern == name
+        label, _, parent = name.partition(".")
+        return bool(label) and parent == pattern[2:]
+
+
+class PolicyError(ValueError):
+    """A text is no valid policy. findings: all that is wrong, each with its line; line: the first one's."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        self.line = findings[0].line or 1
+        super().__init__(f"line {self.line}: {findings[0].message}")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A valid policy. max_age in seconds."""
+
+    mode: Mode
+    mx: tuple[MxPattern, ...]
+    max_age: int
+    version: str = VERSION
+
+    @classmethod
+    def parse(cls, text: str) -> Policy:
+        """Read a policy as it is served. Unknown keys are passed over, the first of a repeated key counts.
+
+        Raises PolicyError with every fault that makes a strict sender throw the policy away.
+        """
+        fields, findings = read(text)
+        if findings:
+            raise PolicyError(findings)
+        return cls._from_fields(fields)
+
+    @classmethod
+    def _from_fields(cls, fields: list[Field]) -> Policy:
+        first = {field.key: field.value for field in reversed(fields)}
+        hosts = unique(MxPattern(field.value) for field in fields if field.key == "mx")
+        return cls(Mode(first["mode"]), hosts, int(first["max_age"]))
+
+    def render(self) -> str:
+        """Return the text to serve, with CRLF line ends. What it gives, parse takes."""
+        lines = [f"version: {self.version}", f"mode: {self.mode}"]
+        lines += [f"mx: {pattern}" for pattern in unique(self.mx)]
+        lines += [f"max_age: {self.max_age}"]
+        return "".join(f"{line}\r\n" for line in lines)
+
+    def matches(self, host: str) -> bool:
+        """Tell whether any pattern lets this MX host take the domain's mail."""
+        return any(pattern.matches(host) for pattern in self.mx)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line of a policy's text. Line and column (of the value) count from 1."""
+
+    key: str
+    value: str
+    line: int
+    column: int
+
+
+def unique(patterns: Iterable[MxPattern]) -> tuple[MxPattern, ...]:
+    """Return the patterns in their order, without those that differ from an earlier one by case alone."""
+    seen: dict[str, MxPattern] = {}
+    for pattern in patterns:
+        seen.setdefault(pattern.lower(), pattern)
+    return tuple(seen.values())
+
+
+def read(text: str) -> tuple[list[Field], list[Finding]]:
+    """Return a policy's fields, and each fault that makes a strict sender throw it away, in no order."""
+    scanned = list(_scan(text))
+    fields = [item for item in scanned if isinstance(item, Field)]
+    findings = [item for item in scanned if isinstance(item, Finding)]
+    return fields, findings + (list(_faults(fields)) if fields else [])
+
+
+def _scan(text: str) -> Iterator[Field | Finding]:
+    *ended, last = text.split("\n")
+    lines = [line.removesuffix("\r") for line in ended] + ([last] if last else [])
+    if not lines:
+        yield Finding(rules.LINE_FORM, "The policy is empty. Write version, mode, mx and max_age.", line=1, column=1)
+    for number, line in enumerate(lines, 1):
+        yield _scan_line(line, number)
+        if line.lstrip().startswith("<"):
+            return  # HTML: a finding for each of its lines would say nothing more
+
+
+def _scan_line(line: str, number: int) -> Field | Finding:
+    found = _FIELD.fullmatch(line)
+    fault = _line_fault(line) or (None if found else "is not `key: value`. Correct or remove it.")
+    if fault or not found:
+        return Finding(rules.LINE_FORM, f"The line {quote(line)} {fault}", line=number, column=1)
+    return Field(found["key"], found["value"], number, found.start("value") + 1)
+
+
+def _line_fault(line: str) -> str | None:
+    if not line.strip():
+        return "is blank, and senders take no blank lines. Remove it."
+    if line.startswith("\ufeff"):
+        return "starts with a byte order mark. Save the file as UTF-8 without one."
+    if line.lstrip().startswith("<"):
+        return "is HTML, and senders take plain text alone. Serve the policy's own text."
+    if any(unicodedata.category(char) in ("Cc", "Cs") and char != "\t" for char in line):
+        return "holds a control character. Remove it."
+    if line[0] in " \t":
+        return "starts with white space. Begin it with the key."
+    if re.match(r"[^:\s]+[ \t]+:", line):
+        return "has white space before the colon. Write `key: value`."
+    return None
+
+
+def _faults(fields: list[Field]) -> Iterator[Finding]:
+    for key in KEYS:
+        yield from _key_faults(key, [field for field in fields if field.key == key], fields)
+    for field in fields:
+        if field.key not in KEYS and (not field.value or "\t" in field.value):
+            message = f"{quote(field.key)} has no value, or a tab within it. Remove the line."
+            yield Finding(rules.LINE_FORM, message, line=field.line, column=field.column)
+
+
+def _key_faults(key: str, own: list[Field], fields: list[Field]) -> Iterator[Finding]:
+    judged = own if key == "mx" else own[:1]
+    for field in judged:
+        if fault := value_fault(key, field.value):
+            yield fault.at(line=field.line, column=field.column)
+    modes = [field.value for field in fields if field.key == "mode"]
+    if not own and not (key == "mx" and modes[:1] == ["none"]):
+        yield missing(key).at(line=1, column=1)
+
+
+def missing(key: str) -> Finding:
+    """Return the finding for a key of the policy that is not there."""
+    return Finding(_RULES[key], f"{key} is missing. {_ADVICE[key]}")
+
+
+def value_fault(key: str, value: str) -> Finding | None:
+    """Return what is wrong with the text of a key's value, or None. `max_age: 0` is valid here: lint refuses it."""
+    if key == "mx":
+        return pattern_fault(value)
+    valid = {
+        "version": value == VERSION,
+        "mode": value in set(Mode),
+        "max_age": bool(re.fullmatch("[0-9]{1,10}", value)) and int(value) <= MAX_AGE_LIMIT,
+    }[key]
+    return None if valid else Finding(_RULES[key], f"{key} is {quote(value)}. {_ADVICE[key]}")
+
+
+_RULES = {"version": rules.VERSION, "mode": rules.MODE, "max_age": rules.MAX_AGE, "mx": rules.MX_MISSING}
+_ADVICE = {
+    "version": "The only version is STSv1, in this spelling. Write `version: STSv1`.",
+    "mode": "Senders know testing, enforce and none, in lower case. Write one of them.",
+    "max_age": f"It is a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
+    "mx": "A policy lists the hosts that take the domain's mail. Write an mx line for each.",
+}

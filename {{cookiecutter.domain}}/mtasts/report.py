@@ -1,0 +1,126 @@
+"""One list of findings, many forms: for people, for tools, and for the two CI systems.
+
+All text in a finding may come from outside. Each form escapes what would mean something to its reader.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from mtasts.findings import Finding, Severity
+
+
+def plain(text: str) -> str:
+    """Return one line that neither moves a terminal's cursor nor gives a CI runner a command.
+
+    Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it.
+    """
+    printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    printable = re.sub(r"##(?=\[|vso\[)", "# #", printable)
+    return re.sub(r"^(\s*)::", r"\1: :", printable)
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """Return a line per finding, `file:line:column: severity rule: message`, and a line that counts them."""
+    return "\n".join([*map(_text_line, findings), count(findings)])
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """Return the findings as the stable JSON document for other tools."""
+    return json.dumps({"findings": [finding.as_dict() for finding in findings]}, indent=2)
+
+
+def as_github(findings: Sequence[Finding]) -> str:
+    """Return the text and an annotation per finding: GitHub shows ten of each severity, the text shows all."""
+    return "\n".join([*map(_github_line, findings), as_text(findings)])
+
+
+def as_azure_devops(findings: Sequence[Finding]) -> str:
+    """Return the text and an issue for the run's page per finding."""
+    return "\n".join([*map(_azure_devops_line, findings), as_text(findings)])
+
+
+def as_markdown(findings: Sequence[Finding]) -> str:
+    """Return a heading with the verdict, and a table where there is something to show."""
+    head = f"**{count(findings)}**"
+    if not findings:
+        return head
+    rows = [
+        f"| {finding.rule.severity.value} | {finding.rule.id} | {markdown(_place(finding))} "
+        f"| {markdown(finding.message)} |"
+        for finding in findings
+    ]
+    return "\n".join([head, "", "| severity | rule | where | what |", "|---|---|---|---|", *rows])
+
+
+def count(findings: Sequence[Finding]) -> str:
+    """Return the line that sums up: `1 error, 2 warnings`, or `no findings`."""
+    numbers = [
+        f"{number} {severity.value}{'s' if number != 1 else ''}"
+        for severity in Severity
+        if (number := sum(finding.rule.severity is severity for finding in findings))
+    ]
+    return ", ".join(numbers) or "no findings"
+
+
+def markdown(text: str) -> str:
+    """Return text that Markdown shows as it is: one line, no markup, no HTML, no mention, no link."""
+    escaped = re.sub(r"[\\`*_{}\[\]<>()#+!|~&\"$]", lambda found: f"&#{ord(found[0])};", plain(text))
+    # A zero-width space parts what GitHub would turn into a mention or a link.
+    return re.sub(r"(?<!\w)@|//|www\.", lambda found: f"{found[0][0]}&#8203;{found[0][1:]}", escaped)
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Finding]], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "github": as_github,
+    "azure-devops": as_azure_devops,
+    "markdown": as_markdown,
+}
+
+
+def format_for(environment: Mapping[str, str]) -> str:
+    """Return the format that suits the CI system whose variables these are, else `text`."""
+    if environment.get("GITHUB_ACTIONS"):
+        return "github"
+    return "azure-devops" if environment.get("TF_BUILD") else "text"
+
+
+def _place(finding: Finding) -> str:
+    parts = (finding.file, finding.line, finding.column)
+    return ":".join(str(part) for part in parts if part is not None) or finding.domain or ""
+
+
+def _text_line(finding: Finding) -> str:
+    place = _place(finding)
+    text = f"{finding.rule.severity.value} {finding.rule.id}: {finding.message}"
+    return plain(f"{place}: {text}" if place else text)
+
+
+def _github_line(finding: Finding) -> str:
+    fields = {"file": finding.file, "line": finding.line, "col": finding.column, "title": finding.rule.id}
+    properties = ",".join(f"{key}={_github(str(value), ':,')}" for key, value in fields.items() if value)
+    return f"::{finding.rule.severity.value} {properties}::{_github(finding.message)}"
+
+
+def _github(text: str, more: str = "") -> str:
+    return re.sub(f"[%\r\n{more}]", lambda c: f"%{ord(c[0]):02X}", plain(text))
+
+
+def _azure_devops_line(finding: Finding) -> str:
+    fields = {
+        "type": finding.rule.severity.value,
+        "sourcepath": finding.file,
+        "linenumber": finding.line,
+        "columnnumber": finding.column,
+        "code": finding.rule.id,
+    }
+    properties = ";".join(f"{key}={_azure_devops(str(value))}" for key, value in fields.items() if value)
+    return f"##vso[task.logissue {properties}]{_azure_devops(finding.message)}"
+
+
+def _azure_devops(text: str) -> str:
+    escapes = {"%": "%AZP25", ";": "%3B", "]": "%5D", "\r": "%0D", "\n": "%0A"}
+    return re.sub(r"[%;\]\r\n]", lambda c: escapes[c[0]], plain(text))

@@ -1,0 +1,27 @@
+"""Where TLS reports go: the URIs of RFC 8460 §3."""
+
+from __future__ import annotations
+
+import re
+
+from mtasts.findings import Finding, quote
+from mtasts.rules import policy_file as rules
+
+_URI = re.compile(
+    r"mailto:[\x21-\x3f\x41-\x7e]+@[a-z0-9.-]+(\?[\x21-\x7e]*)?|https://[a-z0-9\[][\x21-\x7e]*", re.IGNORECASE
+)
+
+
+def rua_fault(uri: str) -> Finding | None:
+    """Return what is wrong with an address for TLS reports, or None."""
+    if re.match(r"(?i)\s*(v\s*=\s*TLSRPT?v1|rua\s*=)", uri):
+        message = f"rua {quote(uri)} holds a piece of the DNS record. Write the address alone, as mailto:…"
+        return Finding(rules.RUA_RECORD, message)
+    if re.fullmatch(r"[^@\s:/]+@[^@\s:/]+", uri):
+        return Finding(rules.RUA_MAILTO, f"rua {quote(uri)} lacks its scheme. Write {quote('mailto:' + uri)}.")
+    if re.match(r"(?i)(mailto|https):", uri) and re.search("[,!;]", uri):
+        encoded = re.sub("[,!;]", lambda found: f"%{ord(found[0]):02X}", uri)
+        return Finding(rules.RUA_ENCODING, f"rua {quote(uri)} holds `,` `!` or `;`. Write {quote(encoded)}.")
+    if not _URI.fullmatch(uri):
+        return Finding(rules.RUA_FORM, f"rua {quote(uri)} is neither a mailto: nor an https: URI. Write one of them.")
+    return None

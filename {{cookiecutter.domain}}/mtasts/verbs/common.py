@@ -1,0 +1,50 @@
+"""What the verbs share: options, reading policy.yaml, reporting, exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from mtasts import config as configuration
+from mtasts import report
+from mtasts.config import Config
+from mtasts.findings import Finding, has_errors
+
+ROOT = Path(__file__).parent.parent.parent  # the repository, where function/ and static/ are
+
+report_format = click.option(
+    "--format", "form", type=click.Choice(list(report.FORMATS)), help="How to print. Default: by the CI, else text."
+)
+policy_file = click.option(
+    "--file", "path", type=click.Path(path_type=Path), default=Path("policy.yaml"), help="Default: policy.yaml."
+)
+
+
+def load(path: Path) -> Config:
+    """Return the config, or print its errors and end with exit code 1."""
+    config, findings = configuration.load(path)
+    if config is None:
+        print_report(findings, None)
+        raise SystemExit(1)
+    return config
+
+
+def print_report(findings: Sequence[Finding], form: str | None) -> None:
+    """Print the findings, and end with exit code 1 where one is an error."""
+    click.echo(report.FORMATS[form or report.format_for(os.environ)](findings))
+    if has_errors(findings):
+        sys.exit(1)
+
+
+def unknown(word: str, known: Iterable[str], what: str) -> click.UsageError:
+    """Return the error for a word that is not among the known ones, with the nearest of them."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    close = get_close_matches(word, names, 1)
+    hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(names[:10])}."
+    return click.UsageError(f"{report.plain(repr(word))} is not {what}. {hint}")

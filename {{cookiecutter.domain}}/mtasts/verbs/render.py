@@ -1,0 +1,26 @@
+"""render: print the policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mtasts.build import POLICY_PATH
+from mtasts.verbs.common import load, policy_file, unknown
+
+
+@click.command("render")
+@click.argument("domain", required=False)
+@policy_file
+def command(domain: str | None, path: Path) -> None:
+    """Print the policy of DOMAIN as it is served; without DOMAIN, of every domain."""
+    policies = {each.name: each.policy.render() for each in load(path).domains}
+    if domain is None and len(policies) > 1:
+        for name, text in policies.items():
+            click.echo(f"https://mta-sts.{name}/{POLICY_PATH}\n{text}")
+        return
+    name = domain.rstrip(".").lower() if domain else next(iter(policies))
+    if name not in policies:
+        raise unknown(name, policies, f"among the domains of {path}")
+    click.echo(policies[name].encode(), nl=False)  # bytes: the line ends are part of it
