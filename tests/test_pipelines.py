@@ -1,0 +1,721 @@
+"""The pipelines, on GitHub and in Azure DevOps: they are valid, safe, and do the same.
+
+YAML is parsed, and every script that decides something is run. Every expected value here is written by hand.
+"""
+
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = ROOT / "{{cookiecutter.domain}}"
+GITHUB = GENERATED / ".github"
+AZURE = GENERATED / ".azuredevops"
+TEMPLATE_GITHUB = ROOT / ".github"
+TEMPLATE_AZURE = ROOT / "ci" / "azure-pipelines.yml"
+
+HOSTINGS = ["function", "static-web-app", "front-door", "web-server"]
+PLACES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
+SYSTEMS = list(PLACES)
+PIPELINES = ["pull-request", *(f"deploy-{hosting}" for hosting in HOSTINGS)]
+
+WORKFLOWS = sorted([*GITHUB.glob("workflows/*"), *TEMPLATE_GITHUB.glob("workflows/*")])
+ACTIONS = sorted(GITHUB.glob("actions/*/action.yml"))
+AZURE_PIPELINES = sorted([*AZURE.glob("*.yml"), *AZURE.glob("steps/*"), TEMPLATE_AZURE])
+DEPENDABOTS = [GITHUB / "dependabot.yml", TEMPLATE_GITHUB / "dependabot.yml"]
+
+bash_only = pytest.mark.skipif(os.name == "nt", reason="the pipelines run on Ubuntu")
+
+
+def name_of(path: Path) -> str:
+    """Name a file in a test's id."""
+    return path.relative_to(ROOT).as_posix().replace("{{cookiecutter.domain}}", "generated")
+
+
+def load(path: Path) -> Any:
+    """Parse a YAML file. The key `on` becomes true, as YAML 1.1 has it."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def pipeline(system: str, name: str) -> Path:
+    """Return the file of a generated pipeline."""
+    return GITHUB / "workflows" / f"{name}.yml" if system == "github" else AZURE / f"{name}.yml"
+
+
+def expanded(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the steps that a step stands for: itself, or those of this repository's action or template."""
+    if str(step.get("uses")).startswith("$/"):
+        yield from load(GENERATED / step["uses"][2:] / "action.yml")["runs"]["steps"]
+    elif "template" in step:
+        yield from load(AZURE / step["template"])["steps"]
+    else:
+        yield step
+
+
+def jobs_of(path: Path) -> list[tuple[str, Any]]:
+    """Return the jobs with their names: GitHub maps names to jobs, Azure DevOps lists them."""
+    jobs = load(path)["jobs"]
+    if isinstance(jobs, dict):
+        return list(jobs.items())
+    return [(job.get("job") or job["deployment"], job) for job in jobs]
+
+
+def job_of(path: Path, name: str) -> Any:
+    """Return one job."""
+    return dict(jobs_of(path))[name]
+
+
+def own_steps(job: Any) -> list[dict[str, Any]]:
+    """Return a job's steps as they are written. A deployment in Azure DevOps has them deeper down."""
+    holder = job["strategy"]["runOnce"]["deploy"] if "deployment" in job else job
+    return list(holder["steps"])
+
+
+def steps_of(path: Path) -> list[dict[str, Any]]:
+    """Return all steps that a pipeline runs, in order."""
+    return [inner for _, job in jobs_of(path) for step in own_steps(job) for inner in expanded(step)]
+
+
+def python_commands(path: Path) -> list[str]:
+    """Return the commands that run Python, in order."""
+    scripts = [str(step.get("run") or step.get("bash") or step.get("script")) for step in steps_of(path)]
+    return [line for script in scripts for line in script.splitlines() if line.startswith("python")]
+
+
+def what(step: dict[str, Any]) -> str:
+    """Name what a step runs: an action or a task, without its version, or the kind of step."""
+    kind = "run" if "run" in step else next(iter(step))
+    return str(step.get("uses") or step.get("task") or kind).partition("@")[0]
+
+
+def strings(data: Any) -> Iterator[str]:
+    """Yield every string in parsed YAML."""
+    if isinstance(data, dict):
+        data = [*data.keys(), *data.values()]
+    if isinstance(data, list):
+        for item in data:
+            yield from strings(item)
+    else:
+        yield str(data)
+
+
+def values_of(node: yaml.Node | None, key: str) -> Iterator[yaml.ScalarNode]:
+    """Yield the scalars under this key, wherever it is, with their places in the file."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from values_of(item, key)
+    elif isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            if name.value == key and isinstance(value, yaml.ScalarNode):
+                yield value
+            yield from values_of(value, key)
+
+
+def uses_lines(path: Path) -> list[str]:
+    """Return each line with an action from elsewhere, with its comment."""
+    text = path.read_text(encoding="utf-8")
+    lines = [text.splitlines()[node.start_mark.line] for node in values_of(yaml.compose(text), "uses")]
+    return [line.strip(" -") for line in lines if "uses: $/" not in line]
+
+
+def run(command: Sequence[str | Path], **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, whatever comes of it."""
+    return subprocess.run(command, check=False, capture_output=True, encoding="utf-8", **options)
+
+
+def tool(name: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command that was installed beside this Python."""
+    command = shutil.which(name, path=sysconfig.get_path("scripts")) or name
+    return run([command, *arguments])
+
+
+# Valid
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("github-workflows", WORKFLOWS),
+        ("github-actions", ACTIONS),
+        ("dependabot", DEPENDABOTS),
+        ("azure-pipelines", AZURE_PIPELINES),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_files_meet_the_schema(schema: str, files: list[Path]) -> None:
+    """Prove that both systems know every key, and Azure DevOps every input of a task."""
+    more = ["--data-transform", "azure-pipelines", "--regex-variant", "nonunicode"]
+    options = more if schema == "azure-pipelines" else []
+    result = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *options, *files)
+    assert (result.returncode, result.stdout) == (0, "ok -- validation done\n"), result.stdout + result.stderr
+
+
+def test_every_pipeline_is_there_on_both_systems() -> None:
+    """Prove that neither system lacks a pipeline, and that the tests see them all."""
+    assert [path.stem for path in sorted(GITHUB.glob("workflows/*"))] == sorted(PIPELINES)
+    assert [path.stem for path in sorted(AZURE.glob("*.yml"))] == sorted(PIPELINES)
+    assert [path.parent.name for path in ACTIONS] == ["build", "toolkit", "variables"]
+    assert [path.stem for path in sorted(AZURE.glob("steps/*"))] == ["build", "toolkit", "variables"]
+
+
+def pruned(hosting: str, pipelines: str, folder: Path) -> Path:
+    """Copy both systems' pipelines, and let the template's hook keep what was chosen."""
+    for source in (GITHUB, AZURE):
+        shutil.copytree(source, folder / source.name)
+    hook = runpy.run_path(str(ROOT / "hooks" / "post_gen_project.py"))
+    hook["prune"](folder, {"hosting": hosting, "pipelines": pipelines, "dns_provider": "manual"})
+    return folder
+
+
+def called_file(text: str) -> str:
+    """Return the file of a called action or template, from the top of the repository."""
+    return f"{text[2:]}/action.yml" if text.startswith("$/") else f".azuredevops/{text}"
+
+
+@pytest.mark.parametrize(("system", "place"), PLACES.items(), ids=SYSTEMS)
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_a_repository_has_what_it_uses(hosting: str, system: str, place: str, tmp_path: Path) -> None:
+    """Prove that one deployment is left for a hosting, with every action or template that it calls."""
+    pipelines = sorted(pruned(hosting, system, tmp_path).glob(f"{place}/*.yml"))
+    assert [path.stem for path in pipelines] == [f"deploy-{hosting}", "pull-request"]
+    texts = {text for path in pipelines for text in strings(load(path))}
+    called = [called_file(text) for text in texts if text.startswith(("$/", "steps/"))]
+    assert len(called) >= 2
+    assert [name for name in called if not (tmp_path / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", [*GITHUB.rglob("*.yml"), *AZURE.rglob("*.yml")], ids=name_of)
+def test_no_jinja(path: Path) -> None:
+    """Prove that a file can be copied as it is."""
+    text = path.read_text(encoding="utf-8")
+    assert [mark for mark in ("cookiecutter", "{%", "{#") if mark in text] == []
+
+
+# Safe
+
+
+@pytest.mark.parametrize("hosting", [*HOSTINGS, None])
+def test_zizmor_finds_nothing(hosting: str | None, tmp_path: Path) -> None:
+    """Prove that the pipelines follow GitHub's security advice: each hosting's, and the template's own."""
+    folder = pruned(hosting, "github", tmp_path) if hosting else tmp_path
+    if not hosting:
+        shutil.copytree(TEMPLATE_GITHUB, folder / ".github")
+    result = tool("zizmor", "--offline", "--no-config", "--strict-collection", folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "No findings to report" in result.stdout
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=name_of)
+def test_actions_are_pinned(path: Path) -> None:
+    """Prove that an action from elsewhere cannot change under us, and that people see which version it is."""
+    form = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v[0-9.]+")
+    assert [line for line in uses_lines(path) if not form.fullmatch(line)] == []
+
+
+def test_an_action_has_one_version() -> None:
+    """Prove that the template and what it generates use the same few actions, each in one version."""
+    lines = {line for path in [*WORKFLOWS, *ACTIONS] for line in uses_lines(path)}
+    assert sorted(line.removeprefix("uses: ").partition("@")[0] for line in lines) == [
+        "Azure/functions-action",
+        "Azure/static-web-apps-deploy",
+        "actions/checkout",
+        "actions/download-artifact",
+        "actions/setup-python",
+        "actions/upload-artifact",
+        "azure/login",
+    ]
+
+
+READ = {"contents": "read"}
+SIGN_IN = {"contents": "read", "id-token": "write"}
+
+
+@pytest.mark.parametrize(
+    ("path", "permissions"),
+    [
+        (TEMPLATE_GITHUB / "workflows" / "test.yml", {"test": READ}),
+        (pipeline("github", "pull-request"), {"check": READ}),
+        (pipeline("github", "deploy-function"), {"build": READ, "deploy": SIGN_IN}),
+        (pipeline("github", "deploy-static-web-app"), {"build": READ, "deploy": SIGN_IN}),
+        (pipeline("github", "deploy-front-door"), {"build": READ, "deploy": SIGN_IN}),
+        (pipeline("github", "deploy-web-server"), {"build": READ}),
+    ],
+    ids=lambda value: name_of(value) if isinstance(value, Path) else "",
+)
+def test_permissions(path: Path, permissions: dict[str, dict[str, str]]) -> None:
+    """Prove that a workflow may do nothing, and each job only what it needs."""
+    assert load(path)["permissions"] == {}
+    assert {name: job["permissions"] for name, job in jobs_of(path)} == permissions
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
+def test_checkout_leaves_no_credentials(path: Path) -> None:
+    """Prove that no later step can push with the token of the checkout."""
+    checkouts = [step["with"] for step in steps_of(path) if what(step) == "actions/checkout"]
+    assert checkouts == [{"persist-credentials": False}]
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *AZURE.glob("*.yml"), TEMPLATE_AZURE], ids=name_of)
+def test_no_job_runs_for_hours(path: Path) -> None:
+    """Prove that every job has an end of its own, well before the systems' six hours or one."""
+    limits = [job.get("timeout-minutes") or job.get("timeoutInMinutes") for _, job in jobs_of(path)]
+    assert limits and all(5 <= int(limit) <= 30 for limit in limits)
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS, *AZURE_PIPELINES], ids=name_of)
+def test_no_stored_secret_is_read(path: Path) -> None:
+    """Prove that there is no password to store: the pipelines sign in by OIDC."""
+    assert [text for text in strings(load(path)) if "secrets." in text or "password" in text.lower()] == []
+
+
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_deployments_wait_for_each_other(hosting: str) -> None:
+    """Prove that a push stops no deployment half way."""
+    on_github = load(pipeline("github", f"deploy-{hosting}"))
+    assert on_github["concurrency"]["cancel-in-progress"] is False
+    assert "${{" not in on_github["concurrency"]["group"]
+    assert load(pipeline("azure-devops", f"deploy-{hosting}"))["trigger"]["batch"] == "true"
+
+
+def test_a_new_push_stops_the_checks_of_the_old_one() -> None:
+    """Prove that a pull request does not wait for the checks of what it no longer is."""
+    assert load(pipeline("github", "pull-request"))["concurrency"] == {
+        "group": "${{ github.workflow }}-${{ github.ref }}",
+        "cancel-in-progress": True,
+    }
+
+
+# The same on both systems
+
+
+CHECK = [
+    "python -m pip install -r requirements.txt",
+    "python -m mtasts lint",
+    "python -m unittest discover -s tests",
+]
+BUILD = [
+    "python -m pip install -r requirements.txt",
+    "python -m mtasts lint",
+    "python -m mtasts build",
+]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_verbs(system: str) -> None:
+    """Prove that both systems call the same verbs in the same order, in the same words."""
+    assert python_commands(pipeline(system, "pull-request")) == CHECK
+    for hosting in HOSTINGS:
+        assert python_commands(pipeline(system, f"deploy-{hosting}")) == BUILD
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_python_is_the_one_that_the_function_runs_on(system: str) -> None:
+    """Prove that the libraries in the package are installed by the Python version that will import them."""
+    steps = steps_of(pipeline(system, "deploy-function"))
+    inputs = [step.get("with") or step.get("inputs") or {} for step in steps]
+    versions = [given.get("python-version") or given.get("versionSpec") for given in inputs]
+    assert [version for version in versions if version] == ["3.13"]
+
+
+def test_triggers_on_github() -> None:
+    """Prove that a pull request is checked, and that only main is deployed, by a push or by hand."""
+    assert load(pipeline("github", "pull-request"))[True] == "pull_request"
+    for hosting in HOSTINGS:
+        triggers = load(pipeline("github", f"deploy-{hosting}"))[True]
+        assert triggers == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
+
+
+def test_triggers_in_azure_devops() -> None:
+    """Prove the same of Azure DevOps, where a pipeline can always be run by hand."""
+    check = load(pipeline("azure-devops", "pull-request"))
+    assert (check["trigger"], check["pr"]) == ("none", {"branches": {"include": ["main"]}})
+    for hosting in HOSTINGS:
+        deploy = load(pipeline("azure-devops", f"deploy-{hosting}"))
+        assert (deploy["trigger"]["branches"], deploy["pr"]) == ({"include": ["main"]}, "none")
+
+
+@pytest.mark.parametrize(
+    ("hosting", "on_github", "in_azure"),
+    [
+        (
+            "function",
+            ["actions/download-artifact", "azure/login", "Azure/functions-action"],
+            ["download", "AzureFunctionApp"],
+        ),
+        (
+            "static-web-app",
+            ["actions/download-artifact", "azure/login", "run", "Azure/static-web-apps-deploy"],
+            ["download", "AzureCLI", "AzureStaticWebApp"],
+        ),
+        ("front-door", ["actions/download-artifact", "azure/login", "run"], ["download", "AzureCLI"]),
+    ],
+)
+def test_deployments(hosting: str, on_github: list[str], in_azure: list[str]) -> None:
+    """Prove that a deployment takes what was built, signs in and publishes, and does not build again."""
+    for system, expected in (("github", on_github), ("azure-devops", in_azure)):
+        job = job_of(pipeline(system, f"deploy-{hosting}"), "deploy")
+        assert [what(step) for step in own_steps(job)] == expected
+        assert job["environment"] == "production"
+        assert (job.get("needs") or job.get("dependsOn")) == "build"
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_web_server_fetches_by_itself(system: str) -> None:
+    """Prove that without Azure there is no deployment, only the artifact."""
+    assert [name for name, _ in jobs_of(pipeline(system, "deploy-web-server"))] == ["build"]
+
+
+# The artifact
+
+
+BUILT = {
+    "function": "build/function.zip",
+    "static-web-app": "build/static",
+    "front-door": "build/static",
+    "web-server": "build/static",
+}
+
+
+def test_the_artifact_keeps_hidden_files() -> None:
+    """Prove that .well-known is not lost, and that a build without a result is an error."""
+    upload = load(GITHUB / "actions" / "build" / "action.yml")["runs"]["steps"][-1]
+    assert (what(upload), upload["with"]) == (
+        "actions/upload-artifact",
+        {
+            "name": "build",
+            "path": "${{ inputs.path }}",
+            "include-hidden-files": True,
+            "if-no-files-found": "error",
+            "overwrite": True,
+        },
+    )
+    publish = load(AZURE / "steps" / "build.yml")["steps"][-1]
+    assert publish == {
+        "task": "PublishPipelineArtifact@1",
+        "inputs": {"targetPath": "${{ parameters.path }}", "artifact": "build"},
+    }
+
+
+@pytest.mark.parametrize(("hosting", "path"), BUILT.items())
+def test_the_artifact_is_what_is_deployed(hosting: str, path: str) -> None:
+    """Prove that the artifact holds the hosting's part of the build, and nothing else."""
+    on_github = own_steps(job_of(pipeline("github", f"deploy-{hosting}"), "build"))[-1]
+    assert on_github == {"uses": "$/.github/actions/build", "with": {"path": path}}
+    in_azure = own_steps(job_of(pipeline("azure-devops", f"deploy-{hosting}"), "build"))[-1]
+    assert in_azure == {"template": "steps/build.yml", "parameters": {"path": path}}
+
+
+@pytest.mark.parametrize(
+    ("hosting", "folder"),
+    [("function", "build"), ("static-web-app", "build/static"), ("front-door", "build/static")],
+)
+def test_the_deployment_takes_that_artifact(hosting: str, folder: str) -> None:
+    """Prove that what was built in this run lands where the deployment reads it."""
+    download = own_steps(job_of(pipeline("github", f"deploy-{hosting}"), "deploy"))[0]
+    assert download["with"] == {"name": "build", "path": folder}
+    download = own_steps(job_of(pipeline("azure-devops", f"deploy-{hosting}"), "deploy"))[0]
+    assert download == {"download": "current", "artifact": "build"}
+
+
+def test_the_function_is_deployed_as_it_was_built() -> None:
+    """Prove that nothing is built in Azure, and no input is given that Flex Consumption refuses."""
+    on_github = own_steps(job_of(pipeline("github", "deploy-function"), "deploy"))[-1]
+    assert on_github["with"] == {
+        "app-name": "${{ vars.AZURE_FUNCTIONAPP_NAME }}",
+        "package": "build/function.zip",
+    }
+    in_azure = own_steps(job_of(pipeline("azure-devops", "deploy-function"), "deploy"))[-1]
+    assert in_azure["inputs"] == {
+        "connectedServiceNameARM": "$(AZURE_SERVICE_CONNECTION)",
+        "appType": "functionAppLinux",
+        "isFlexConsumption": True,
+        "appName": "$(AZURE_FUNCTIONAPP_NAME)",
+        "package": "$(Pipeline.Workspace)/build/function.zip",
+    }
+
+
+def test_the_static_web_app_is_deployed_as_it_was_built() -> None:
+    """Prove that nothing is built in Azure, and that the token is the one that was just read."""
+    on_github = own_steps(job_of(pipeline("github", "deploy-static-web-app"), "deploy"))[-1]
+    assert on_github["with"] == {
+        "action": "upload",
+        "app_location": "build/static",
+        "skip_app_build": True,
+        "skip_api_build": True,
+        "azure_static_web_apps_api_token": "${{ steps.token.outputs.token }}",
+    }
+    in_azure = own_steps(job_of(pipeline("azure-devops", "deploy-static-web-app"), "deploy"))[-1]
+    assert in_azure["inputs"] == {
+        "workingDirectory": "$(Pipeline.Workspace)",
+        "app_location": "build",
+        "skip_app_build": True,
+        "skip_api_build": True,
+        "azure_static_web_apps_api_token": "$(staticWebAppToken)",
+    }
+
+
+# The variables
+
+
+class Checked(NamedTuple):
+    """A pipeline, the script that checks its variables, and what the pipeline gives it to check."""
+
+    path: Path
+    script: str
+    variables: str
+
+
+def checked(system: str, hosting: str) -> Checked:
+    """Find the check of the variables: the first step."""
+    path = pipeline(system, f"deploy-{hosting}")
+    steps = own_steps(job_of(path, "build"))
+    if system == "github":
+        action = load(GITHUB / "actions" / "variables" / "action.yml")["runs"]["steps"][0]
+        assert steps[0]["uses"] == "$/.github/actions/variables"
+        assert action["env"] == {"VARIABLES": "${{ inputs.variables }}"}
+        return Checked(path, action["run"], steps[0]["with"]["variables"])
+    template = load(AZURE / "steps" / "variables.yml")["steps"][0]
+    assert steps[0]["template"] == "steps/variables.yml"
+    assert template["env"] == {"VARIABLES": "${{ parameters.variables }}"}
+    return Checked(path, template["bash"], steps[0]["parameters"]["variables"])
+
+
+SIGN_IN_NAMES = {
+    "github": ["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID"],
+    "azure-devops": ["AZURE_SERVICE_CONNECTION"],
+}
+TARGET_NAMES = {
+    "function": "AZURE_FUNCTIONAPP_NAME",
+    "static-web-app": "AZURE_STATICWEBAPP_NAME",
+    "front-door": "AZURE_STORAGE_ACCOUNT",
+}
+SAYS = {
+    "github": "::error title=Variables are not set::Not set: {}. Set them under "
+    "Settings → Secrets and variables → Actions → Variables, and run this again.\n",
+    "azure-devops": "##vso[task.logissue type=error]Not set: {}. Set them under "
+    "Pipelines → this pipeline → Edit → Variables, and run it again.\n",
+}
+
+
+def names(system: str, hosting: str) -> list[str]:
+    """Return the variables of a pipeline, in the order in which people are told of them."""
+    return [*SIGN_IN_NAMES[system], TARGET_NAMES[hosting]]
+
+
+def run_check(check: Checked, values: dict[str, str]) -> tuple[int, str]:
+    """Run the script on what the system puts for a missing variable: GitHub nothing, Azure DevOps a macro."""
+    text = re.sub(r"\$\{\{ vars\.(\w+) \}\}", lambda found: values.get(found[1], ""), check.variables)
+    text = re.sub(r"\$\((\w+)\)", lambda found: values.get(found[1], found[0]), text)
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", check.script]
+    result = run(command, env={"PATH": os.environ["PATH"], "VARIABLES": text})
+    assert result.stderr == ""
+    return result.returncode, result.stdout
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("hosting", TARGET_NAMES)
+def test_every_variable_is_checked(system: str, hosting: str) -> None:
+    """Prove that the check asks for the variables that the deployment uses, and for no other."""
+    check = checked(system, hosting)
+    form = r"\$\{\{ vars\.(\w+) \}\}" if system == "github" else r"\$\((AZURE_\w+)\)"
+    used = {name for text in strings(job_of(check.path, "deploy")) for name in re.findall(form, text)}
+    asked = [re.sub(form, r"\1", line).split("=") for line in check.variables.splitlines()]
+    assert asked == [[name, name] for name in names(system, hosting)]
+    assert used == set(names(system, hosting))
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("hosting", TARGET_NAMES)
+def test_the_check_names_all_that_is_missing(system: str, hosting: str) -> None:
+    """Prove that one failed run tells everything that is to be set, and where."""
+    expected = SAYS[system].format(" ".join(names(system, hosting)))
+    assert run_check(checked(system, hosting), {}) == (1, expected)
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("hosting", TARGET_NAMES)
+@pytest.mark.parametrize("value", ["", " "], ids=["empty", "blank"])
+def test_the_check_names_each_that_is_missing(system: str, hosting: str, value: str) -> None:
+    """Prove that only what is missing is named, and that an empty value counts as missing."""
+    for name in names(system, hosting):
+        values = dict.fromkeys(names(system, hosting), "a b=c") | {name: value}
+        assert run_check(checked(system, hosting), values) == (1, SAYS[system].format(name))
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("hosting", TARGET_NAMES)
+def test_the_check_is_silent_when_all_is_set(system: str, hosting: str) -> None:
+    """Prove that a repository that is set up goes on, whatever its values look like: they are never run."""
+    for value in (
+        "mtasts-example-com",
+        "00000000-0000-0000-0000-000000000000",
+        'a "b" `id` * \\ =',
+        "x $(id)",
+    ):
+        assert run_check(checked(system, hosting), dict.fromkeys(names(system, hosting), value)) == (0, "")
+
+
+# The scripts that call az
+
+
+AZ = """#!/usr/bin/env bash
+printf '%s\\n' "$@" > "$ARGUMENTS"
+printf 'az speaks\\n' >&2
+printf '%s\\n' "$TOKEN"
+exit "$STATUS"
+"""
+
+
+class Called(NamedTuple):
+    """What came of a script: its status and output, what it gave to az, and what it left for later steps."""
+
+    status: int
+    output: str
+    arguments: list[str]
+    left: str
+
+
+def call(script: str, folder: Path, status: int = 0, **environment: str) -> Called:
+    """Run a script with an `az` of our own."""
+    az, arguments, left = folder / "az", folder / "arguments", folder / "left"
+    az.write_text(AZ)
+    az.chmod(0o755)
+    left.write_text("")
+    environment |= {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "GITHUB_OUTPUT": str(left)}
+    environment |= {"ARGUMENTS": str(arguments), "TOKEN": "t0ken", "STATUS": str(status)}
+    result = run(["bash", "-c", script], env=environment)
+    return Called(result.returncode, result.stdout, arguments.read_text().splitlines(), left.read_text())
+
+
+def script_of(system: str, hosting: str) -> str:
+    """Return the script that calls az. GitHub stops at an error by itself, Azure DevOps must be told."""
+    steps = own_steps(job_of(pipeline(system, f"deploy-{hosting}"), "deploy"))
+    if system == "github":
+        return "set -e\n" + next(str(step["run"]) for step in steps if "run" in step)
+    return next(str(step["inputs"]["inlineScript"]) for step in steps if what(step) == "AzureCLI")
+
+
+TOKEN_FORMS = {
+    "github": ("::add-mask::t0ken\n", "token=t0ken\n"),
+    "azure-devops": ("##vso[task.setvariable variable=staticWebAppToken;issecret=true]t0ken\n", ""),
+}
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_token_is_read_and_masked(system: str, tmp_path: Path) -> None:
+    """Prove that the token is asked for by the app's name, and printed only in the command that masks it."""
+    called = call(script_of(system, "static-web-app"), tmp_path, AZURE_STATICWEBAPP_NAME="an app")
+    asked = ["staticwebapp", "secrets", "list", "--name", "an app"]
+    asked += ["--query", "properties.apiKey", "-o", "tsv"]
+    assert called == (0, TOKEN_FORMS[system][0], asked, TOKEN_FORMS[system][1])
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_without_a_token_nothing_is_deployed(system: str, tmp_path: Path) -> None:
+    """Prove that the step fails where az does, and leaves no empty token behind."""
+    called = call(script_of(system, "static-web-app"), tmp_path, status=3, AZURE_STATICWEBAPP_NAME="an app")
+    assert (called.status, called.output, called.left) == (3, "", "")
+
+
+@bash_only
+@pytest.mark.parametrize(("system", "source"), [("github", "build/static"), ("azure-devops", "build")])
+def test_the_upload(system: str, source: str, tmp_path: Path) -> None:
+    """Prove that the files go to the static website under the pipeline's own identity, not to be cached."""
+    called = call(script_of(system, "front-door"), tmp_path, AZURE_STORAGE_ACCOUNT="account")
+    assert called.arguments == [
+        *("storage", "blob", "upload-batch", "--auth-mode", "login", "--account-name", "account"),
+        *("--source", source, "--destination", "$web", "--overwrite"),
+        *("--content-cache-control", "no-store", "--no-progress"),
+    ]
+    assert call(script_of(system, "front-door"), tmp_path, status=1).status == 1
+
+
+@bash_only
+@pytest.mark.parametrize("hosting", HOSTINGS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_scripts_are_bash(system: str, hosting: str) -> None:
+    """Prove that bash can read every script, and that no expression is pasted into one."""
+    for step in steps_of(pipeline(system, f"deploy-{hosting}")):
+        script = step.get("run") or step.get("bash") or step.get("inputs", {}).get("inlineScript") or ""
+        assert run(["bash", "-n", "-c", script]).returncode == 0
+        assert re.findall(r"\$\{\{|\$\(AZURE_", script) == []
+
+
+# Dependabot
+
+
+@pytest.mark.parametrize(
+    ("path", "actions", "python"),
+    [
+        (
+            GITHUB / "dependabot.yml",
+            ["/", "/.github/actions/build", "/.github/actions/toolkit"],
+            "/",
+        ),
+        (
+            TEMPLATE_GITHUB / "dependabot.yml",
+            [
+                "/",
+                "/{{cookiecutter.domain}}/.github/workflows",
+                "/{{cookiecutter.domain}}/.github/actions/build",
+                "/{{cookiecutter.domain}}/.github/actions/toolkit",
+            ],
+            "/{{cookiecutter.domain}}",
+        ),
+    ],
+    ids=["generated", "template"],
+)
+def test_dependabot(path: Path, actions: list[str], python: str) -> None:
+    """Prove that every pinned version is looked after, weekly, and that a new one has to be a week old."""
+    common = {"schedule": {"interval": "weekly"}, "cooldown": {"default-days": 7}}
+    assert load(path)["updates"] == [
+        {
+            "package-ecosystem": "github-actions",
+            "directories": actions,
+            **common,
+            "groups": {"actions": {"patterns": ["*"]}},
+        },
+        {
+            "package-ecosystem": "pip",
+            "directory": python,
+            **common,
+            "groups": {"python": {"patterns": ["*"]}},
+        },
+    ]
+
+
+def test_dependabot_reads_every_action_that_pins_another() -> None:
+    """Prove that no action's folder was forgotten: Dependabot does not look for them by itself."""
+    pinning = [f"/.github/actions/{path.parent.name}" for path in ACTIONS if uses_lines(path)]
+    assert pinning == ["/.github/actions/build", "/.github/actions/toolkit"]
+
+
+# The template's own pipelines
+
+
+def test_the_template_runs_the_same_everywhere() -> None:
+    """Prove that both systems run the demo and the tests, on every system and every Python that is kept."""
+    pythons = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+    on_github = job_of(TEMPLATE_GITHUB / "workflows" / "test.yml", "test")
+    assert on_github["strategy"] == {
+        "fail-fast": False,
+        "matrix": {"system": ["ubuntu-latest", "windows-latest", "macos-latest"], "python": pythons},
+    }
+    parameters = {parameter["name"]: parameter["default"] for parameter in load(TEMPLATE_AZURE)["parameters"]}
+    assert parameters == {"images": ["ubuntu-latest", "windows-latest", "macOS-latest"], "pythons": pythons}
+    for path in (TEMPLATE_GITHUB / "workflows" / "test.yml", TEMPLATE_AZURE):
+        assert python_commands(path) == ["python ci/demo.py", "python ci/test.py"]
