@@ -1,0 +1,40 @@
+"""All tests: format, lint, types, and pytest with what the tests need. Words behind it go to pytest.
+
+Run it with any Python from 3.10 on: python ci/test.py
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from workshop import ROOT, TESTS, environment, runtime_python
+
+CODE = ["ci", "hooks", "tests"]
+TOOLKIT = ["{{cookiecutter.domain}}/mtasts", "{{cookiecutter.domain}}/function", "{{cookiecutter.domain}}/tests"]
+
+
+def main() -> None:
+    """Run every step, and fail where one fails."""
+    python = str(environment(TESTS))
+    runtime = runtime_python()
+    variables = {**os.environ, **({"MTASTS_RUNTIME_PYTHON": str(runtime)} if runtime else {})}
+    steps = [
+        [python, "-m", "ruff", "format", "--check", "."],
+        [python, "-m", "ruff", "check", "."],
+        [python, "-m", "mypy", *CODE, *TOOLKIT],
+        [python, "-m", "pytest", "--numprocesses=auto", *sys.argv[1:]],
+    ]
+    failed = [step for step in steps if run(step, variables)]
+    sys.exit(1 if failed else 0)
+
+
+def run(step: list[str], variables: dict[str, str]) -> int:
+    """Run one step, and return its exit code."""
+    print(f"\n$ {' '.join(step[1:])}", flush=True)
+    return subprocess.run(step, cwd=ROOT, env=variables, check=False).returncode
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The environments that the demo, the tests and the benchmark run in. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "{{cookiecutter.domain}}"
+TOOLKIT = (TEMPLATE / "requirements.txt",)
+TESTS = (ROOT / "ci" / "requirements.txt", *TOOLKIT)
+FUNCTION = TEMPLATE / "function" / "requirements.txt"
+
+
+def environment(requirements: Sequence[Path], more: Sequence[str] = ()) -> Path:
+    """Return the Python of an environment that has the requirements, made where there is none for them yet."""
+    contents = b"".join(path.read_bytes() for path in requirements) + repr((sys.version, more)).encode()
+    folder = ROOT / ".cache" / f"venv-{hashlib.sha256(contents).hexdigest()[:12]}"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _make(folder, python, [*(f"--requirement={path}" for path in requirements), *more])
+        (folder / "complete").touch()
+    return python
+
+
+def _make(folder: Path, python: Path, words: Sequence[str]) -> None:
+    print(f"Installing into {folder.relative_to(ROOT)}, once", file=sys.stderr, flush=True)
+    try:
+        venv.create(folder, with_pip=True)
+    except subprocess.CalledProcessError:
+        sys.exit("This Python cannot make an environment with pip. On Debian: apt-get install python3-venv")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *words]
+    if subprocess.run(pip, check=False).returncode:
+        sys.exit("The installation failed. Check the network; what pip said stands above.")
+
+
+def runtime_python() -> Path | None:
+    """Return a Python with Microsoft's own Functions runtime, which needs Python 3.13, or None without one."""
+    given = os.environ.get("MTASTS_RUNTIME_PYTHON")
+    if given:
+        return Path(given)
+    candidates = [
+        *map(shutil.which, ("python3.13", "python3.14")),
+        *Path.home().glob(".pyenv/versions/3.13*/bin/python"),
+    ]
+    # A shim of pyenv may be there and start nothing.
+    starts = [
+        str(path) for path in candidates if path and not subprocess.run([path, "-V"], capture_output=True).returncode
+    ]
+    if not starts:
+        return None
+    made = subprocess.run([starts[0], __file__], stdout=subprocess.PIPE, text=True, check=True)
+    return Path(made.stdout.splitlines()[-1])
+
+
+def _runtime() -> Path:
+    (sdk,) = re.findall("^azure-functions==[0-9.]+", FUNCTION.read_text(encoding="utf-8"), re.MULTILINE)
+    return environment([], ["azure-functions-runtime", sdk])
+
+
+if __name__ == "__main__":  # as runtime_python calls it, by another Python
+    print(_runtime())
