@@ -47,17 +47,13 @@ def runtime_python() -> Path | None:
     given = os.environ.get("MTASTS_RUNTIME_PYTHON")
     if given:
         return Path(given)
-    candidates = [
-        *map(shutil.which, ("python3.13", "python3.14")),
-        *Path.home().glob(".pyenv/versions/3.13*/bin/python"),
-    ]
-    # A shim of pyenv may be there and start nothing.
-    starts = [
-        str(path) for path in candidates if path and not subprocess.run([path, "-V"], capture_output=True).returncode
-    ]
+    named = [Path(path) for path in map(shutil.which, ("python3.13", "python3.14")) if path]
+    # pyenv puts a shim there that may start nothing, beside the Pythons that do.
+    shimmed = [found for path in named for found in path.parent.parent.glob("versions/3.1[34]*/bin/python")]
+    starts = [path for path in (*named, *shimmed) if not subprocess.run([path, "-V"], capture_output=True).returncode]
     if not starts:
         return None
-    made = subprocess.run([starts[0], __file__], stdout=subprocess.PIPE, text=True, check=True)
+    made = subprocess.run([str(starts[0]), __file__], stdout=subprocess.PIPE, text=True, check=True)
     return Path(made.stdout.splitlines()[-1])
 
 
