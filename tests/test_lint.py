@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mtasts.config import load
 from mtasts.lint import lint
@@ -156,3 +159,29 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
     content = (HERE / "configs" / "one-domain.yaml").read_bytes()
     path.write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
     assert lint(path) == []
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates()
+KEYS = st.sampled_from(
+    ["version", "mode", "max_age", "mx", "domains", "tls_reporting", "rua", "hosting", "kind", "hostname", "zone"]
+) | st.text(max_size=10)
+DATA = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6))
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes_give_findings_and_no_traceback(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """For a policy.yaml, and for a policy as it is served."""
+    folder = tmp_path_factory.getbasetemp()
+    for name in ("any.yaml", "any.txt"):
+        (folder / name).write_bytes(content)
+        assert all(finding.message and finding.line for finding in lint(folder / name))
+
+
+@given(DATA | st.dictionaries(KEYS, DATA, max_size=8))
+def test_any_yaml_gives_findings_and_no_traceback(tmp_path_factory: pytest.TempPathFactory, data: object) -> None:
+    """Well-formed YAML of any shape: no config without hosting, domains and a version."""
+    path = tmp_path_factory.getbasetemp() / "shape.yaml"
+    path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    config, findings = load(path)
+    assert config is None
+    assert all(finding.message and finding.line for finding in findings)
