@@ -14,11 +14,15 @@ from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
+from hypothesis import settings
 
 sys.dont_write_bytecode = True  # the tests import from the template, and bakes copy what lies in it
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.domain}}"
+
+settings.register_profile("tests", deadline=None)  # a slow machine is no failure
+settings.load_profile("tests")
 
 Bake = Callable[..., Path]
 Verb = Callable[..., "subprocess.CompletedProcess[bytes]"]
