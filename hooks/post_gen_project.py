@@ -11,6 +11,7 @@ HOSTING = ("function", "static-web-app", "front-door", "web-server")
 DNS = ("azure-dns", "cloudflare", "route53", "rfc2136", "manual")
 PIPELINES = {"github": ".github", "azure-devops": ".azuredevops"}
 WORKFLOWS = (".github/workflows", ".azuredevops")
+ONLY_FOR_AZURE = ("infra", ".github/actions/variables", ".azuredevops/steps/variables.yml")
 
 
 def prune(root: Path, answers: Mapping[str, str]) -> None:
@@ -24,7 +25,8 @@ def prune(root: Path, answers: Mapping[str, str]) -> None:
     keep_one(root / "infra", hosting, HOSTING)
     keep_one(root / "dns", dns, DNS)
     if hosting == "web-server":
-        remove(root / "infra")
+        for name in ONLY_FOR_AZURE:
+            remove(root / name)
     if dns == "manual":
         remove(root / "dns")
     prune_serving(root, hosting)

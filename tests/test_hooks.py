@@ -725,8 +725,15 @@ HOSTINGS = {
     "front-door": ["infra/front-door.bicep"],
     "web-server": [],
 }
-NOT_FOR_WEB_SERVER = ["infra/README.md"]
+NOT_FOR_WEB_SERVER = {
+    "github": ["infra/README.md", ".github/actions/variables/action.yml"],
+    "azure-devops": ["infra/README.md", ".azuredevops/steps/variables.yml"],
+}
 PIPELINES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
+SHARED = {
+    "github": [".github/dependabot.yml", ".github/actions/toolkit/action.yml"],
+    "azure-devops": [".azuredevops/steps/toolkit.yml"],
+}
 DNS: dict[str, list[str]] = {
     "azure-dns": ["dns/azure-dns.yaml", "dns/README.md"],
     "cloudflare": ["dns/cloudflare/config.yaml", "dns/README.md"],
@@ -744,9 +751,9 @@ def tree(root: Path) -> set[str]:
 def chosen(hosting: str, pipelines: str, dns: str) -> set[str]:
     """Return the files that these choices are to leave."""
     folder = PIPELINES[pipelines]
-    workflows = [f"{folder}/lint.yml", f"{folder}/deploy-{hosting}.yml"]
-    shared = [] if hosting == "web-server" else NOT_FOR_WEB_SERVER
-    return {*COMMON, *HOSTINGS[hosting], *shared, *workflows, *DNS[dns]}
+    workflows = [f"{folder}/{name}.yml" for name in ("pull-request", "watch", f"deploy-{hosting}")]
+    azure = [] if hosting == "web-server" else NOT_FOR_WEB_SERVER[pipelines]
+    return {*COMMON, *HOSTINGS[hosting], *azure, *SHARED[pipelines], *workflows, *DNS[dns]}
 
 
 @pytest.mark.parametrize("hosting", HOSTINGS)

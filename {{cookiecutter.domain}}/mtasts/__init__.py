@@ -1,6 +1,11 @@
-"""MTA-STS (RFC 8461) from one policy.yaml: lint it, build it, serve it, publish it.
+"""MTA-STS (RFC 8461) from one policy.yaml: lint it, build it, serve it, publish it, check it.
 
-Floors, from the ground up; a module imports only from floors below its own:
-0 findings, rules, report · 1 names, policy, reporting, record, document · 2 schema, judge, hosting, config
-3 page, packages, build, serve, zones · 4 verbs, cli
+Floors, from the ground up. A module imports only from floors below its own, and from those named before it on its own:
+
+0 findings · rules · report
+1 names · policy · reporting · record · document
+2 schema · judge · meaning · hosting · config · lint
+3 page · packages · build · serve · zones
+3 deadline · tls · lookup · fetch · smtp · steps · verdict · check · checked · adopt
+4 verbs · cli
 """

@@ -14,8 +14,7 @@ from pathlib import Path
 from mtasts.config import Config
 from mtasts.hosting import Kind
 from mtasts.page import page
-
-POLICY_PATH = ".well-known/mta-sts.txt"
+from mtasts.policy import PATH
 
 _FUNCTION_FILES = ("function_app.py", "host.json", "requirements.txt")
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -43,14 +42,14 @@ def static_files(config: Config, source: Path) -> Files:
     """Return the files for static hosting: one set for all domains, or a folder per domain, as the kind wants it."""
     if config.hosting.kind.one_policy:
         return {
-            POLICY_PATH: config.domains[0].policy.render().encode(),
+            PATH[1:]: config.domains[0].policy.render().encode(),
             "index.html": page(config.domains).encode(),
             **_extra(source),
         }
     return {
         f"{domain.name}/{name}": content.encode()
         for domain in config.domains
-        for name, content in ((POLICY_PATH, domain.policy.render()), ("index.html", page([domain])))
+        for name, content in ((PATH[1:], domain.policy.render()), ("index.html", page([domain])))
     }
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-VERBS = ("lint", "render", "records", "build", "serve", "explain")
+VERBS = ("lint", "render", "records", "build", "serve", "check", "import", "explain")
 
 
 class _Verbs(click.Group):
@@ -19,7 +19,8 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"mtasts.verbs.{cmd_name}").command
+        module = "import_" if cmd_name == "import" else cmd_name  # a word that Python keeps for itself
+        command: click.Command = import_module(f"mtasts.verbs.{module}").command
         return command
 
 

@@ -17,6 +17,7 @@ from mtasts.rules import policy_file as rules
 
 VERSION = "STSv1"
 MAX_AGE_LIMIT = 31_557_600  # seconds: a year, erratum 7282
+PATH = "/.well-known/mta-sts.txt"
 KEYS = ("version", "mode", "mx", "max_age")
 
 _FIELD = re.compile(r"(?P<key>[A-Za-z0-9][A-Za-z0-9_.-]{0,31}):[ \t]*(?P<value>.*?)[ \t]*", re.DOTALL)
@@ -44,6 +45,16 @@ class MxPattern(str):
             return pattern == name
         label, _, parent = name.partition(".")
         return bool(label) and parent == pattern[2:]
+
+
+def policy_host(domain: str) -> str:
+    """Return the host that serves a domain's policy (RFC 8461 §3.3)."""
+    return f"mta-sts.{domain}"
+
+
+def policy_url(domain: str) -> str:
+    """Return the address of a domain's policy (RFC 8461 §3.3)."""
+    return f"https://{policy_host(domain)}{PATH}"
 
 
 class PolicyError(ValueError):

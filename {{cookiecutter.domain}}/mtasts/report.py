@@ -32,8 +32,18 @@ def as_json(findings: Sequence[Finding]) -> str:
     return json.dumps({"findings": [finding.as_dict() for finding in findings]}, indent=2)
 
 
+def github_annotations(findings: Sequence[Finding]) -> str:
+    """Return a line per finding that GitHub shows beside the file's line."""
+    return "\n".join(map(_github_line, findings))
+
+
+def azure_devops_issues(findings: Sequence[Finding]) -> str:
+    """Return a line per finding that Azure DevOps shows on the run's page."""
+    return "\n".join(map(_azure_devops_line, findings))
+
+
 def as_github(findings: Sequence[Finding]) -> str:
-    """Return the text and an annotation per finding: GitHub shows ten of each severity, the text shows all."""
+    """Return the annotations and the text: GitHub shows ten of each severity, the text shows all."""
     return "\n".join([*map(_github_line, findings), as_text(findings)])
 
 
@@ -99,8 +109,14 @@ def _text_line(finding: Finding) -> str:
     return plain(f"{place}: {text}" if place else text)
 
 
+def _local(finding: Finding) -> dict[str, str | int | None]:
+    """Return file and line, but not of what was fetched from elsewhere."""
+    here = finding.file and "://" not in finding.file
+    return {"file": finding.file if here else None, "line": finding.line if here else None}
+
+
 def _github_line(finding: Finding) -> str:
-    fields = {"file": finding.file, "line": finding.line, "col": finding.column, "title": finding.rule.id}
+    fields = {**_local(finding), "col": finding.column, "title": finding.rule.id}
     properties = ",".join(f"{key}={_github(str(value), ':,')}" for key, value in fields.items() if value)
     return f"::{finding.rule.severity.value} {properties}::{_github(finding.message)}"
 
@@ -112,8 +128,8 @@ def _github(text: str, more: str = "") -> str:
 def _azure_devops_line(finding: Finding) -> str:
     fields = {
         "type": finding.rule.severity.value,
-        "sourcepath": finding.file,
-        "linenumber": finding.line,
+        "sourcepath": _local(finding)["file"],
+        "linenumber": _local(finding)["line"],
         "columnnumber": finding.column,
         "code": finding.rule.id,
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from mtasts.config import Config, Domain
+from mtasts.policy import policy_host
 from mtasts.record import StsRecord, TlsRptRecord, policy_id
 
 TTL = 3600  # seconds
@@ -30,7 +31,7 @@ def records(config: Config) -> list[DnsRecord]:
 def hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
     """Yield what leads senders to the policy host (RFC 8461 §3.3). Nothing while its name is not known."""
     if config.hosting.hostname:
-        yield DnsRecord(f"mta-sts.{domain.name}.", "CNAME", TTL, f"{config.hosting.hostname}.")
+        yield DnsRecord(f"{policy_host(domain.name)}.", "CNAME", TTL, f"{config.hosting.hostname}.")
 
 
 def announcement(domain: Domain, config: Config) -> Iterator[DnsRecord]:

@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 from mtasts.findings import Rule
-from mtasts.rules import policy_file
+from mtasts.rules import dns, https, mx, policy_file
 
 CATALOGUE: dict[str, Rule] = {
-    rule.id: rule for module in (policy_file,) for rule in vars(module).values() if isinstance(rule, Rule)
+    rule.id: rule
+    for module in (policy_file, dns, https, mx)
+    for rule in vars(module).values()
+    if isinstance(rule, Rule)
 }
 
 
 def explanation(rule: Rule) -> str:
     """Return all there is to say about a rule, for people."""
-    return f"{rule.id}: {rule.title}\n{rule.severity.value}, {rule.section}\n\n{rule.explanation}"
+    return f"{rule.id}: {rule.title}\n\n{rule.severity.value}, {rule.section}\n\n{rule.explanation}"
 
 
 def catalogue_table() -> str:

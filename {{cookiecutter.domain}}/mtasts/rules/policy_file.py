@@ -13,19 +13,19 @@ FILE_UNREADABLE = Rule(
     "The file cannot be read",
     ERROR,
     "RFC 8461 §3.2",
-    """The file is missing, is a folder, is empty, is too large (8 MiB), or is not UTF-8 text.
-Save it as UTF-8 without a byte order mark, and run lint from the repository's own folder.""",
+    """The file is missing, is a folder, is empty, is too large (8 MiB), or is not UTF-8 text. Save it as UTF-8
+without a byte order mark, and run lint from the repository's own folder.""",
 )
 YAML_SYNTAX = Rule(
     "MTS102",
     "The file is not valid YAML",
     ERROR,
     "YAML 1.1",
-    """YAML gives meaning to indentation, to a colon with a space, and to a value that starts with `*`:
-write a wildcard in quotes, as `- "*.example.com"`. Indent with spaces, never with tabs.
+    """YAML gives meaning to indentation, to a colon with a space, and to a value that starts with `*`: write a
+wildcard in quotes, as `- "*.example.com"`. Indent with spaces, never with tabs.
 
-Anchors, aliases and tags (`&x`, `*x`, `!x`) are refused, and so is nesting deeper than 16 levels: a policy
-needs none of them, and with them a small file can unfold into a huge one.""",
+Anchors, aliases and tags (`&x`, `*x`, `!x`) are refused, and so is nesting deeper than 16 levels: a policy needs
+none of them, and with them a small file can unfold into a huge one.""",
 )
 DUPLICATE_KEY = Rule(
     "MTS103",
@@ -40,8 +40,8 @@ UNKNOWN_KEY = Rule(
     "A key is not known",
     ERROR,
     "policy.schema.json",
-    """A misspelt key would be ignored without a word, and the policy would not be the one that you meant.
-The keys are described in policy.schema.json; an editor that knows JSON Schema completes them.""",
+    """A misspelt key would be ignored without a word, and the policy would not be the one that you meant. The keys
+are described in policy.schema.json; an editor that knows JSON Schema completes them.""",
 )
 WRONG_VALUE = Rule(
     "MTS105",
@@ -59,8 +59,8 @@ VERSION = Rule(
     "version is not STSv1",
     ERROR,
     "RFC 8461 §3.2",
-    """`version: STSv1` is the only version there is. The key and the value are case-sensitive, and a sender
-ignores a policy without it.""",
+    """`version: STSv1` is the only version there is. The key and the value are case-sensitive, and a sender ignores
+a policy without it.""",
 )
 MODE = Rule(
     "MTS111",
@@ -68,8 +68,8 @@ MODE = Rule(
     ERROR,
     "RFC 8461 §3.2",
     """`testing`: senders deliver as ever, and report what would have failed. `enforce`: senders refuse to deliver
-where TLS or the MX host fails. `none`: the domain has no policy any more, the step before its removal.
-Start with `testing`, read the TLS reports, then go to `enforce`.""",
+where TLS or the MX host fails. `none`: the domain has no policy any more, the step before its removal. Start with
+`testing`, read the TLS reports, then go to `enforce`.""",
 )
 MAX_AGE = Rule(
     "MTS112",
@@ -93,16 +93,16 @@ MX_MISSING = Rule(
     "mx is missing",
     ERROR,
     "RFC 8461 §3.2",
-    """A policy in `testing` or `enforce` names at least one MX host. Without one it is invalid, and senders go on as
-if the domain had none. List every host that `nslookup -type=mx DOMAIN` shows, backups too.""",
+    """A policy in `testing` or `enforce` names at least one MX host. Without one it is invalid, and senders go on
+as if the domain had none. List every host that `nslookup -type=mx DOMAIN` shows, backups too.""",
 )
 TOO_LARGE = Rule(
     "MTS115",
     "The policy is larger than 64 KB",
     ERROR,
     "RFC 8461 §3.3",
-    """Senders read at most 64 KB of a policy and throw a larger one away. A wildcard such as `*.mx.example.com`
-can stand for many hosts.""",
+    """Senders read at most 64 KB of a policy and throw a larger one away. A wildcard such as `*.mx.example.com` can
+stand for many hosts.""",
 )
 LINE_FORM = Rule(
     "MTS116",
@@ -110,8 +110,8 @@ LINE_FORM = Rule(
     ERROR,
     "RFC 8461 §3.2",
     """Each line is `key: value`, with nothing before the key and no space before the colon. There is no blank line,
-no byte order mark, no comment, no HTML and no control character. Strict senders throw the whole policy away
-for one such line. `python -m mtasts render` writes the safest form.""",
+no byte order mark, no comment, no HTML and no control character. Strict senders throw the whole policy away for one
+such line. `python -m mtasts render` writes the safest form.""",
 )
 EXTENSION = Rule(
     "MTS117",
@@ -137,8 +137,8 @@ NAME_ADDRESS = Rule(
     "An IP address stands where a name belongs",
     ERROR,
     "RFC 8461 §4.1",
-    """The certificate of an MX host is checked against its name, so a policy lists names and no addresses. Write the
-name that the MX record points to.""",
+    """The certificate of an MX host is checked against its name, so a policy lists names and no addresses. Write
+the name that the MX record points to.""",
 )
 NAME_ULABEL = Rule(
     "MTS122",
@@ -153,8 +153,8 @@ NAME_FORM = Rule(
     "A name is not a valid host name",
     ERROR,
     "RFC 5321 §4.1.2",
-    """A host name is made of labels of 1 to 63 letters, digits and hyphens, with a dot between them. A label neither
-starts nor ends with a hyphen, and has no underscore. It is no URL, no mail address, and has no port.""",
+    """A host name is made of labels of 1 to 63 letters, digits and hyphens, with a dot between them. A label
+neither starts nor ends with a hyphen, and has no underscore. It is no URL, no mail address, and has no port.""",
 )
 NAME_LONG = Rule(
     "MTS124",
@@ -177,16 +177,16 @@ WILDCARD_PUBLIC = Rule(
     "A wildcard covers a public suffix",
     ERROR,
     "RFC 8461 §4.1",
-    """Under a public suffix such as `com` or `co.uk` anyone can register a name, get a certificate for it, and
-so take your mail. Name your own MX hosts.""",
+    """Under a public suffix such as `com` or `co.uk` anyone can register a name, get a certificate for it, and so
+take your mail. Name your own MX hosts.""",
 )
 MX_DUPLICATE = Rule(
     "MTS127",
     "An mx pattern stands twice",
     WARNING,
     "RFC 8461 §3.2",
-    """Case does not matter in a host name, and each host needs one line. The second one does nothing: remove it. Often
-it was meant to be another host: compare the list with `nslookup -type=mx DOMAIN`.""",
+    """Case does not matter in a host name, and each host needs one line. The second one does nothing: remove it.
+Often it was meant to be another host: compare the list with `nslookup -type=mx DOMAIN`.""",
 )
 MX_COVERED = Rule(
     "MTS128",
@@ -204,8 +204,8 @@ DOMAIN_PREFIX = Rule(
     "The policy host stands where the mail domain belongs",
     ERROR,
     "RFC 8461 §3.3",
-    """Under `domains` stands the mail domain, the part after the `@`. The policy host `mta-sts.<domain>` is made from
-it.""",
+    """Under `domains` stands the mail domain, the part after the `@`. The policy host `mta-sts.<domain>` is made
+from it.""",
 )
 DOMAIN_TWICE = Rule(
     "MTS131",
@@ -238,8 +238,8 @@ RUA_MAILTO = Rule(
     "A report address lacks mailto:",
     ERROR,
     "RFC 8460 §3",
-    """`rua` is a list of URIs: a mail address is written `mailto:tls-reports@example.com`. Senders send nothing to a
-bare address.""",
+    """`rua` is a list of URIs: a mail address is written `mailto:tls-reports@example.com`. Senders send nothing to
+a bare address.""",
 )
 RUA_RECORD = Rule(
     "MTS142",
@@ -261,8 +261,8 @@ RUA_FORM = Rule(
     "A report address is no mailto: or https: URI",
     ERROR,
     "RFC 8460 §3",
-    """Reports go to `mailto:` addresses or are POSTed to `https:` URIs, in ASCII and without spaces. Nothing else is
-understood by senders.""",
+    """Reports go to `mailto:` addresses or are POSTed to `https:` URIs, in ASCII and without spaces. Nothing else
+is understood by senders.""",
 )
 
 # Hosting
@@ -272,16 +272,16 @@ FUNCTION_DOMAINS = Rule(
     "More domains than a Function App has certificates",
     ERROR,
     "Azure Functions, Flex Consumption",
-    """A Flex Consumption app holds three site-scoped certificates, and each domain needs one. Choose another kind of
-hosting, or split the domains over several repositories.""",
+    """A Flex Consumption app holds three site-scoped certificates, and each domain needs one. Choose another kind
+of hosting, or split the domains over several repositories.""",
 )
 SWA_DOMAINS = Rule(
     "MTS151",
     "More domains than a Static Web App takes",
     ERROR,
     "Azure Static Web Apps quotas",
-    """A Static Web App takes two custom domains on the Free plan and five on Standard. Choose another kind of hosting,
-or split the domains over several repositories.""",
+    """A Static Web App takes two custom domains on the Free plan and five on Standard. Choose another kind of
+hosting, or split the domains over several repositories.""",
 )
 SWA_STANDARD = Rule(
     "MTS152",
@@ -296,8 +296,8 @@ ONE_POLICY = Rule(
     "Different policies on a hosting that serves one",
     ERROR,
     "RFC 8461 §3.3",
-    """A Static Web App, and Storage behind Front Door, serve one set of files under every name, so each domain would
-get the policy of the first. Give all domains the same policy, or choose `function` or `web-server`.""",
+    """A Static Web App, and Storage behind Front Door, serve one set of files under every name, so each domain
+would get the policy of the first. Give all domains the same policy, or choose `function` or `web-server`.""",
 )
 SWA_PUNYCODE = Rule(
     "MTS154",
@@ -311,6 +311,6 @@ HOSTNAME_MISSING = Rule(
     "hosting.hostname is not set",
     WARNING,
     "RFC 8461 §3.3",
-    """`mta-sts.<domain>` is a CNAME to this name. Azure tells it once the resource exists (for a web server it is the
-server's own name). Until it stands here, `records` cannot print the CNAME.""",
+    """`mta-sts.<domain>` is a CNAME to this name. Azure tells it once the resource exists (for a web server it is
+the server's own name). Until it stands here, `records` cannot print the CNAME.""",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import click
 
 from mtasts.rules import CATALOGUE, catalogue_table, explanation
@@ -15,6 +17,7 @@ def command(rule: str | None) -> None:
     if rule is None:
         click.echo(catalogue_table())
     elif rule.upper() in CATALOGUE:
-        click.echo(explanation(CATALOGUE[rule.upper()]))
+        width = min(shutil.get_terminal_size().columns, 100)
+        click.echo(click.wrap_text(explanation(CATALOGUE[rule.upper()]), width, preserve_paragraphs=True))
     else:
         raise unknown(rule.upper(), CATALOGUE, "a rule")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mtasts.build import POLICY_PATH
+from mtasts.policy import policy_url
 from mtasts.verbs.common import load, policy_file, unknown
 
 
@@ -18,7 +18,7 @@ def command(domain: str | None, path: Path) -> None:
     policies = {each.name: each.policy.render() for each in load(path).domains}
     if domain is None and len(policies) > 1:
         for name, text in policies.items():
-            click.echo(f"https://mta-sts.{name}/{POLICY_PATH}\n{text}")
+            click.echo(f"{policy_url(name)}\n{text}")
         return
     name = domain.rstrip(".").lower() if domain else next(iter(policies))
     if name not in policies:

@@ -9,6 +9,7 @@ import click
 
 from mtasts import build, serve
 from mtasts.config import Config
+from mtasts.policy import PATH, policy_host
 from mtasts.verbs.common import ROOT, load, policy_file
 
 
@@ -33,7 +34,7 @@ def _application(config: Config, folder: Path, port: int) -> serve.Application:
 
 
 def _started(config: Config, port: int) -> None:
-    url = f"http://localhost:{port}/{build.POLICY_PATH}"
+    url = f"http://localhost:{port}{PATH}"
     click.echo(f"Serving {url} (Ctrl+C stops). A domain's policy comes by its host name:")
     for domain in config.domains[:5]:
-        click.echo(f'  curl -H "Host: mta-sts.{domain.name}" {url}')
+        click.echo(f'  curl -H "Host: {policy_host(domain.name)}" {url}')

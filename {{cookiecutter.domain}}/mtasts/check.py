@@ -1,0 +1,122 @@
+"""The walk of a sending server, from the TXT record to the MX hosts' TLS, for one domain or many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from mtasts.deadline import Deadline
+from mtasts.fetch import Fetch
+from mtasts.findings import Finding
+from mtasts.lookup import Answer, Lookup
+from mtasts.policy import Policy
+from mtasts.record import StsRecord, policy_id
+from mtasts.smtp import Probe
+from mtasts.steps import NAMES, Reach, Section, dns, https, mx, policy, tlsrpt
+from mtasts.verdict import verdict
+
+CALLS = 16  # that one domain has under way at a time, at the most: threads are made as they are needed
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A domain to look at. policy and rua: what the repository would publish, None where it does not say."""
+
+    name: str
+    policy: Policy | None = None
+    rua: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The ways out into the network."""
+
+    lookup: Lookup
+    fetch: Fetch
+    probe: Probe
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was seen of a domain. verdict is None where not all that it takes was looked at."""
+
+    domain: str
+    sections: tuple[Section, ...]
+    verdict: str | None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, in the order of the walk."""
+        return [finding.at(domain=self.domain) for section in self.sections for finding in section.findings]
+
+
+async def walk(wanted: Wanted, reach: Reach, only: Collection[str] = NAMES) -> Checked:
+    """Walk the whole way for one domain. The steps ask side by side, and are judged in their order."""
+    name, ours = wanted.name, wanted.policy
+    record, host, exchange, reporting = await asyncio.gather(
+        _if("dns" in only, dns.see, name, reach),
+        _if({"https", "policy", "mx"} & set(only), https.see, name, reach),
+        _if("mx" in only, mx.see, name, reach),
+        _if("tlsrpt" in only, tlsrpt.see, name, reach),
+    )
+    served = policy.read(host.text) if host else None
+    sections = {
+        "dns": lambda: dns.judge(record, policy_id(ours) if ours else None),
+        "https": lambda: https.judge(host, ours.render() if ours else None),
+        "policy": lambda: policy.judge(name, host.text),
+        "mx": lambda: mx.judge(name, exchange, served),
+        "tlsrpt": lambda: tlsrpt.judge(reporting, wanted.rua),
+    }
+    said = None
+    if {"dns", "mx"} <= set(only):
+        said = verdict(served, _announced(record), exchange.hosts)
+    return Checked(name, tuple(sections[step]() for step in NAMES if step in only), said)
+
+
+def _announced(record: Answer) -> bool | None:
+    """Tell whether the record leads a sender to the policy; None where DNS gives no answer."""
+    return None if dns.lookup_fault(record) else StsRecord.select(record.values) is not None
+
+
+async def walk_all(
+    domains: Sequence[Wanted],
+    edges: Edges,
+    only: Collection[str] = NAMES,
+    timeout: float = 60,
+    jobs: int = 256,
+    done: Callable[[Checked], object] = lambda _: None,
+) -> list[Checked]:
+    """Walk for many domains, jobs at a time, each within timeout seconds. done is told of each as it ends."""
+    turns = asyncio.Semaphore(jobs)
+    with ThreadPoolExecutor(jobs * CALLS, thread_name_prefix="check") as pool:
+
+        async def one(wanted: Wanted) -> Checked:
+            async with turns:
+                checked = await walk(wanted, _reach(edges, Deadline(timeout), pool), only)
+            done(checked)
+            return checked
+
+        return await asyncio.gather(*map(one, domains))
+
+
+async def reached(see: Callable[[str, Reach], Awaitable[Result]], name: str, edges: Edges, timeout: float) -> Result:
+    """Let one function look at one domain, within timeout seconds."""
+    with ThreadPoolExecutor(CALLS) as pool:
+        return await see(name, _reach(edges, Deadline(timeout), pool))
+
+
+def _reach(edges: Edges, deadline: Deadline, pool: ThreadPoolExecutor) -> Reach:
+    async def call(edge: Callable[..., Any], *words: str) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(pool, partial(edge, *words, deadline))
+
+    return Reach(partial(call, edges.lookup), partial(call, edges.fetch), partial(call, edges.probe))
+
+
+async def _if(chosen: object, see: Callable[[str, Reach], Any], name: str, reach: Reach) -> Any:
+    return await see(name, reach) if chosen else None

@@ -1,0 +1,23 @@
+"""A time by which something has to be over, however slowly the other side talks."""
+
+from __future__ import annotations
+
+import time
+
+
+class Deadline:
+    """So many seconds from now on, by a clock that is never set."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def open(self) -> bool:
+        """Tell whether there is time left."""
+        return time.monotonic() < self._end
+
+    def left(self) -> float:
+        """Return the seconds left. Raises TimeoutError where there are none."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left

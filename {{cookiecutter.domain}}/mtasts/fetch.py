@@ -1,0 +1,72 @@
+"""The edge to HTTPS: one request to one address, as a sender makes it (RFC 8461 §3.3)."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from dataclasses import dataclass
+
+import urllib3.exceptions
+from urllib3.connection import HTTPConnection
+
+from mtasts.deadline import Deadline
+from mtasts.tls import Fault, TlsSocket, connect, expiry, fault, secure
+
+BYTES = 65_536
+USER_AGENT = "mtasts-check"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An HTTP answer. body: at most one byte more than senders read; ends: of the certificate, since 1970."""
+
+    address: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    tls: str
+    ends: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """No answer: how it failed, and after how long."""
+
+    address: str
+    fault: Fault
+    seconds: float
+
+
+class Fetch:
+    """Fetches from a policy host at a port, verifying with a context."""
+
+    def __init__(self, verifying: ssl.SSLContext, port: int = 443) -> None:
+        self._context = verifying
+        self._port = port
+
+    def __call__(self, host: str, address: str, path: str, deadline: Deadline) -> Fetched | Failed:
+        """Ask one address for a path under a host's name. No redirect is followed, and nothing is unpacked."""
+        start = time.monotonic()
+        try:
+            with connect(address, self._port, deadline) as plain, secure(plain, host, self._context) as tls:
+                answer = _exchange(tls, host, path)
+                if isinstance(answer, Fault):
+                    return Failed(address, answer, time.monotonic() - start)
+                return Fetched(address, *answer, tls.version() or "TLS", expiry(tls), time.monotonic() - start)
+        except OSError as error:
+            return Failed(address, fault(error), time.monotonic() - start)
+
+
+def _exchange(tls: TlsSocket, host: str, path: str) -> tuple[int, dict[str, str], bytes] | Fault:
+    connection = HTTPConnection(host)
+    connection.sock = tls  # connected to the address that is to be asked, and verified for the host
+    wanted = {"Host": host, "User-Agent": USER_AGENT, "Accept": "text/plain", "Connection": "close"}
+    try:
+        connection.request("GET", path, headers=wanted, preload_content=False, decode_content=False)
+        answer = connection.getresponse()
+        body = answer.read(BYTES + 1, decode_content=False) or b""
+    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError):
+        return Fault.INCOMPLETE if tls.deadline.open() else Fault.TIMEOUT
+    return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body

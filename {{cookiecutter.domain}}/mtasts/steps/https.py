@@ -1,0 +1,176 @@
+"""The policy host: its addresses, its certificate, and what it answers (RFC 8461 §3.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mtasts.fetch import BYTES, Failed, Fetched
+from mtasts.findings import Finding, Rule, quote
+from mtasts.lookup import Answer, Status
+from mtasts.policy import PATH, policy_host
+from mtasts.rules import dns as dns_rules
+from mtasts.rules import https as rules
+from mtasts.steps import Reach, Section
+from mtasts.steps.dns import lookup_fault
+from mtasts.tls import Fault
+
+PATIENCE = 2  # seconds: the most impatient sender known
+SOON = 14  # days
+SLIPS = ("/.well-know/mta-sts.txt", "/well-known/mta-sts.txt", "/mta-sts.txt")
+
+_FAULTS: dict[Fault, tuple[Rule, str]] = {
+    Fault.REFUSED: (rules.UNREACHABLE, "See that it listens there."),
+    Fault.UNREACHABLE: (rules.UNREACHABLE, "Look at the address in DNS and the way to it."),
+    Fault.TIMEOUT: (rules.TIMEOUT, "Senders wait 2 to 15 seconds."),
+    Fault.HANDSHAKE: (rules.HANDSHAKE, "See that a certificate is bound for this name."),
+    Fault.VERSION: (rules.TLS_VERSION, "Switch TLS 1.2 and 1.3 on."),
+    Fault.EXPIRED: (rules.CERTIFICATE_EXPIRED, "Renew it."),
+    Fault.NAME: (rules.CERTIFICATE_NAME, "Bind one that names the policy host."),
+    Fault.UNTRUSTED: (rules.CERTIFICATE_UNTRUSTED, "Use a public one, with its chain."),
+    Fault.INCOMPLETE: (rules.INCOMPLETE, "Look at what stands between."),
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The answers to A and AAAA, one fetch per address, and a path where a misplaced policy was found."""
+
+    host: str
+    answers: tuple[Answer, ...]
+    fetched: tuple[Fetched | Failed, ...]
+    slip: str | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The body of the first answer with status 200 that is no web page and of a bearable size."""
+        for one in self.fetched:
+            if isinstance(one, Fetched) and one.status == 200 and 0 < len(one.body) <= BYTES and not _is_html(one.body):
+                return one.body.decode("utf-8", "surrogateescape")
+        return None
+
+
+async def see(domain: str, reach: Reach) -> Seen:
+    """Resolve the policy host, and fetch from each of its addresses."""
+    host = policy_host(domain)
+    answers = await addresses(host, reach)
+    found = [address for answer in answers for address in answer.values]
+    fetched = await asyncio.gather(*(reach.fetch(host, address, PATH) for address in found))
+    missing = [one.address for one in fetched if isinstance(one, Fetched) and one.status == 404]
+    slip = await _slip(host, missing[0], reach) if missing else None
+    return Seen(host, answers, tuple(fetched), slip)
+
+
+async def addresses(host: str, reach: Reach) -> tuple[Answer, ...]:
+    """Return the answers to A and AAAA."""
+    return tuple(await asyncio.gather(reach.lookup(host, "A"), reach.lookup(host, "AAAA")))
+
+
+async def _slip(host: str, address: str, reach: Reach) -> str | None:
+    """Return the misspelt path that has the policy, if one has it."""
+    tried = await asyncio.gather(*(reach.fetch(host, address, path) for path in SLIPS))
+    for path, one in zip(SLIPS, tried, strict=True):
+        if isinstance(one, Fetched) and one.status == 200 and b"STSv1" in one.body and not _is_html(one.body):
+            return path
+    return None
+
+
+def judge(seen: Seen, expected: str | None) -> Section:
+    """Say what a sender makes of the policy host. expected: the text that the repository would serve."""
+    items: list[str | Finding] = list(_judge_addresses(seen))
+    for one in seen.fetched:
+        items += _judge_failed(seen.host, one) if isinstance(one, Failed) else _judge_fetched(seen, one)
+    if seen.text is not None and expected is not None and seen.text.splitlines() != expected.splitlines():
+        items.append(_drift(seen.host, seen.text, expected))
+    return Section("HTTPS", tuple(items))
+
+
+def _judge_addresses(seen: Seen) -> Iterator[str | Finding]:
+    target = next((answer.target for answer in seen.answers if answer.target), None)
+    if target:
+        yield f"{seen.host} is a CNAME to {target}"
+    if any(answer.values for answer in seen.answers):
+        return
+    if target and all(answer.status in (Status.NO_NAME, Status.NO_DATA) for answer in seen.answers):
+        message = f"{seen.host} points to {quote(target)}, which has no address. Make the hosting, or remove the CNAME."
+        yield Finding(dns_rules.HOST_DANGLING, message)
+    elif fault := next(filter(None, map(lookup_fault, seen.answers)), None):
+        yield fault
+    else:
+        yield Finding(dns_rules.HOST_NONE, f"{seen.host} has no address. Publish its CNAME.")
+
+
+def _judge_failed(host: str, failed: Failed) -> Iterator[Finding]:
+    rule, advice = _FAULTS[failed.fault]
+    yield Finding(rule, f"{host} ({failed.address}): {failed.fault.value}. {advice}")
+
+
+def _judge_fetched(seen: Seen, one: Fetched) -> Iterator[str | Finding]:
+    where = f"{seen.host} ({one.address})"
+    fault = _answer_fault(seen, one)
+    yield Finding(fault[0], f"{where} {fault[1]}") if fault else _fine(where, one)
+    if one.seconds > PATIENCE:
+        message = f"{where} took {one.seconds:.1f} s. Senders wait {PATIENCE} to 15 s: keep the hosting warm."
+        yield Finding(rules.SLOW, message)
+    if days(one.ends) <= SOON:
+        yield Finding(rules.CERTIFICATE_ENDS, f"{where}: the certificate ends in {days(one.ends)} days. Renew it.")
+
+
+def _answer_fault(seen: Seen, one: Fetched) -> tuple[Rule, str] | None:
+    if 300 <= one.status < 400:
+        target = quote(one.headers.get("location", "nowhere"))
+        return rules.REDIRECT, f"redirects to {target} ({one.status}). Serve the policy here."
+    if one.status != 200:
+        found = f" The policy is at {seen.slip}: move it." if seen.slip else " Deploy the policy."
+        return rules.STATUS, f"answers {one.status} at {PATH}.{found}"
+    if len(one.body) > BYTES:
+        return rules.TOO_LARGE, f"serves more than {BYTES} bytes. Serve the policy alone."
+    if not one.body.strip():
+        return rules.EMPTY, "answers with nothing. Deploy the policy again."
+    if one.headers.get("content-encoding", "identity").lower() != "identity":
+        return rules.ENCODED, f"compresses ({quote(one.headers['content-encoding'])}). Switch that off for this path."
+    if _is_html(one.body):
+        return rules.HTML, f"serves {_page(one.body)}. Serve the text alone."
+    return _type_fault(one.headers.get("content-type"))
+
+
+def _type_fault(content_type: str | None) -> tuple[Rule, str] | None:
+    if content_type is None:
+        return rules.CONTENT_TYPE, "names no content type. Set text/plain."
+    if content_type.partition(";")[0].strip().lower() != "text/plain":
+        return rules.CONTENT_TYPE, f"serves the policy as {quote(content_type)}. Set text/plain."
+    return None
+
+
+def _page(body: bytes) -> str:
+    if re.search(rb"<i?frame", body, re.IGNORECASE):
+        return "a web page with a frame, as forwarding at a registrar does"
+    return "a web page around the policy" if b"STSv1" in body else "a web page and no policy"
+
+
+def _fine(where: str, one: Fetched) -> str:
+    return f"{where}: 200, {one.tls}, certificate for {days(one.ends)} more days, {one.seconds:.1f} s"
+
+
+def _drift(host: str, text: str, expected: str) -> Finding:
+    changes = [
+        line
+        for line in difflib.unified_diff(expected.splitlines(), text.splitlines(), lineterm="", n=0)
+        if re.match(r"[+-](?![+-])", line)
+    ]
+    shown = "; ".join(quote(line) for line in changes[:8])
+    message = f"{host} serves another policy than the repository's (- ours, + served): {shown}. Deploy again."
+    return Finding(rules.DRIFT, message)
+
+
+def days(ends: float) -> int:
+    """Return the whole days until a time."""
+    return int((ends - time.time()) // 86_400)
+
+
+def _is_html(body: bytes) -> bool:
+    return body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")

@@ -1,0 +1,70 @@
+"""The TXT record at `_smtp._tls.<domain>` (RFC 8460 §3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mtasts.findings import Finding, quote
+from mtasts.lookup import Answer
+from mtasts.record import RecordError, TlsRptRecord
+from mtasts.rules import dns as rules
+from mtasts.steps import Reach, Section
+from mtasts.steps.dns import lookup_fault
+
+# Where some published guides put the record.
+WRONG_NAMES = ("_mta-sts._tls", "_smtp-tls")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The answers at the right name and at the wrong ones."""
+
+    right: Answer
+    wrong: tuple[Answer, ...]
+
+
+async def see(domain: str, reach: Reach) -> Seen:
+    """Ask for the record, and for the misplaced ones."""
+    names = (f"_smtp._tls.{domain}", *(f"{wrong}.{domain}" for wrong in WRONG_NAMES))
+    right, *wrong = await asyncio.gather(*(reach.lookup(name, "TXT") for name in names))
+    return Seen(right, tuple(wrong))
+
+
+def judge(seen: Seen, expected: tuple[str, ...] | None) -> Section:
+    """Say what a sender makes of the answers. expected: the repository's addresses, None if it is not asked."""
+    return Section("TLS reporting", (*_items(seen.right, expected), *_misplaced(seen)))
+
+
+def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | Finding]:
+    records = [txt for txt in answer.values if txt.startswith(TlsRptRecord.PREFIX)]
+    near = next((txt for txt in answer.values if "tlsrp" in txt.lower() or "rua" in txt.lower()), None)
+    if fault := lookup_fault(answer):
+        yield fault
+    elif len(records) > 1:
+        yield Finding(rules.REPORTING_SEVERAL, f"{answer.name} has {len(records)} records. Leave one.")
+    elif records or near:
+        yield from _judge_record(answer.name, records[0] if records else str(near), expected)
+    elif expected != ():
+        yield Finding(rules.REPORTING_NONE, f"{answer.name} has no record, so nobody reports failures. Publish one.")
+
+
+def _judge_record(name: str, txt: str, expected: tuple[str, ...] | None) -> Iterator[str | Finding]:
+    try:
+        record = TlsRptRecord.parse(txt)
+    except RecordError as error:
+        yield Finding(rules.REPORTING_MALFORMED, f"{name} has {quote(txt)}, and {error}. Correct it.")
+        return
+    yield f"{name}: {txt}"
+    if expected is not None and record.rua != expected:
+        ours = ", ".join(expected) or "none"
+        message = f"{name} names {quote(', '.join(record.rua))}, and policy.yaml {quote(ours)}. Publish one of them."
+        yield Finding(rules.REPORTING_DRIFT, message)
+
+
+def _misplaced(seen: Seen) -> Iterator[Finding]:
+    for answer in seen.wrong:
+        if any("tlsrp" in txt.lower() for txt in answer.values):
+            message = f"{answer.name} has a record for reports, and no sender looks there. Remove it."
+            yield Finding(rules.REPORTING_MISPLACED, message)

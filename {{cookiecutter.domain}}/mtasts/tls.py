@@ -1,0 +1,122 @@
+"""TLS as senders use it (RFC 8461 §3.3, §4.2): connecting, and the ways in which it fails."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from enum import Enum
+from typing import Any
+
+from mtasts.deadline import Deadline
+
+BYTES = 1024 * 1024  # what one connection may send us before we stop listening
+
+
+class Fault(Enum):
+    """How a connection failed."""
+
+    REFUSED = "the connection is refused"
+    UNREACHABLE = "there is no way there"
+    TIMEOUT = "no answer in time"
+    HANDSHAKE = "the TLS handshake fails"
+    VERSION = "TLS 1.2 is not spoken"
+    EXPIRED = "the certificate is not valid today"
+    NAME = "the certificate is for another name"
+    UNTRUSTED = "the certificate is not trusted"
+    INCOMPLETE = "the answer breaks off"
+    SILENT = "the connection stands, and nothing is said"
+    TURNED_AWAY = "the host turns us away"
+    STARTTLS_NONE = "STARTTLS is not offered"
+    STARTTLS_REFUSED = "STARTTLS is refused"
+
+
+class _Bounded:
+    """The part of a socket that reads: each read ends at the deadline, and all reads together at BYTES."""
+
+    deadline: Deadline
+    received = 0
+
+    def bounded(self, count: int) -> None:
+        """Count what was read. Raises OSError where it is too much."""
+        self.received += count
+        if self.received > BYTES:
+            raise OSError("too much was sent")
+
+
+class PlainSocket(_Bounded, socket.socket):
+    """A TCP socket within bounds."""
+
+    def recv_into(self, *args: Any, **options: Any) -> int:
+        """Read as socket.socket does."""
+        self.settimeout(self.deadline.left())
+        count = super().recv_into(*args, **options)
+        self.bounded(count)
+        return count
+
+
+class TlsSocket(_Bounded, ssl.SSLSocket):
+    """A TLS socket within bounds."""
+
+    def read(self, *args: Any, **options: Any) -> Any:
+        """Read as ssl.SSLSocket does, which calls this for every kind of reading."""
+        self.settimeout(self.deadline.left())
+        read = super().read(*args, **options)
+        self.bounded(read if isinstance(read, int) else len(read))
+        return read
+
+
+def context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Return how a sender verifies: TLS 1.2 at least, a DNS name, a chain to the platform's roots or to ca_file's."""
+    made = ssl.create_default_context(cafile=ca_file)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.hostname_checks_common_name = False
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT  # stricter than senders are
+    made.sslsocket_class = TlsSocket
+    return made
+
+
+def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
+    """Return a TCP connection to an address. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = PlainSocket(family, socket.SOCK_STREAM)
+    made.deadline = deadline
+    try:
+        made.settimeout(deadline.left())
+        made.connect((address, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocket:
+    """Return the connection under TLS, verified for a host. Raises OSError, of which ssl.SSLError is one."""
+    deadline = plain.deadline
+    plain.settimeout(deadline.left())
+    try:
+        made = verifying.wrap_socket(plain, server_hostname=host)
+    except ValueError as error:  # a name that no certificate can have
+        raise ssl.SSLError(f"no name for TLS: {error}") from None
+    assert isinstance(made, TlsSocket)  # noqa: S101 - context() says so
+    made.deadline = deadline
+    return made
+
+
+def fault(error: OSError) -> Fault:
+    """Return what an error of connecting, of TLS, or of reading means."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return {9: Fault.EXPIRED, 10: Fault.EXPIRED, 62: Fault.NAME}.get(error.verify_code, Fault.UNTRUSTED)
+    if isinstance(error, ssl.SSLError):
+        old = error.reason in ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION")
+        return Fault.VERSION if old else Fault.HANDSHAKE
+    if isinstance(error, TimeoutError):
+        return Fault.TIMEOUT
+    if isinstance(error, ConnectionRefusedError):
+        return Fault.REFUSED
+    return Fault.INCOMPLETE if isinstance(error, ConnectionError) else Fault.UNREACHABLE
+
+
+def expiry(connection: ssl.SSLSocket) -> float:
+    """Return when the other side's certificate ends, in seconds since 1970."""
+    certificate = connection.getpeercert() or {}
+    return ssl.cert_time_to_seconds(str(certificate["notAfter"]))

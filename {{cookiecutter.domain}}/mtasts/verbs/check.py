@@ -1,0 +1,81 @@
+"""check: see the domains as a sending server does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mtasts import check, checked, report
+from mtasts import config as configuration
+from mtasts.config import Config
+from mtasts.findings import has_errors
+from mtasts.steps import NAMES
+from mtasts.verbs.common import policy_file
+from mtasts.verbs.network import domain_name, edges, network_options
+
+
+def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    steps = tuple(step.strip() for step in value.split(","))
+    wrong = [step for step in steps if step not in NAMES]
+    if wrong:
+        raise click.BadParameter(f"{report.plain(', '.join(wrong))}: choose among {', '.join(NAMES)}.")
+    return steps
+
+
+@click.command("check")
+@click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
+@click.option("--only", callback=_steps, default=",".join(NAMES), show_default=True, help="The steps to take.")
+@click.option("--jobs", type=click.IntRange(1, 1000), default=256, show_default=True, help="Domains at a time.")
+@click.option("--format", "form", type=click.Choice(list(checked.FORMATS)), help="Default: by the CI, else text.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form.")
+@network_options
+@policy_file
+def command(
+    domains: Sequence[str],
+    only: tuple[str, ...],
+    jobs: int,
+    form: str | None,
+    output: Path | None,
+    timeout: float,
+    path: Path,
+    **network: Any,
+) -> None:
+    """See each DOMAIN (default: all of policy.yaml) as a sending server does, and say what it would do."""
+    show = _Shown(form, output)
+    config, findings = configuration.load(path) if path.exists() or not domains else (None, [])
+    if has_errors(findings):
+        show(report.FORMATS, findings)
+        sys.exit(1)
+    wanted, ways = _wanted(domains, config), edges(**network)
+    with checked.progress(len(wanted)) as done:
+        results = asyncio.run(check.walk_all(wanted, ways, only, timeout, jobs, done))
+    show(checked.FORMATS, results)
+    if has_errors(finding for result in results for finding in result.findings):
+        sys.exit(1)
+
+
+class _Shown:
+    """Prints in the chosen form; with a file, writes that there and prints the CI's own form."""
+
+    def __init__(self, form: str | None, output: Path | None) -> None:
+        self._ci = report.format_for(os.environ)
+        self._form, self._output = form or self._ci, output
+
+    def __call__(self, forms: Mapping[str, Callable[[Any], str]], what: object) -> None:
+        """Show what was found, in one of the forms that there are for it."""
+        if self._output:
+            self._output.write_text(forms[self._form](what) + "\n", encoding="utf-8")
+        click.echo(forms[self._ci if self._output else self._form](what))
+
+
+def _wanted(domains: Sequence[str], config: Config | None) -> list[check.Wanted]:
+    """Return what to look at. A domain that policy.yaml does not have is looked at all the same."""
+    ours = {each.name: check.Wanted(each.name, each.policy, config.rua) for each in config.domains} if config else {}
+    names = dict.fromkeys(map(domain_name, domains))
+    return [ours.get(name, check.Wanted(name)) for name in names] or list(ours.values())

@@ -1,0 +1,61 @@
+"""What the verbs that ask the network share: options, and the edges made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from mtasts import tls
+from mtasts.check import Edges
+from mtasts.fetch import Fetch
+from mtasts.lookup import Lookup, ResolverError, address_and_port
+from mtasts.names import name_fault
+from mtasts.smtp import Probe
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+TIMEOUT = 60  # seconds, as RFC 8461 §3.3 suggests for a fetch
+
+
+def _resolver(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    try:
+        return address_and_port(value) if value else None
+    except ValueError:
+        raise click.BadParameter("write ADDRESS or ADDRESS:PORT, as 192.0.2.53 or [2001:db8::53]:53.") from None
+
+
+_OPTIONS = (
+    click.option("--resolver", callback=_resolver, metavar="ADDRESS[:PORT]", help="Default: the system's."),
+    click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Default: the platform's roots."),
+    click.option("--https-port", type=click.IntRange(1, 65535), default=443, show_default=True),
+    click.option("--smtp-port", type=click.IntRange(1, 65535), default=25, show_default=True),
+    click.option("--timeout", type=click.FloatRange(0.1, 600), default=TIMEOUT, show_default=True, help="Per domain."),
+)
+
+
+def network_options(command: Command) -> Command:
+    """Add the options that `edges` takes, and --timeout."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def edges(resolver: tuple[str, int] | None, ca_file: str | None, https_port: int, smtp_port: int) -> Edges:
+    """Return the ways into the network."""
+    try:
+        verifying = tls.context(ca_file)
+        return Edges(Lookup(resolver), Fetch(verifying, https_port), Probe(verifying, smtp_port))
+    except ResolverError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.UsageError(f"{ca_file} holds no certificates: {error}.") from None
+
+
+def domain_name(text: str) -> str:
+    """Return a domain given on the command line in lower case. Raises a usage error for what is none."""
+    name = text.removesuffix(".").lower()
+    if fault := name_fault(name, "domain"):
+        raise click.UsageError(fault.message)
+    return name

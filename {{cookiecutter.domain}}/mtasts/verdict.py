@@ -1,0 +1,35 @@
+"""The one line that it comes to: what a sender would do."""
+
+from __future__ import annotations
+
+from mtasts.policy import Mode, Policy
+from mtasts.steps.mx import Host, Outcome, outcome
+
+_WOULD = {
+    Mode.ENFORCE: "A sender with enforce",
+    Mode.TESTING: "The policy is testing. With enforce, a sender",
+    Mode.NONE: "The policy is none. With enforce, a sender",
+}
+
+
+def verdict(policy: Policy | None, announced: bool | None, hosts: tuple[Host, ...]) -> str:
+    """Return what a sender does. announced: whether the TXT record leads it to the policy."""
+    if announced is None:
+        return "What senders do cannot be told: DNS gives no answer at _mta-sts."
+    if not policy or not announced:
+        missing = "policy" if announced else "record at _mta-sts" if policy else "policy and no record"
+        return f"Senders see no {missing}, so they deliver without the protection of MTA-STS."
+    would = _WOULD[policy.mode]
+    if not hosts:
+        return f"{would} would find no MX host to deliver to."
+    outcomes = {host.name: outcome(host, policy) for host in hosts}
+    failing = [name for name, found in outcomes.items() if found is Outcome.FAILS]
+    unknown = [name for name, found in outcomes.items() if found is Outcome.UNKNOWN]
+    if len(failing) == len(hosts):
+        return f"{would} would not deliver: mail bounces."
+    if failing:
+        return f"{would} would deliver, but not to {', '.join(failing)}: mail that has to go there bounces."
+    if unknown:
+        return f"{would}: cannot be told from here, port 25 of {', '.join(unknown)} was not reached."
+    ready = " It is ready for enforce." if policy.mode is Mode.TESTING else ""
+    return f"{would} would deliver to every MX host.{ready}"
