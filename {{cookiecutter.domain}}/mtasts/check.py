@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 from mtasts.deadline import Deadline
 from mtasts.fetch import Fetch
-from mtasts.findings import Finding
+from mtasts.findings import Finding, quote
 from mtasts.lookup import Answer, Lookup
 from mtasts.policy import Policy
 from mtasts.record import StsRecord, policy_id
+from mtasts.rules.dns import BROKEN_OFF
 from mtasts.smtp import Probe
 from mtasts.steps import NAMES, Reach, Section, dns, https, mx, policy, tlsrpt
 from mtasts.verdict import verdict
@@ -98,11 +99,19 @@ async def walk_all(
 
         async def one(wanted: Wanted) -> Checked:
             async with turns:
-                checked = await walk(wanted, _reach(edges, Deadline(timeout), pool), only)
+                try:
+                    checked = await walk(wanted, _reach(edges, Deadline(timeout), pool), only)
+                except Exception as error:  # whatever it is, the other domains go on
+                    checked = Checked(wanted.name, (_broken_off(error),), None)
             done(checked)
             return checked
 
         return await asyncio.gather(*map(one, domains))
+
+
+def _broken_off(error: Exception) -> Section:
+    message = f"The look at this domain broke off: {type(error).__name__} {quote(error)}. Report it."
+    return Section("All", (Finding(BROKEN_OFF, message),))
 
 
 async def reached(see: Callable[[str, Reach], Awaitable[Result]], name: str, edges: Edges, timeout: float) -> Result:

@@ -51,12 +51,13 @@ class Fetch:
         start = time.monotonic()
         try:
             with connect(address, self._port, deadline) as plain, secure(plain, host, self._context) as tls:
+                version, ends = tls.version() or "TLS", expiry(tls)  # while the connection stands
                 answer = _exchange(tls, host, path)
-                if isinstance(answer, Fault):
-                    return Failed(address, answer, time.monotonic() - start)
-                return Fetched(address, *answer, tls.version() or "TLS", expiry(tls), time.monotonic() - start)
         except OSError as error:
             return Failed(address, fault(error), time.monotonic() - start)
+        if isinstance(answer, Fault):
+            return Failed(address, answer, time.monotonic() - start)
+        return Fetched(address, *answer, version, ends, time.monotonic() - start)
 
 
 def _exchange(tls: TlsSocket, host: str, path: str) -> tuple[int, dict[str, str], bytes] | Fault:
@@ -66,7 +67,9 @@ def _exchange(tls: TlsSocket, host: str, path: str) -> tuple[int, dict[str, str]
     try:
         connection.request("GET", path, headers=wanted, preload_content=False, decode_content=False)
         answer = connection.getresponse()
-        body = answer.read(BYTES + 1, decode_content=False) or b""
+        body = b""
+        while len(body) <= BYTES and (part := answer.read(BYTES + 1 - len(body), decode_content=False)):
+            body += part
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError):
         return Fault.INCOMPLETE if tls.deadline.open() else Fault.TIMEOUT
     return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body

@@ -56,7 +56,7 @@ def _sense(fields: list[Field]) -> Iterator[Finding]:
 
 
 def _size(text: str) -> Iterator[Finding]:
-    size = len(text.encode())
+    size = len(text.encode("utf-8", "surrogatepass"))
     if size > BYTES:
         message = f"The file has {size} bytes, and senders read at most {BYTES}. Use a wildcard for many hosts."
         yield Finding(rules.TOO_LARGE, message, line=1, column=1)

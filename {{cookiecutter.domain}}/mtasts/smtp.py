@@ -66,6 +66,4 @@ def _ask_for_tls(plain: PlainSocket) -> Fault | None:
 
 def _later(found: Fault) -> Fault:
     """Return what a fault means where the connection stood before."""
-    if found in (Fault.INCOMPLETE, Fault.UNREACHABLE, Fault.REFUSED):
-        return Fault.HANDSHAKE
-    return Fault.SILENT if found is Fault.TIMEOUT else found
+    return {Fault.TIMEOUT: Fault.SILENT, Fault.UNREACHABLE: Fault.HANDSHAKE}.get(found, found)

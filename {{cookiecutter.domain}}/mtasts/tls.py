@@ -95,8 +95,10 @@ def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocke
     plain.settimeout(deadline.left())
     try:
         made = verifying.wrap_socket(plain, server_hostname=host)
-    except ValueError as error:  # a name that no certificate can have
-        raise ssl.SSLError(f"no name for TLS: {error}") from None
+    except ssl.SSLError:  # which may be a ValueError too
+        raise
+    except (ConnectionError, ValueError) as error:  # cut off, or a name that no certificate can have
+        raise ssl.SSLError(f"no handshake: {error}") from None
     assert isinstance(made, TlsSocket)  # noqa: S101 - context() says so
     made.deadline = deadline
     return made
@@ -107,7 +109,11 @@ def fault(error: OSError) -> Fault:
     if isinstance(error, ssl.SSLCertVerificationError):
         return {9: Fault.EXPIRED, 10: Fault.EXPIRED, 62: Fault.NAME}.get(error.verify_code, Fault.UNTRUSTED)
     if isinstance(error, ssl.SSLError):
-        old = error.reason in ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION")
+        old = getattr(error, "reason", None) in (
+            "UNSUPPORTED_PROTOCOL",
+            "TLSV1_ALERT_PROTOCOL_VERSION",
+            "WRONG_SSL_VERSION",
+        )
         return Fault.VERSION if old else Fault.HANDSHAKE
     if isinstance(error, TimeoutError):
         return Fault.TIMEOUT

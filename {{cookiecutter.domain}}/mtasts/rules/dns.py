@@ -137,3 +137,28 @@ REPORTING_MISPLACED = Rule(
     """Senders look at `_smtp._tls.<domain>` and nowhere else. Some published guides name `_mta-sts._tls` or
 `_smtp-tls`. Remove the record there.""",
 )
+BROKEN_OFF = Rule(
+    "MTS299",
+    "The look at a domain broke off",
+    ERROR,
+    "this toolkit",
+    """Something came that this toolkit does not know how to take, which is its own mistake. The other domains were
+looked at as ever. Report it with the message.""",
+)
+ZONE_FAILED = Rule(
+    "MTS230",
+    "A zone could not be brought in line",
+    ERROR,
+    "octoDNS",
+    """The DNS provider refused, did not answer, or does not have the zone. The message has its own words. The other
+zones are done; running this again completes it.""",
+)
+ZONE_FOREIGN = Rule(
+    "MTS231",
+    "A record that is not ours stands in the way",
+    ERROR,
+    "octoDNS",
+    """At one of the names that this repository publishes stands a record that it did not make: an earlier hosting,
+another service, another type. It was left as it is. Remove it by hand, or run `publish` with `--force` once you
+know what it is for.""",
+)

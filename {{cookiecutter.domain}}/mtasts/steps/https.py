@@ -47,9 +47,12 @@ class Seen:
 
     @property
     def text(self) -> str | None:
-        """The body of the first answer with status 200 that is no web page and of a bearable size."""
+        """The text of the first answer that has one, if only by another content type."""
         for one in self.fetched:
-            if isinstance(one, Fetched) and one.status == 200 and 0 < len(one.body) <= BYTES and not _is_html(one.body):
+            if (
+                isinstance(one, Fetched)
+                and (_answer_fault(self, one) or (rules.CONTENT_TYPE,))[0] is rules.CONTENT_TYPE
+            ):
                 return one.body.decode("utf-8", "surrogateescape")
         return None
 

@@ -122,17 +122,19 @@ def judge_host(host: Host, policy: Policy | None) -> Iterator[str | Finding]:
     if not host.probes:
         fault = next(filter(None, map(lookup_fault, host.answers)), None)
         yield fault or Finding(dns_rules.MX_HOST_NONE, f"{quote(host.name)} has no address. Correct the MX record.")
+    listed = bool(policy and policy.matches(host.name))
     for probe in host.probes:
-        yield from _judge_probe(f"{host.name} ({probe.address})", probe)
+        yield from _judge_probe(f"{host.name} ({probe.address})", probe, listed)
 
 
-def _judge_probe(where: str, probe: Spoken | Failed) -> Iterator[str | Finding]:
+def _judge_probe(where: str, probe: Spoken | Failed, listed: bool) -> Iterator[str | Finding]:
     if isinstance(probe, Failed):
         rule, advice = _FAULTS[probe.fault]
         yield Finding(rule, f"{where}: {probe.fault.value}. {advice}")
         return
     left = days(probe.ends)
-    yield f"{where}: STARTTLS, {probe.tls}, certificate for {left} more days"
+    delivers = "; enforce delivers" if listed else ""
+    yield f"{where}: STARTTLS, {probe.tls}, certificate for {left} more days{delivers}"
     if left <= SOON:
         yield Finding(rules.CERTIFICATE_ENDS, f"{where}: the certificate ends in {left} days. Renew it.")
 
