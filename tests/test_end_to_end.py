@@ -54,7 +54,7 @@ def test_a_real_policy_is_served_and_three_parsers_agree(
 def test_senders_read_the_records(bake: Bake) -> None:
     """The TXT values are what postfix-mta-sts-resolver and checkdmarc expect."""
     lines = verb(bake(), "records").stdout.decode().splitlines()
-    sts, tlsrpt = (line.split(None, 3)[3] for line in lines[2:])
+    sts, tlsrpt = (line.split(None, 4)[4] for line in lines[2:])
     assert parse_record_as_postfix(sts)["v"] == "STSv1"
     identity = re.fullmatch("v=STSv1; id=([0-9a-f]{32});", sts)
     assert identity

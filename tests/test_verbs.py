@@ -96,16 +96,18 @@ def test_records_in_three_forms(repository: Path) -> None:
     """Name, type, TTL, value. The id is the policy's SHA-256, computed here with sha256sum."""
     identity = "f946149ece0e06e09301c151215474f6"
     table = verb(repository, "records").stdout.decode().splitlines()
-    assert [line.split(None, 3) for line in table] == [
-        ["NAME", "TYPE", "TTL", "VALUE"],
-        ["mta-sts.example.com.", "CNAME", "3600", "mtasts-example-com.azurewebsites.net."],
-        ["_mta-sts.example.com.", "TXT", "3600", f"v=STSv1; id={identity};"],
-        ["_smtp._tls.example.com.", "TXT", "3600", "v=TLSRPTv1; rua=mailto:tls-reports@example.com;"],
+    assert [line.split(None, 4) for line in table] == [
+        ["NAME", "HOST", "TYPE", "TTL", "VALUE"],
+        ["mta-sts.example.com.", "mta-sts", "CNAME", "3600", "mtasts-example-com.azurewebsites.net."],
+        ["_mta-sts.example.com.", "_mta-sts", "TXT", "3600", f"v=STSv1; id={identity};"],
+        ["_smtp._tls.example.com.", "_smtp._tls", "TXT", "3600", "v=TLSRPTv1; rua=mailto:tls-reports@example.com;"],
     ]
     zone = verb(repository, "records", "--format", "zone").stdout.decode().splitlines()
     assert zone[1] == f'_mta-sts.example.com. 3600 IN TXT "v=STSv1; id={identity};"'
     made = json.loads(verb(repository, "records", "--format", "json").stdout)
     assert made["records"][0] == {
+        "zone": "example.com",
+        "host": "mta-sts",
         "name": "mta-sts.example.com.",
         "type": "CNAME",
         "ttl": 3600,
@@ -281,7 +283,7 @@ def test_without_a_network_the_build_says_so(repository: Path) -> None:
 
 def test_the_template_holds_no_jinja_in_code() -> None:
     """What security teams read is what runs."""
-    rendered = {"policy.yaml", "README.md", "pyproject.toml"}
+    rendered = {"policy.yaml", "README.md", "pyproject.toml", "dns/provider.yaml", "dns/requirements.txt"}
     for path in TEMPLATE.rglob("*"):
-        if path.is_file() and path.name not in rendered and "__pycache__" not in path.parts:
+        if path.is_file() and path.relative_to(TEMPLATE).as_posix() not in rendered and "__pycache__" not in path.parts:
             assert "cookiecutter" not in path.read_text(encoding="utf-8"), path.relative_to(ROOT)

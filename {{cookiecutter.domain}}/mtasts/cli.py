@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-VERBS = ("lint", "render", "records", "build", "serve", "check", "import", "explain")
+VERBS = ("lint", "render", "records", "build", "serve", "check", "import", "publish", "explain")
 
 
 class _Verbs(click.Group):

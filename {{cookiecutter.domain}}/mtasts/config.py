@@ -14,23 +14,35 @@ from mtasts.hosting import Hosting, Kind, limits
 from mtasts.judge import size_fault
 from mtasts.policy import Mode, MxPattern, Policy, unique
 
+TTL = 3600  # seconds
+
 
 @dataclass(frozen=True)
 class Domain:
-    """A mail domain, in lower case, and the policy that it publishes. zone: the DNS zone that holds its records."""
+    """A mail domain, in lower case, and the policy that it publishes.
+
+    zone: the DNS zone that holds its records. verification: what proves the domain to Azure Front Door.
+    """
 
     name: str
     policy: Policy
     zone: str
+    verification: str | None = None
 
 
 @dataclass(frozen=True)
 class Config:
-    """A policy.yaml without errors. rua: where TLS reports go, empty if nowhere."""
+    """A policy.yaml without errors.
+
+    retired: the domains that publish nothing any more, and whose records are to go. rua: where TLS reports go,
+    empty if nowhere. ttl: of the DNS records, in seconds.
+    """
 
     domains: tuple[Domain, ...]
     rua: tuple[str, ...]
     hosting: Hosting
+    retired: tuple[Domain, ...] = ()
+    ttl: int = TTL
 
 
 def load(path: Path) -> tuple[Config | None, list[Finding]]:
@@ -69,11 +81,18 @@ def _place(finding: Finding) -> tuple[int, int]:
 
 def _config(data: Mapping[str, Any]) -> Config:
     policies = _policies(data)
-    zones = {name.lower(): (own or {}).get("zone", name).lower() for name, own in data["domains"].items()}
+    made: dict[bool, list[Domain]] = {False: [], True: []}
+    for name, entry in data["domains"].items():
+        own, lower = entry or {}, name.lower()
+        zone = str(own.get("zone", lower)).lower()
+        made[own.get("retired", False)].append(Domain(lower, policies[lower], zone, own.get("verification")))
+    hosting = data["hosting"]
     return Config(
-        tuple(Domain(name, policy, zones[name]) for name, policy in policies.items()),
+        tuple(made[False]),
         tuple(data.get("tls_reporting", {}).get("rua", ())),
-        Hosting(Kind(data["hosting"]["kind"]), data["hosting"].get("hostname")),
+        Hosting(Kind(hosting["kind"]), hosting.get("hostname"), hosting.get("verification")),
+        tuple(made[True]),
+        data.get("dns", {}).get("ttl", TTL),
     )
 
 

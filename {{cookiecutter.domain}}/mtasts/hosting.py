@@ -32,10 +32,14 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Hosting:
-    """Where the policies are served. hostname: the target of the CNAMEs, None while it is not known."""
+    """Where the policies are served.
+
+    hostname: the target of the CNAMEs, None while it is not known. verification: what proves domains to Azure.
+    """
 
     kind: Kind
     hostname: str | None = None
+    verification: str | None = None
 
 
 def limits(kind: Kind, policies: Mapping[str, Policy]) -> Iterator[Finding]:

@@ -5,48 +5,98 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import Enum
+
+import yaml
 
 from mtasts.config import Config, Domain
+from mtasts.hosting import Kind
 from mtasts.policy import policy_host
 from mtasts.record import StsRecord, TlsRptRecord, policy_id
 
-TTL = 3600  # seconds
+
+class Stage(str, Enum):
+    """When records are published."""
+
+    HOSTING = "hosting"
+    ANNOUNCEMENT = "announcement"
+
+    __str__ = str.__str__
 
 
 @dataclass(frozen=True)
 class DnsRecord:
-    """One record. name and a CNAME's value are absolute, with the final dot. ttl in seconds."""
+    """One record. name and a CNAME's value are absolute, with the final dot; zone has none. ttl in seconds."""
 
+    zone: str
     name: str
     type: str
     ttl: int
     value: str
 
-
-def records(config: Config) -> list[DnsRecord]:
-    """Return every domain's records, in the order in which they are to be published."""
-    return [record for domain in config.domains for record in (*hosting(domain, config), *announcement(domain, config))]
-
-
-def hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
-    """Yield what leads senders to the policy host (RFC 8461 §3.3). Nothing while its name is not known."""
-    if config.hosting.hostname:
-        yield DnsRecord(f"{policy_host(domain.name)}.", "CNAME", TTL, f"{config.hosting.hostname}.")
+    @property
+    def host(self) -> str:
+        """The name relative to its zone, as DNS providers' forms want it."""
+        return self.name.removesuffix(f".{self.zone}.")
 
 
-def announcement(domain: Domain, config: Config) -> Iterator[DnsRecord]:
+def records(config: Config, stage: Stage | None = None) -> list[DnsRecord]:
+    """Return every domain's records, or those of one stage, in the order in which they are to be published."""
+    stages = [stage] if stage else list(Stage)
+    return [record for domain in config.domains for each in stages for record in _MADE[each](domain, config)]
+
+
+def names(config: Config, stage: Stage) -> dict[str, set[str]]:
+    """Return the names in each zone that belong to this repository, relative to the zone; of retired domains too."""
+    found: dict[str, set[str]] = {}
+    for domain in (*config.domains, *config.retired):
+        for name in _names(domain, config, stage):
+            found.setdefault(domain.zone, set()).add(f"{name}.{domain.name}".removesuffix(f".{domain.zone}"))
+    return found
+
+
+def _names(domain: Domain, config: Config, stage: Stage) -> tuple[str, ...]:
+    if stage is Stage.HOSTING:
+        return ("mta-sts", *(f"{name}.mta-sts" for name in _VERIFICATION.values()))
+    # Without tls_reporting the record may be another's: reports can go to a service that manages it.
+    reported = config.rua or domain in config.retired
+    return ("_mta-sts", "_smtp._tls") if reported else ("_mta-sts",)
+
+
+def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
+    """Yield what leads senders to the policy host (RFC 8461 §3.3), and what proves the domain to Azure."""
+    host, hosting = policy_host(domain.name), config.hosting
+    if hosting.hostname:
+        yield _record(domain, config, host, "CNAME", f"{hosting.hostname}.")
+    value = domain.verification or hosting.verification
+    if value and hosting.kind in _VERIFICATION:
+        yield _record(domain, config, f"{_VERIFICATION[hosting.kind]}.{host}", "TXT", value)
+
+
+def _announcement(domain: Domain, config: Config) -> Iterator[DnsRecord]:
     """Yield what tells senders of the policy (RFC 8461 §3.1) and where reports go (RFC 8460 §3)."""
     sts = StsRecord(policy_id(domain.policy))
-    yield DnsRecord(f"_mta-sts.{domain.name}.", "TXT", TTL, sts.render())
+    yield _record(domain, config, f"_mta-sts.{domain.name}", "TXT", sts.render())
     if config.rua:
-        yield DnsRecord(f"_smtp._tls.{domain.name}.", "TXT", TTL, TlsRptRecord(config.rua).render())
+        yield _record(domain, config, f"_smtp._tls.{domain.name}", "TXT", TlsRptRecord(config.rua).render())
+
+
+def _record(domain: Domain, config: Config, name: str, kind: str, value: str) -> DnsRecord:
+    return DnsRecord(domain.zone, f"{name}.", kind, config.ttl, value)
+
+
+_MADE = {Stage.HOSTING: _hosting, Stage.ANNOUNCEMENT: _announcement}
+_VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}
 
 
 def as_table(records: Sequence[DnsRecord]) -> str:
-    """Return columns for people: name, type, TTL, value."""
-    rows = [("NAME", "TYPE", "TTL", "VALUE"), *((r.name, r.type, str(r.ttl), r.value) for r in records)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join("  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows)
+    """Return columns for people: name, the name in its zone, type, TTL, value."""
+    rows = [
+        ("NAME", "HOST", "TYPE", "TTL", "VALUE"),
+        *((r.name, r.host, r.type, str(r.ttl), r.value) for r in records),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join("  ".join([*map(str.ljust, row, widths), row[4]]) for row in rows)
 
 
 def as_zone(records: Sequence[DnsRecord]) -> str:
@@ -58,10 +108,27 @@ def as_zone(records: Sequence[DnsRecord]) -> str:
 
 def as_json(records: Sequence[DnsRecord]) -> str:
     """Return a JSON document for other tools."""
-    return json.dumps({"records": [asdict(record) for record in records]}, indent=2)
+    found = [{**asdict(record), "host": record.host} for record in records]
+    return json.dumps({"records": found}, indent=2)
 
 
-FORMATS: Mapping[str, Callable[[Sequence[DnsRecord]], str]] = {"table": as_table, "zone": as_zone, "json": as_json}
+def as_octodns(records: Sequence[DnsRecord]) -> str:
+    """Return octoDNS's own YAML, a document per zone: for a repository that has its zones there already."""
+    zones: dict[str, dict[str, object]] = {}
+    for record in records:
+        # octoDNS's YAML provider wants semicolons escaped, unless told otherwise.
+        value = record.value.replace(";", "\\;") if record.type == "TXT" else record.value
+        zone = zones.setdefault(record.zone, {})
+        zone[record.host] = {"ttl": record.ttl, "type": record.type, "value": value}
+    return "\n".join(f"# {zone}.yaml\n---\n{yaml.safe_dump(zones[zone], width=1000)}" for zone in zones).rstrip()
+
+
+FORMATS: Mapping[str, Callable[[Sequence[DnsRecord]], str]] = {
+    "table": as_table,
+    "zone": as_zone,
+    "json": as_json,
+    "octodns": as_octodns,
+}
 
 
 def _strings(value: str) -> str:

@@ -17,8 +17,14 @@ from mtasts.rules import policy_file as rules
 
 FILE = Path(__file__).parent.parent / "policy.schema.json"
 
-# Names and addresses have rules of their own, which say more than a pattern can.
-_JUDGED_BY_MEANING = {"pattern", "maxLength", "propertyNames", "minimum"}
+# What has rules of its own, which say more than the schema can: the key, and the part of the schema.
+_JUDGED_BY_MEANING = {
+    *((key, "pattern") for key in ("mx", "rua")),
+    *((key, "maxLength") for key in ("hostname", "zone")),
+    ("domains", "propertyNames"),
+    ("domains", "maxLength"),
+    ("max_age", "minimum"),
+}
 _RULES = {"version": rules.VERSION, "mode": rules.MODE, "max_age": rules.MAX_AGE}
 _NUMBER = "That is too few, or too many."
 _TYPES = {
@@ -33,7 +39,8 @@ def check(document: Document) -> list[Finding]:
     """Return what the schema finds wrong with a document, each with its place."""
     found: list[Finding] = []
     for error in _validator().iter_errors(document.data):
-        if error.validator not in _JUDGED_BY_MEANING:
+        keys = [step for step in error.absolute_path if isinstance(step, str)]
+        if (keys[-1] if keys else None, error.validator) not in _JUDGED_BY_MEANING:
             found += [_placed(document, steps, finding) for steps, finding in _findings(error)]
     return list(dict.fromkeys(found))
 

@@ -7,7 +7,7 @@ from mtasts.config import load
 from mtasts.findings import has_errors
 from mtasts.policy import Policy
 from mtasts.record import StsRecord, policy_id
-from mtasts.zones import records
+from mtasts.records import records
 
 ROOT = Path(__file__).parent.parent
 

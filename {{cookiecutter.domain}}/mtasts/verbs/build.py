@@ -8,7 +8,7 @@ import click
 
 from mtasts import build
 from mtasts.packages import PackagesError, files
-from mtasts.verbs.common import ROOT, load, policy_file
+from mtasts.verbs.common import ROOT, load_served, policy_file
 
 
 @click.command("build")
@@ -16,7 +16,7 @@ from mtasts.verbs.common import ROOT, load, policy_file
 @policy_file
 def command(packages: bool, path: Path) -> None:
     """Write build/: the Function's package and the static files."""
-    config, root = load(path), path.resolve().parent
+    config, root = load_served(path), path.resolve().parent
     try:
         function = build.function_files(config, ROOT / "function") if build.needs_function(config) else None
         if function is not None and packages:

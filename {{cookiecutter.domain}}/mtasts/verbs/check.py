@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from mtasts.findings import has_errors
 from mtasts.steps import NAMES
 from mtasts.verbs.common import policy_file
 from mtasts.verbs.network import domain_name, edges, network_options
+
+PAUSE = 5  # seconds between two tries
 
 
 def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
@@ -34,6 +37,7 @@ def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 @click.option("--jobs", type=click.IntRange(1, 1000), default=256, show_default=True, help="Domains at a time.")
 @click.option("--format", "form", type=click.Choice(list(checked.FORMATS)), help="Default: by the CI, else text.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form.")
+@click.option("--wait", type=click.IntRange(0, 3600), default=0, help="Try for so many seconds until nothing is wrong.")
 @network_options
 @policy_file
 def command(
@@ -42,6 +46,7 @@ def command(
     jobs: int,
     form: str | None,
     output: Path | None,
+    wait: int,
     timeout: float,
     path: Path,
     **network: Any,
@@ -53,10 +58,17 @@ def command(
         show(report.FORMATS, findings)
         sys.exit(1)
     wanted, ways = _wanted(domains, config), edges(**network)
-    with checked.progress(len(wanted)) as done:
-        results = asyncio.run(check.walk_all(wanted, ways, only, timeout, jobs, done))
+    patience = time.monotonic() + wait
+    while True:
+        with checked.progress(len(wanted)) as done:
+            results = asyncio.run(check.walk_all(wanted, ways, only, timeout, jobs, done))
+        failed = has_errors(finding for result in results for finding in result.findings)
+        if not failed or time.monotonic() > patience:
+            break
+        time.sleep(PAUSE)
+        ways = edges(**network)  # without what DNS said before
     show(checked.FORMATS, results)
-    if has_errors(finding for result in results for finding in result.findings):
+    if failed:
         sys.exit(1)
 
 

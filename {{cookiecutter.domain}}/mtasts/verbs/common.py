@@ -33,6 +33,14 @@ def load(path: Path) -> Config:
     return config
 
 
+def load_served(path: Path) -> Config:
+    """Return the config as `load` does, or end where it has no domain left to serve."""
+    config = load(path)
+    if not config.domains:
+        raise click.ClickException(f"Every domain in {path} is retired, so there is nothing to serve.")
+    return config
+
+
 def print_report(findings: Sequence[Finding], form: str | None) -> None:
     """Print the findings, and end with exit code 1 where one is an error."""
     click.echo(report.FORMATS[form or report.format_for(os.environ)](findings))

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from mtasts import zones
+from mtasts.records import FORMATS, Stage, records
 from mtasts.verbs.common import load, policy_file
 
 
 @click.command("records")
-@click.option("--format", "form", type=click.Choice(list(zones.FORMATS)), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
+@click.option("--only", "stage", type=click.Choice([stage.value for stage in Stage]), help="Default: both.")
 @policy_file
-def command(form: str, path: Path) -> None:
+def command(form: str, stage: str | None, path: Path) -> None:
     """Print the DNS records: name, type, TTL, value."""
-    click.echo(zones.FORMATS[form](zones.records(load(path))))
+    click.echo(FORMATS[form](records(load(path), Stage(stage) if stage else None)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mtasts.policy import policy_url
-from mtasts.verbs.common import load, policy_file, unknown
+from mtasts.verbs.common import load_served, policy_file, unknown
 
 
 @click.command("render")
@@ -15,7 +15,7 @@ from mtasts.verbs.common import load, policy_file, unknown
 @policy_file
 def command(domain: str | None, path: Path) -> None:
     """Print the policy of DOMAIN as it is served; without DOMAIN, of every domain."""
-    policies = {each.name: each.policy.render() for each in load(path).domains}
+    policies = {each.name: each.policy.render() for each in load_served(path).domains}
     if domain is None and len(policies) > 1:
         for name, text in policies.items():
             click.echo(f"{policy_url(name)}\n{text}")

@@ -10,7 +10,7 @@ import click
 from mtasts import build, serve
 from mtasts.config import Config
 from mtasts.policy import PATH, policy_host
-from mtasts.verbs.common import ROOT, load, policy_file
+from mtasts.verbs.common import ROOT, load_served, policy_file
 
 
 @click.command("serve")
@@ -18,7 +18,7 @@ from mtasts.verbs.common import ROOT, load, policy_file
 @policy_file
 def command(port: int, path: Path) -> None:
     """Serve the policies on this machine, through the real function_app.py."""
-    config = load(path)
+    config = load_served(path)
     with tempfile.TemporaryDirectory() as folder:
         try:
             serve.run(_application(config, Path(folder), port), port, lambda bound: _started(config, bound))

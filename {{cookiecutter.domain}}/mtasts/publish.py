@@ -1,0 +1,92 @@
+"""Let octoDNS bring the zones in line with policy.yaml. No zone is left out because another fails."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from octodns.manager import Manager
+from octodns.provider.plan import PlanMarkdown
+
+from mtasts.findings import Finding
+from mtasts.rules import dns as rules
+from mtasts.zones import ForeignRecordError
+
+
+@dataclass
+class Published:
+    """What octoDNS means to change, or has changed, and the zones that failed."""
+
+    plans: list[tuple[Any, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def run(self, plans: list[tuple[Any, Any]], **_: object) -> None:
+        """Take octoDNS's plans, as a plan output of its."""
+        self.plans += plans
+
+    def as_text(self) -> str:
+        """Return a line per change."""
+        return "\n".join(line for _, plan in self.plans for line in _lines(plan)) or "no changes"
+
+    def as_markdown(self) -> str:
+        """Return octoDNS's own tables."""
+        out = io.StringIO()
+        PlanMarkdown("plan").run(plans=self.plans, fh=out)
+        return out.getvalue().replace("\\;", ";").strip() or "no changes"
+
+
+def publish(config_file: Path, doit: bool, force: bool) -> Published:
+    """Plan all zones, and with doit apply. Where one fails, each is done by itself, and the failures are findings."""
+    logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
+    manager = Manager(str(config_file))
+    manager.processors["ours"].force = force
+    done = Published()
+    manager.plan_outputs = {"collect": done}
+    try:
+        manager.sync(dry_run=True, force=force)
+    except Exception:  # providers raise what they like, and the next line finds out which zone it was
+        return _one_by_one(manager, doit, force)
+    if doit and done.plans:
+        return _one_by_one(manager, doit, force)
+    return done
+
+
+def _one_by_one(manager: Manager, doit: bool, force: bool) -> Published:
+    done = Published()
+    manager.plan_outputs = {"collect": done}
+    for zone in manager.providers["policy"].list_zones():
+        try:
+            manager.sync(eligible_zones=[zone], dry_run=not doit, force=force)
+        except Exception as error:  # noqa: PERF203 - whatever a provider raises, the other zones go on
+            done.findings.append(_failure(zone, error))
+    return done
+
+
+def _failure(zone: str, error: Exception) -> Finding:
+    if isinstance(error, ForeignRecordError):
+        message = f"{error} Remove it, or write over it with --force."
+        return Finding(rules.ZONE_FOREIGN, message, domain=zone[:-1])
+    reason = _without_secrets(" ".join(str(error).split()) or type(error).__name__)[:300]
+    message = f"The zone {zone} could not be brought in line: {reason}. Correct that, and run this again."
+    return Finding(rules.ZONE_FAILED, message, domain=zone[:-1])
+
+
+def _without_secrets(text: str) -> str:
+    for name, value in os.environ.items():
+        if re.search("TOKEN|SECRET|KEY|PASSWORD", name) and len(value) > 5:
+            text = text.replace(value, "***")
+    return text
+
+
+def _lines(plan: Any) -> Iterator[str]:
+    for change in plan.changes:
+        record = change.new or change.existing
+        values = getattr(record, "values", None) or [record.value]
+        shown = " ".join(str(value).replace("\\;", ";") for value in values)
+        yield f"{type(change).__name__.lower()} {record.fqdn} {record.ttl} {record._type} {shown}"
