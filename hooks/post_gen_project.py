@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 HOSTING = ("function", "static-web-app", "front-door", "web-server")
+STATIC = {"static-web-app": ("staticwebapp.config.json",), "web-server": ("nginx.conf", "Caddyfile")}
 DNS = ("azure-dns", "cloudflare", "route53", "rfc2136", "manual")
 PIPELINES = {"github": ".github", "azure-devops": ".azuredevops"}
 WORKFLOWS = (".github/workflows", ".azuredevops")
@@ -33,13 +34,14 @@ def prune(root: Path, answers: Mapping[str, str]) -> None:
 
 
 def prune_serving(root: Path, hosting: str) -> None:
-    """Remove what only the Function, or only the Static Web App, serves with."""
+    """Remove what only another hosting serves with."""
     if hosting != "function":
         remove(root / "function")
         remove(root / "tests" / "test_function.py")
     static = root / "static"
-    if hosting != "static-web-app":
-        remove(static / "staticwebapp.config.json")
+    for kind, names in STATIC.items():
+        for name in names if kind != hosting else ():
+            remove(static / name)
     if static.is_dir() and not any(static.iterdir()):
         remove(static)
 

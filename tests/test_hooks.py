@@ -723,7 +723,7 @@ HOSTINGS = {
     "function": ["infra/function.bicep", "function/host.json", "tests/test_function.py"],
     "static-web-app": ["infra/static-web-app.bicep", "static/staticwebapp.config.json"],
     "front-door": ["infra/front-door.bicep"],
-    "web-server": [],
+    "web-server": ["static/Caddyfile", "static/nginx.conf"],
 }
 NOT_FOR_WEB_SERVER = {
     "github": ["infra/README.md", ".github/actions/variables/action.yml"],

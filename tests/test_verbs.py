@@ -253,7 +253,7 @@ def test_an_interrupted_build_leaves_the_earlier_build(repository: Path, monkeyp
     from mtasts import build
 
     static = {"example.com/.well-known/mta-sts.txt": POLICY}
-    build.write(repository, {"host.json": b"{}"}, static)
+    build.write(repository, {"host.json": b"{}"}, static, {})
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -261,7 +261,7 @@ def test_an_interrupted_build_leaves_the_earlier_build(repository: Path, monkeyp
     for step in ("_write_zip", "_replace"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(build, step, interrupted)
-            build.write(repository, {"host.json": b"changed"}, static)
+            build.write(repository, {"host.json": b"changed"}, static, {})
         assert (repository / "build" / "function" / "host.json").read_bytes() == b"{}"
         assert not list(repository.glob(".build-*"))
 

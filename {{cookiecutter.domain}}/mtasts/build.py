@@ -9,7 +9,9 @@ import json
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from string import Template
 
 from mtasts.config import Config
 from mtasts.hosting import Kind
@@ -17,6 +19,8 @@ from mtasts.page import page
 from mtasts.policy import PATH
 
 _FUNCTION_FILES = ("function_app.py", "host.json", "requirements.txt")
+_SWA_FILES = ("staticwebapp.config.json",)
+_SERVER_FILES = ("nginx.conf", "Caddyfile")
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 Files = dict[str, bytes]
@@ -29,8 +33,7 @@ def needs_function(config: Config) -> bool:
 
 def function_files(config: Config, source: Path) -> Files:
     """Return the Function's own files: the code as it stands in source, and the finished policies and page."""
-    # A checkout on Windows may have turned the line ends.
-    files = {name: (source / name).read_bytes().replace(b"\r\n", b"\n") for name in _FUNCTION_FILES}
+    files = _texts(source, _FUNCTION_FILES)
     policies = {domain.name: domain.policy.render() for domain in config.domains}
     built = {"hostname": config.hosting.hostname, "policies": policies}
     files["policies.json"] = json.dumps(built, indent=2).encode()
@@ -44,7 +47,7 @@ def static_files(config: Config, source: Path) -> Files:
         return {
             PATH[1:]: config.domains[0].policy.render().encode(),
             "index.html": page(config.domains).encode(),
-            **_extra(source),
+            **_texts(source, _SWA_FILES if config.hosting.kind is Kind.STATIC_WEB_APP else ()),
         }
     return {
         f"{domain.name}/{name}": content.encode()
@@ -53,12 +56,23 @@ def static_files(config: Config, source: Path) -> Files:
     }
 
 
-def _extra(source: Path) -> Files:
-    paths = sorted(path for path in source.glob("*") if path.is_file())
-    return {path.name: path.read_bytes().replace(b"\r\n", b"\n") for path in paths}
+def server_files(config: Config, source: Path) -> Files:
+    """Return configuration for web servers of one's own: the file in source, once for each domain."""
+    if config.hosting.kind is not Kind.WEB_SERVER:
+        return {}
+    texts = {name: Template(content.decode()) for name, content in _texts(source, _SERVER_FILES).items()}
+    return {
+        name: "\n".join(text.safe_substitute(domain=domain.name) for domain in config.domains).encode()
+        for name, text in texts.items()
+    }
 
 
-def write(root: Path, function: Files | None, static: Files) -> Path:
+def _texts(source: Path, names: Iterable[str]) -> Files:
+    # A checkout on Windows may have turned the line ends.
+    return {name: (source / name).read_bytes().replace(b"\r\n", b"\n") for name in names}
+
+
+def write(root: Path, function: Files | None, static: Files, servers: Files) -> Path:
     """Write build/ below root, in place of an earlier one, and return its path. Raises OSError, and then leaves it."""
     target, fresh = root / "build", Path(tempfile.mkdtemp(prefix=".build-", dir=root))
     try:
@@ -66,6 +80,7 @@ def write(root: Path, function: Files | None, static: Files) -> Path:
             write_files(fresh / "function", function)
             _write_zip(fresh / "function.zip", function)
         write_files(fresh / "static", static)
+        write_files(fresh, servers)
         fresh.chmod(0o755)
         _replace(target, fresh)
     finally:

@@ -21,7 +21,8 @@ def command(packages: bool, path: Path) -> None:
         function = build.function_files(config, ROOT / "function") if build.needs_function(config) else None
         if function is not None and packages:
             function.update(files(ROOT / "function" / "requirements.txt", root / ".wheels"))
-        target = build.write(root, function, build.static_files(config, ROOT / "static"))
+        static = ROOT / "static"
+        target = build.write(root, function, build.static_files(config, static), build.server_files(config, static))
     except (OSError, PackagesError) as error:
         raise click.ClickException(f"Nothing was built; an earlier build stands as it was. {error}") from None
     for written in sorted(target.iterdir()):
