@@ -9,12 +9,15 @@ import runpy
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
+
+from conftest import Bake, verb
+from mtasts import publish
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "{{cookiecutter.domain}}"
@@ -26,7 +29,8 @@ TEMPLATE_AZURE = ROOT / "ci" / "azure-pipelines.yml"
 HOSTINGS = ["function", "static-web-app", "front-door", "web-server"]
 PLACES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
 SYSTEMS = list(PLACES)
-PIPELINES = ["pull-request", "watch", *(f"deploy-{hosting}" for hosting in HOSTINGS)]
+DNS_PROVIDERS = ["azure-dns", "cloudflare", "route53", "rfc2136", "manual"]
+PIPELINES = ["pull-request", "watch", "provision", *(f"deploy-{hosting}" for hosting in HOSTINGS)]
 
 WORKFLOWS = sorted([*GITHUB.glob("workflows/*"), *TEMPLATE_GITHUB.glob("workflows/*")])
 ACTIONS = sorted(GITHUB.glob("actions/*/action.yml"))
@@ -51,19 +55,56 @@ def pipeline(system: str, name: str) -> Path:
     return GITHUB / "workflows" / f"{name}.yml" if system == "github" else AZURE / f"{name}.yml"
 
 
+def compiled(data: Any, values: Mapping[str, Any]) -> Any:
+    """Do what the systems do before a run: take what an `if` lets in, and fill in parameters and inputs."""
+    if isinstance(data, str):
+        return re.sub(r"\$\{\{ (?:parameters|inputs)\.(\w+) \}\}", lambda found: str(values[found[1]]), data)
+    if isinstance(data, list):
+        pairs = [next(iter(item.items())) if isinstance(item, dict) else ("", None) for item in data]
+        lists = [
+            inner if inner is not None else [item] for item, inner in zip(data, let_in(pairs, values), strict=True)
+        ]
+        return [compiled(item, values) for items in lists for item in items]
+    if isinstance(data, dict):
+        inners = zip(data.items(), let_in(data.items(), values), strict=True)
+        dicts = [inner if inner is not None else dict([pair]) for pair, inner in inners]
+        return {key: compiled(value, values) for items in dicts for key, value in items.items()}
+    return data
+
+
+def let_in(pairs: Iterable[tuple[Any, Any]], values: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield for each key and value what is below an `if` or `else`: all of it, or nothing of it; else None."""
+    holds = False
+    for key, value in pairs:
+        condition = re.fullmatch(r"\$\{\{ if (?:eq\(parameters\.(\w+), ''\)|parameters\.(\w+)) \}\}", str(key))
+        if condition:
+            holds = values[condition[1]] == "" if condition[1] else values[condition[2]] == "true"
+        elif key == "${{ else }}":
+            holds = not holds
+        yield (value if holds else type(value)()) if condition or key == "${{ else }}" else None
+
+
 def expanded(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the steps that a step stands for: itself, or those of this repository's action or template."""
     if str(step.get("uses")).startswith("$/"):
-        yield from load(GENERATED / step["uses"][2:] / "action.yml")["runs"]["steps"]
+        yield from compiled(load(GENERATED / step["uses"][2:] / "action.yml")["runs"]["steps"], step.get("with", {}))
     elif "template" in step:
-        yield from load(AZURE / step["template"])["steps"]
+        template = load(AZURE / step["template"])
+        yield from compiled(template["steps"], parameters_of(template, step.get("parameters", {})))
     else:
         yield step
 
 
-def jobs_of(path: Path) -> list[tuple[str, Any]]:
+def parameters_of(data: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a pipeline or a template in Azure DevOps: those given, else their defaults."""
+    known = data.get("parameters") or []
+    return {each["name"]: given.get(each["name"], each.get("default")) for each in known}
+
+
+def jobs_of(path: Path, **given: str) -> list[tuple[str, Any]]:
     """Return the jobs with their names: GitHub maps names to jobs, Azure DevOps lists them."""
-    jobs = load(path)["jobs"]
+    data = load(path)
+    jobs = compiled(data["jobs"], parameters_of(data, given))
     if isinstance(jobs, dict):
         return list(jobs.items())
     return [(job.get("job") or job["deployment"], job) for job in jobs]
@@ -80,15 +121,21 @@ def own_steps(job: Any) -> list[dict[str, Any]]:
     return list(holder["steps"])
 
 
+def all_steps(job: Any) -> list[dict[str, Any]]:
+    """Return all steps that a job runs, in order."""
+    return [inner for step in own_steps(job) for inner in expanded(step)]
+
+
 def steps_of(path: Path) -> list[dict[str, Any]]:
     """Return all steps that a pipeline runs, in order."""
-    return [inner for _, job in jobs_of(path) for step in own_steps(job) for inner in expanded(step)]
+    return [step for _, job in jobs_of(path) for step in all_steps(job)]
 
 
 def python_commands(path: Path) -> list[str]:
     """Return the commands that run Python, in order."""
     scripts = [str(step.get("run") or step.get("bash") or step.get("script")) for step in steps_of(path)]
-    return [line for script in scripts for line in script.splitlines() if line.startswith("python")]
+    commands = [command for script in scripts for command in re.findall(r"\bpython [^\n;|]+", script)]
+    return [command.strip() for command in commands]
 
 
 def what(step: dict[str, Any]) -> str:
@@ -164,15 +211,15 @@ def test_every_pipeline_is_there_on_both_systems() -> None:
     assert [path.stem for path in sorted(GITHUB.glob("workflows/*"))] == sorted(PIPELINES)
     assert [path.stem for path in sorted(AZURE.glob("*.yml"))] == sorted(PIPELINES)
     assert [path.parent.name for path in ACTIONS] == ["build", "toolkit", "variables"]
-    assert [path.stem for path in sorted(AZURE.glob("steps/*"))] == ["build", "toolkit", "variables"]
+    assert [path.stem for path in sorted(AZURE.glob("steps/*"))] == ["build", "publish", "toolkit", "variables"]
 
 
-def pruned(hosting: str, pipelines: str, folder: Path) -> Path:
+def pruned(hosting: str, pipelines: str, folder: Path, dns_provider: str = "manual") -> Path:
     """Copy both systems' pipelines, and let the template's hook keep what was chosen."""
     for source in (GITHUB, AZURE):
         shutil.copytree(source, folder / source.name)
     hook = runpy.run_path(str(ROOT / "hooks" / "post_gen_project.py"))
-    hook["prune"](folder, {"hosting": hosting, "pipelines": pipelines, "dns_provider": "manual"})
+    hook["prune"](folder, {"hosting": hosting, "pipelines": pipelines, "dns_provider": dns_provider})
     return folder
 
 
@@ -186,12 +233,23 @@ def called_file(text: str) -> str:
 def test_a_repository_has_what_it_uses(hosting: str, system: str, place: str, tmp_path: Path) -> None:
     """Prove that one deployment is left for a hosting, with the actions or templates that it calls, and no other."""
     pipelines = sorted(pruned(hosting, system, tmp_path).glob(f"{place}/*.yml"))
-    assert [path.stem for path in pipelines] == [f"deploy-{hosting}", "pull-request", "watch"]
+    assert [path.stem for path in pipelines] == [f"deploy-{hosting}", "provision", "pull-request", "watch"]
     texts = {text for path in pipelines for text in strings(load(path))}
     called = {called_file(text) for text in texts if text.startswith(("$/", "steps/"))}
     shared = [*tmp_path.glob(".github/actions/*/action.yml"), *tmp_path.glob(".azuredevops/steps/*")]
     assert {path.relative_to(tmp_path).as_posix() for path in shared} == called
-    assert len(called) == (2 if hosting == "web-server" else 3)
+    assert len(called) == {"github": 3, "azure-devops": 4}[system] - (hosting == "web-server")
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_one_set_of_pipelines_serves_every_dns_provider(system: str, tmp_path: Path) -> None:
+    """Prove that none is missing for a provider, so that what is tested here is what each of them gets."""
+    left = set()
+    for dns_provider in DNS_PROVIDERS:
+        folder = pruned("function", system, tmp_path / dns_provider, dns_provider)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        left.add(tuple(sorted(path.relative_to(folder).as_posix() for path in files)))
+    assert len(left) == 1
 
 
 @pytest.mark.parametrize("path", [*GITHUB.rglob("*.yml"), *AZURE.rglob("*.yml")], ids=name_of)
@@ -238,18 +296,23 @@ def test_an_action_has_one_version() -> None:
 
 READ = {"contents": "read"}
 SIGN_IN = {"contents": "read", "id-token": "write"}
+DEPLOYING = {"build": READ, "deploy": SIGN_IN, "https": READ, "announce": SIGN_IN, "check": READ}
 
 
 @pytest.mark.parametrize(
     ("path", "permissions"),
     [
         (TEMPLATE_GITHUB / "workflows" / "test.yml", {"test": READ}),
-        (pipeline("github", "pull-request"), {"check": READ}),
+        (pipeline("github", "pull-request"), {"check": READ, "plan": SIGN_IN}),
         (pipeline("github", "watch"), {"check": READ, "issue": {"issues": "write"}}),
-        (pipeline("github", "deploy-function"), {"build": READ, "deploy": SIGN_IN}),
-        (pipeline("github", "deploy-static-web-app"), {"build": READ, "deploy": SIGN_IN}),
-        (pipeline("github", "deploy-front-door"), {"build": READ, "deploy": SIGN_IN}),
-        (pipeline("github", "deploy-web-server"), {"build": READ}),
+        (pipeline("github", "provision"), {"hosting": SIGN_IN}),
+        (pipeline("github", "deploy-function"), DEPLOYING),
+        (pipeline("github", "deploy-static-web-app"), DEPLOYING),
+        (pipeline("github", "deploy-front-door"), DEPLOYING),
+        (
+            pipeline("github", "deploy-web-server"),
+            {"build": READ, "https": READ, "announce": SIGN_IN, "check": READ},
+        ),
     ],
     ids=lambda value: name_of(value) if isinstance(value, Path) else "",
 )
@@ -263,20 +326,33 @@ def test_permissions(path: Path, permissions: dict[str, dict[str, str]]) -> None
 def test_checkout_leaves_no_credentials(path: Path) -> None:
     """Prove that no later step can push with the token of the checkout."""
     checkouts = [step["with"] for step in steps_of(path) if what(step) == "actions/checkout"]
-    assert checkouts == [{"persist-credentials": False}]
+    assert checkouts and all(given == {"persist-credentials": False} for given in checkouts)
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *AZURE.glob("*.yml"), TEMPLATE_AZURE], ids=name_of)
 def test_no_job_runs_for_hours(path: Path) -> None:
     """Prove that every job has an end of its own, well before the systems' six hours or one."""
     limits = [job.get("timeout-minutes") or job.get("timeoutInMinutes") for _, job in jobs_of(path)]
-    assert limits and all(5 <= int(limit) <= 30 for limit in limits)
+    assert limits and all(5 <= int(limit) <= 40 for limit in limits)
+
+
+SECRETS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLOUDFLARE_TOKEN", "RFC2136_KEY_SECRET"]
+SECRET = re.compile(r"\$\{\{ secrets\.(\w+) \}\}|\$\(((?:AWS_|CLOUDFLARE_TOKEN|RFC2136_KEY_SECRET)\w*)\)")
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS, *AZURE_PIPELINES], ids=name_of)
-def test_no_stored_secret_is_read(path: Path) -> None:
-    """Prove that there is no password to store: the pipelines sign in by OIDC."""
-    assert [text for text in strings(load(path)) if "secrets." in text or "password" in text.lower()] == []
+def test_no_other_secret_is_read(path: Path) -> None:
+    """Prove that the DNS provider's is the only secret to store, and goes only into the step that needs it."""
+    texts = list(strings(load(path)))
+    assert [text for text in texts if re.search("secrets: inherit|password", text, re.IGNORECASE)] == []
+    found = [name for text in texts for names in SECRET.findall(text) for name in names if name]
+    publishing = path.is_relative_to(GENERATED) and (
+        re.fullmatch("deploy-.*|provision|pull-request", path.stem)
+        if GITHUB in path.parents
+        else path.stem == "publish"
+    )
+    assert sorted(found) == (SECRETS if publishing else [])
+    assert len([text for text in texts if "secrets." in text]) == (len(found) if GITHUB in path.parents else 0)
 
 
 @pytest.mark.parametrize("hosting", HOSTINGS)
@@ -309,8 +385,21 @@ BUILD = [
     "python -m mtasts lint",
     "python -m mtasts build",
 ]
-
-
+PLAN = [
+    "python -m pip install -r requirements.txt",
+    "python -m pip install -r dns/requirements.txt",
+    "python -m mtasts publish hosting --format markdown --output hosting.md",
+    "python -m mtasts publish announcement --format markdown --output announcement.md",
+]
+ANNOUNCE = [
+    "python -m pip install -r requirements.txt",
+    "python -m pip install -r dns/requirements.txt",
+    "python -m mtasts publish announcement --doit",
+]
+SEEN = [
+    "python -m pip install -r requirements.txt",
+    "python -m mtasts check --wait 300",
+]
 WATCH = [
     "python -m pip install -r requirements.txt",
     "python -m mtasts check --format markdown --output report.md",
@@ -320,10 +409,11 @@ WATCH = [
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_verbs(system: str) -> None:
     """Prove that both systems call the same verbs in the same order, in the same words."""
-    assert python_commands(pipeline(system, "pull-request")) == CHECK
+    assert python_commands(pipeline(system, "pull-request")) == [*CHECK, *PLAN]
     assert python_commands(pipeline(system, "watch")) == WATCH
-    for hosting in HOSTINGS:
-        assert python_commands(pipeline(system, f"deploy-{hosting}")) == BUILD
+    for hosting, seconds in (("function", 300), ("static-web-app", 300), ("front-door", 300), ("web-server", 1800)):
+        gate = ["python -m pip install -r requirements.txt", f"python -m mtasts check --only https --wait {seconds}"]
+        assert python_commands(pipeline(system, f"deploy-{hosting}")) == [*BUILD, *gate, *ANNOUNCE, *SEEN]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -332,15 +422,18 @@ def test_python_is_the_one_that_the_function_runs_on(system: str) -> None:
     steps = steps_of(pipeline(system, "deploy-function"))
     inputs = [step.get("with") or step.get("inputs") or {} for step in steps]
     versions = [given.get("python-version") or given.get("versionSpec") for given in inputs]
-    assert [version for version in versions if version] == ["3.13"]
+    assert {version for version in versions if version} == {"3.13"}
 
 
 def test_triggers_on_github() -> None:
-    """Prove that a pull request is checked, and that only main is deployed, by a push or by hand."""
+    """Prove that a pull request is checked, that only main is deployed, by a push or by hand, and provision by hand."""
     assert load(pipeline("github", "pull-request"))[True] == "pull_request"
     for hosting in HOSTINGS:
         triggers = load(pipeline("github", f"deploy-{hosting}"))[True]
         assert triggers == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
+    force = {"description": "Write over DNS records that this repository did not make", "type": "boolean"}
+    by_hand = {"workflow_dispatch": {"inputs": {"force": {**force, "default": False}}}}
+    assert load(pipeline("github", "provision"))[True] == by_hand
     watch = load(pipeline("github", "watch"))
     assert watch[True] == {"schedule": [{"cron": "37 5 * * *"}], "workflow_dispatch": None}
     assert watch["concurrency"] == {"group": "watch", "cancel-in-progress": False}
@@ -353,6 +446,10 @@ def test_triggers_in_azure_devops() -> None:
     for hosting in HOSTINGS:
         deploy = load(pipeline("azure-devops", f"deploy-{hosting}"))
         assert (deploy["trigger"]["branches"], deploy["pr"]) == ({"include": ["main"]}, "none")
+    provision = load(pipeline("azure-devops", "provision"))
+    force = {"name": "force", "displayName": "Write over DNS records that this repository did not make"}
+    assert provision["parameters"] == [{**force, "type": "boolean", "default": "false"}]
+    assert (provision["trigger"], provision["pr"], "schedules" in provision) == ("none", "none", False)
     watch = load(pipeline("azure-devops", "watch"))
     daily = {"displayName": "Daily", "branches": {"include": ["main"]}, "always": "true"}
     assert watch["schedules"] == [{"cron": "37 5 * * *", **daily}]
@@ -386,8 +483,410 @@ def test_deployments(hosting: str, on_github: list[str], in_azure: list[str]) ->
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_web_server_fetches_by_itself(system: str) -> None:
-    """Prove that without Azure there is no deployment, only the artifact."""
-    assert [name for name, _ in jobs_of(pipeline(system, "deploy-web-server"))] == ["build"]
+    """Prove that without Azure nothing is deployed: there is the artifact, and the wait for the server."""
+    jobs = jobs_of(pipeline(system, "deploy-web-server"))
+    assert [name for name, _ in jobs] == ["build", "https", "announce", "check"]
+
+
+# The order
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_a_job_needs_the_one_before_it(hosting: str, system: str) -> None:
+    """Prove that the announcement needs the look at HTTPS, and that no condition lets a job run after a failed one."""
+    jobs = jobs_of(pipeline(system, f"deploy-{hosting}"))
+    needs = {"deploy": "build", "https": "deploy", "announce": "https", "check": "announce"}
+    if hosting == "web-server":
+        needs = {"https": "build", "announce": "https", "check": "announce"}
+    assert {name: job.get("needs") or job.get("dependsOn") for name, job in jobs} == {"build": None, **needs}
+    for _, job in jobs:
+        assert {"if", "condition", "continue-on-error", "continueOnError"} & set(job) == set()
+        for step in all_steps(job):
+            assert {"condition", "continue-on-error", "continueOnError"} & set(step) == set()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(("hosting", "minutes"), [(hosting, 15) for hosting in HOSTINGS[:3]] + [("web-server", 40)])
+def test_the_wait_for_https_ends_before_the_job_does(hosting: str, minutes: int, system: str) -> None:
+    """Prove that check, not the system, ends the wait, so that the run says what is wrong. 300 and 1800 seconds fit."""
+    job = job_of(pipeline(system, f"deploy-{hosting}"), "https")
+    assert int(job.get("timeout-minutes") or job["timeoutInMinutes"]) == minutes
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(("name", "job"), [("provision", "hosting"), *((f"deploy-{h}", "announce") for h in HOSTINGS)])
+def test_dns_is_changed_in_production_only(name: str, job: str, system: str) -> None:
+    """Prove that the environment's approvals, branches and secrets hold for every change of DNS."""
+    assert job_of(pipeline(system, name), job)["environment"] == "production"
+
+
+class Stage:
+    """A stand-in for GitHub or Azure DevOps: runs a pipeline's scripts with bash, with programs that only take notes.
+
+    Actions and tasks are noted. A program fails when its note holds `fails`, an action when it is called so.
+    """
+
+    PROGRAM = """#!/usr/bin/env bash
+note="${0##*/} $*"
+printf '%s\\n' "$note${CLOUDFLARE_TOKEN:+ ($CLOUDFLARE_TOKEN)}" >> "$NOTES"
+while [ $# -gt 0 ]; do
+  if [ "$1" = --output ]; then printf 'plan of %s' "${2%.md}" > "$2"; fi
+  shift
+done
+case $note in *"$FAILS"*) exit 1 ;; esac
+"""
+
+    def __init__(self, folder: Path, values: Mapping[str, str], fails: str = "nothing", dns: bool = True) -> None:
+        self.fails, self.values, self.outcomes = fails, values, {"login": "skipped"}
+        self.work, self.notes, self.programs = folder / "work", folder / "notes", folder / "bin"
+        self.left = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+        for path in (self.work, self.programs):
+            path.mkdir()
+        if dns:
+            (self.work / "dns").mkdir()
+            (self.work / "dns" / "requirements.txt").touch()
+        for name in ("python", "az"):
+            (self.programs / name).write_text(self.PROGRAM)
+            (self.programs / name).chmod(0o755)
+        self.notes.touch()
+
+    def play(self, path: Path, **given: str) -> dict[str, str]:
+        """Run the jobs in the order of their needs, and return how each of them ended."""
+        self.inputs, waiting, ended = given, dict(jobs_of(path, **given)), dict[str, str]()
+        while waiting:
+            name = next(name for name, job in waiting.items() if not needs_of(job) & waiting.keys())
+            job = waiting.pop(name)
+            ready = all(ended[need] == "success" for need in needs_of(job))
+            ended[name] = self.job(job) if ready else "skipped"
+        return ended
+
+    def job(self, job: Any) -> str:
+        """Run a job's steps, and say how it ended. After a failed step only those run that ask for it."""
+        good = True
+        for step in all_steps(job):
+            if self.runs(step.get("if") or step.get("condition"), good):
+                outcome = self.step(step)
+                self.outcomes[step.get("id", "")] = "success" if outcome else "failure"
+                good = good and (outcome or step.get("continue-on-error") is True)
+        return "success" if good else "failure"
+
+    def runs(self, condition: str | None, good: bool) -> bool:
+        """Judge the condition of a step. good: none has failed before it."""
+        return {
+            None: good,
+            "${{ hashFiles('dns/requirements.txt') != '' }}": good and (self.work / "dns").is_dir(),
+            "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}": good and "AZURE_DNS_RESOURCE_GROUP" in self.values,
+            "${{ steps.login.outcome != 'failure' }}": good and self.outcomes["login"] != "failure",
+            "${{ !cancelled() && hashFiles('hosting.md', 'announcement.md') != '' }}": any(self.work.glob("*.md")),
+            "succeededOrFailed()": True,
+        }[condition]
+
+    def step(self, step: dict[str, Any]) -> bool:
+        """Run a step's script, or take a note of its action, and tell whether that was good."""
+        script = step.get("run") or step.get("bash") or step.get("inputs", {}).get("inlineScript")
+        if script is None:
+            self.note(what(step))
+            return what(step) != self.fails
+        if "task" in step:
+            self.note(f"{what(step)} {self.filled(step['inputs']['azureSubscription'])}")
+        environment = {name: self.filled(text) for name, text in step.get("env", {}).items()}
+        environment |= {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}", "NOTES": str(self.notes)}
+        environment |= {"FAILS": self.fails, **{name: str(path) for name, path in self.left.items()}}
+        options = ["-eo", "pipefail"] if "shell" in step else ["-e"] if "run" in step else []
+        done = run(["bash", "--noprofile", "--norc", *options, "-c", script], cwd=self.work, env=environment)
+        self.said = done.stdout + done.stderr
+        return done.returncode == 0
+
+    def note(self, text: str) -> None:
+        """Write down what was asked for."""
+        with self.notes.open("a") as file:
+            file.write(f"{text}\n")
+
+    def filled(self, text: str) -> str:
+        """Return a text with the values of variables and secrets; without: nothing on GitHub, in Azure the macro."""
+        text = text.replace("${{ inputs.force && 'yes' || '' }}", "yes" if self.inputs.get("force") == "true" else "")
+        text = re.sub(r"\$\{\{ (?:vars|secrets)\.(\w+) \}\}", lambda found: self.values.get(found[1], ""), text)
+        return re.sub(r"\$\((\w+)\)", lambda found: self.values.get(found[1], found[0]), text)
+
+    def noted(self) -> list[str]:
+        """Return the notes, but for what every job begins with, and for what only carries files."""
+        routine = re.compile("actions/|checkout|download$|UsePythonVersion|PublishPipelineArtifact|.*install -r req")
+        return [line for line in self.notes.read_text().splitlines() if not routine.match(line)]
+
+
+def needs_of(job: Any) -> set[str]:
+    """Return the jobs that a job waits for."""
+    return {str(job[key]) for key in ("needs", "dependsOn") if key in job}
+
+
+BUILDING = ["python -m mtasts lint", "python -m mtasts build"]
+ANNOUNCING = [
+    "python -m pip install -r dns/requirements.txt",
+    "python -m mtasts publish announcement --doit (t0ken)",
+    "python -m mtasts check --wait 300",
+]
+ASKED = "az staticwebapp secrets list --name app --query properties.apiKey -o tsv"
+UPLOADED = (
+    "az storage blob upload-batch --auth-mode login --account-name account --source {} --destination $web "
+    "--overwrite --content-cache-control no-store --no-progress"
+)
+DEPLOYED = {
+    ("function", "github"): ["azure/login", "Azure/functions-action"],
+    ("function", "azure-devops"): ["AzureFunctionApp"],
+    ("static-web-app", "github"): ["azure/login", ASKED, "Azure/static-web-apps-deploy"],
+    ("static-web-app", "azure-devops"): ["AzureCLI connection", ASKED, "AzureStaticWebApp"],
+    ("front-door", "github"): ["azure/login", UPLOADED.format("build/static")],
+    ("front-door", "azure-devops"): ["AzureCLI connection", UPLOADED.format("build")],
+    ("web-server", "github"): [],
+    ("web-server", "azure-devops"): [],
+}
+WAITED = dict.fromkeys(HOSTINGS, "python -m mtasts check --only https --wait 300")
+WAITED["web-server"] = "python -m mtasts check --only https --wait 1800"
+GIVEN = {
+    **dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_FUNCTIONAPP_NAME"), "x"),
+    "AZURE_SERVICE_CONNECTION": "connection",
+    "AZURE_STATICWEBAPP_NAME": "app",
+    "AZURE_STORAGE_ACCOUNT": "account",
+    "CLOUDFLARE_TOKEN": "t0ken",
+}
+
+
+@bash_only
+@pytest.mark.parametrize(("hosting", "system"), DEPLOYED)
+def test_a_deployment_step_by_step(hosting: str, system: str, tmp_path: Path) -> None:
+    """Prove the order: build, deploy, HTTPS, announcement, all; and that one command alone sees the DNS credentials."""
+    stage = Stage(tmp_path, GIVEN)
+    ended = stage.play(pipeline(system, f"deploy-{hosting}"))
+    assert set(ended.values()) == {"success"}
+    assert stage.noted() == [*BUILDING, *DEPLOYED[hosting, system], WAITED[hosting], *ANNOUNCING]
+
+
+@bash_only
+@pytest.mark.parametrize(("hosting", "system"), DEPLOYED)
+def test_without_https_nothing_is_announced(hosting: str, system: str, tmp_path: Path) -> None:
+    """Prove that the old id stays announced where HTTPS does not serve the new policy, and that the run is red."""
+    stage = Stage(tmp_path, GIVEN, fails="check --only https")
+    ended = stage.play(pipeline(system, f"deploy-{hosting}"))
+    assert stage.noted() == [*BUILDING, *DEPLOYED[hosting, system], WAITED[hosting]]
+    assert [name for name, result in ended.items() if result == "failure"] == ["https"]
+    assert [name for name, result in ended.items() if result == "skipped"] == ["announce", "check"]
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    ("fails", "last", "red"),
+    [
+        ("mtasts lint", "python -m mtasts lint", "build"),
+        ("mtasts build", "python -m mtasts build", "build"),
+        ("mtasts publish", "python -m mtasts publish announcement --doit (t0ken)", "announce"),
+        ("mtasts check --wait", "python -m mtasts check --wait 300", "check"),
+    ],
+)
+def test_a_failure_ends_the_run(fails: str, last: str, red: str, system: str, tmp_path: Path) -> None:
+    """Prove that nothing follows a step that failed, and that the run tells which it was."""
+    stage = Stage(tmp_path, GIVEN, fails=fails)
+    ended = stage.play(pipeline(system, "deploy-front-door"))
+    assert (stage.noted()[-1], [name for name, result in ended.items() if result == "failure"]) == (last, [red])
+
+
+@bash_only
+@pytest.mark.parametrize(("hosting", "system"), list(DEPLOYED)[:6])
+def test_a_failed_deployment_leaves_the_old_id(hosting: str, system: str, tmp_path: Path) -> None:
+    """Prove that neither HTTPS nor DNS is touched where Azure does not take the new policy."""
+    stage = Stage(tmp_path, GIVEN, fails=DEPLOYED[hosting, system][-1])
+    ended = stage.play(pipeline(system, f"deploy-{hosting}"))
+    assert stage.noted() == [*BUILDING, *DEPLOYED[hosting, system]]
+    skipped = dict.fromkeys(["https", "announce", "check"], "skipped")
+    assert ended == {"build": "success", "deploy": "failure", **skipped}
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_dns_by_hand(system: str, tmp_path: Path) -> None:
+    """Prove that without dns/ octoDNS is not installed. The verb comes in its place all the same: it prints records."""
+    stage = Stage(tmp_path, {"CLOUDFLARE_TOKEN": ""}, dns=False)
+    stage.play(pipeline(system, "deploy-web-server"))
+    assert stage.noted() == [
+        *BUILDING,
+        "python -m mtasts check --only https --wait 1800",
+        "python -m mtasts publish announcement --doit",
+        "python -m mtasts check --wait 300",
+    ]
+
+
+@bash_only
+@pytest.mark.parametrize(("force", "options"), [("false", ""), ("true", " --force")])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_provision(system: str, force: str, options: str, tmp_path: Path) -> None:
+    """Prove that the hosting records are published, over foreign ones only where someone asked for that."""
+    stage = Stage(tmp_path, GIVEN)
+    assert stage.play(pipeline(system, "provision"), force=force) == {"hosting": "success"}
+    installed = "python -m pip install -r dns/requirements.txt"
+    assert stage.noted() == [installed, f"python -m mtasts publish hosting --doit{options} (t0ken)"]
+
+
+# The DNS provider's credentials
+
+
+AZURE_NAMES = ["AZURE_SUBSCRIPTION_ID", "AZURE_TENANT_ID", "AZURE_DNS_RESOURCE_GROUP"]
+AWS_NAMES = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+RFC2136_NAMES = ["RFC2136_HOST", "RFC2136_KEY_NAME", "RFC2136_KEY_SECRET"]
+RFC2136_DEFAULTS = ["RFC2136_PORT", "RFC2136_KEY_ALGORITHM"]
+NEEDED = {
+    "azure-dns": AZURE_NAMES,
+    "cloudflare": ["CLOUDFLARE_TOKEN"],
+    "route53": AWS_NAMES,
+    "rfc2136": RFC2136_NAMES,
+}
+READ_NAMES = sorted([*AZURE_NAMES, "CLOUDFLARE_TOKEN", *AWS_NAMES, *RFC2136_NAMES, *RFC2136_DEFAULTS])
+
+
+def test_every_variable_reaches_octodns() -> None:
+    """Prove that the pipelines hand over each name that a provider reads: in Azure DevOps only secrets need it."""
+    text = (GENERATED / "dns" / "provider.yaml").read_text(encoding="utf-8")
+    assert sorted(set(re.findall(r"env/(\w+)", text))) == READ_NAMES
+    for name in ("provision", "pull-request", *(f"deploy-{hosting}" for hosting in HOSTINGS)):
+        (step,) = [step for step in steps_of(pipeline("github", name)) if "CLOUDFLARE_TOKEN" in step.get("env", {})]
+        given = {key: value for key, value in step["env"].items() if key != "FORCE"}
+        kinds = {key: "secrets" if key in SECRETS else "vars" for key in READ_NAMES}
+        assert given == {key: f"${{{{ {kind}.{key} }}}}" for key, kind in kinds.items()}
+        (step,) = [
+            step for step in steps_of(pipeline("azure-devops", name)) if "CLOUDFLARE_TOKEN" in step.get("env", {})
+        ]
+        assert step["env"] == {key: f"$({key})" for key in SECRETS}
+
+
+def test_azure_dns_is_asked_by_who_is_signed_in() -> None:
+    """Prove that GitHub signs in only where Azure DNS is used, and that Azure DevOps lends a service connection."""
+    for name in ("provision", "deploy-web-server"):
+        (login,) = [step for step in steps_of(pipeline("github", name)) if what(step) == "azure/login"]
+        assert login["if"] == "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}"
+    template = load(AZURE / "steps" / "publish.yml")
+    given = {"command": "python -m mtasts publish hosting", "serviceConnection": "dns"}
+    assert compiled(template["steps"], given)[1:] == [
+        {
+            "task": "AzureCLI@2",
+            "displayName": "Run octoDNS, signed in to Azure",
+            "inputs": {
+                "azureSubscription": "dns",
+                "scriptType": "bash",
+                "scriptLocation": "inlineScript",
+                "inlineScript": "python -m mtasts publish hosting",
+            },
+        }
+    ]
+
+
+SAID = (
+    "Not set: {}. The DNS provider needs what dns/provider.yaml reads from the environment. Set it on GitHub under"
+    " Settings → Environments, in Azure DevOps under Pipelines → this pipeline → Edit → Variables, and run this again."
+)
+
+
+@pytest.mark.parametrize("left", [None, "", " ", "$({})"], ids=["unset", "GitHub", "blank", "Azure DevOps"])
+@pytest.mark.parametrize("dns_provider", NEEDED)
+def test_missing_credentials_are_named(
+    bake: Bake, dns_provider: str, left: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prove that one run names all that is not set, whatever the system puts in its place, and no other name."""
+    dns = bake(dns_provider=dns_provider) / "dns"
+    for name in READ_NAMES:
+        monkeypatch.delenv(name, raising=False)
+        if left is not None:
+            monkeypatch.setenv(name, left.format(name))
+    said = SAID.format(", ".join(NEEDED[dns_provider]))
+    done = publish.publish(dns / "announcement.yaml", doit=True, force=False)
+    assert [(finding.rule.id, finding.file, finding.message) for finding in done.findings] == [
+        ("MTS230", "dns/provider.yaml", said)
+    ]
+    done = publish.publish(dns / "hosting.yaml", doit=False, force=False)
+    assert (done.findings, done.as_text(), done.as_markdown()) == ([], f"no plan: {said}", f"no plan: {said}")
+
+
+def test_a_plan_without_credentials_is_no_failure(bake: Bake, tmp_path: Path) -> None:
+    """Prove that a change of DNS fails with one message, and that a plan says the same and is green."""
+    folder, plan, said = bake(dns_provider="cloudflare"), tmp_path / "plan.md", SAID.format("CLOUDFLARE_TOKEN")
+    done = verb(folder, "publish", "announcement", "--doit", env={"CLOUDFLARE_TOKEN": ""})
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.decode() == f"dns/provider.yaml: error MTS230: {said}\n1 error\n"
+    words = ("publish", "hosting", "--format", "markdown", "--output", str(plan))
+    done = verb(folder, *words, env={"CLOUDFLARE_TOKEN": ""})
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, f"no plan: {said}\n", b"")
+    assert plan.read_text(encoding="utf-8") == f"no plan: {said}\n"
+
+
+@pytest.mark.parametrize("port", ["", "$(RFC2136_PORT)"], ids=["GitHub", "Azure DevOps"])
+def test_what_is_not_set_has_its_default(bake: Bake, port: str, tmp_path: Path) -> None:
+    """Prove that octoDNS does not take an empty port for a port. Nothing listens there: the zone is named."""
+    given = {"RFC2136_HOST": "127.0.0.2", "RFC2136_KEY_NAME": "key", "RFC2136_KEY_SECRET": "c2VjcmV0"}
+    environment = {**given, "RFC2136_PORT": port, "RFC2136_KEY_ALGORITHM": ""}
+    plan = tmp_path / "plan.md"
+    words = ("publish", "hosting", "--format", "markdown", "--output", str(plan))
+    done = verb(bake(dns_provider="rfc2136"), *words, env=environment)
+    assert done.returncode == 1
+    assert done.stdout.startswith(b"example.com: error MTS230: The zone example.com. could not be brought in line: ")
+    assert "| error | MTS230 | example.com | The zone example.com. could not" in plan.read_text(encoding="utf-8")
+
+
+# The plan on a pull request
+
+
+def test_a_plan_needs_no_right_to_write() -> None:
+    """Prove that a pull request's own code sees the credentials of `plan`, not of production, and a fork's none."""
+    job = job_of(pipeline("github", "pull-request"), "plan")
+    assert job["environment"] == {"name": "plan", "deployment": False}
+    assert job["if"] == (
+        "github.event.pull_request.head.repo.full_name == github.repository"
+        " && github.event.pull_request.user.login != 'dependabot[bot]'"
+    )
+    job = job_of(pipeline("azure-devops", "pull-request"), "plan")
+    assert job["condition"] == "and(succeeded(), ne(variables['System.PullRequest.IsFork'], 'True'))"
+    assert "environment" not in job
+
+
+PLANNED = [
+    "python -m mtasts lint",
+    "python -m unittest discover -s tests",
+    "python -m pip install -r dns/requirements.txt",
+    "python -m mtasts publish hosting --format markdown --output hosting.md (t0ken)",
+    "python -m mtasts publish announcement --format markdown --output announcement.md (t0ken)",
+]
+SUMMARY = "# DNS records: hosting\n\nplan of hosting# DNS records: announcement\n\nplan of announcement"
+
+
+@bash_only
+@pytest.mark.parametrize(("fails", "result"), [("nothing", "success"), ("publish hosting", "failure")])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_both_plans_are_shown(system: str, fails: str, result: str, tmp_path: Path) -> None:
+    """Prove that a failed plan fails the job, hides no other plan, and is shown too. None of it changes DNS."""
+    stage = Stage(tmp_path.resolve(), GIVEN, fails=fails)
+    assert stage.play(pipeline(system, "pull-request")) == {"check": "success", "plan": result}
+    assert stage.noted() == PLANNED
+    if system == "github":
+        assert (stage.left["GITHUB_STEP_SUMMARY"].read_text(), stage.said) == (SUMMARY, "")
+    else:
+        paths = [f"{stage.work}/{name}.md" for name in ("hosting", "announcement")]
+        assert stage.said.splitlines() == [f"##vso[task.uploadsummary]{path}" for path in paths]
+
+
+@bash_only
+def test_a_refused_sign_in_does_not_fail_a_pull_request(tmp_path: Path) -> None:
+    """Prove that the plan is left out where Azure does not know the pull request, and that the job is green."""
+    stage = Stage(tmp_path, {"AZURE_DNS_RESOURCE_GROUP": "group"}, fails="azure/login")
+    assert stage.play(pipeline("github", "pull-request")) == {"check": "success", "plan": "success"}
+    assert stage.noted() == [*PLANNED[:3], "azure/login"]
+    assert not stage.left["GITHUB_STEP_SUMMARY"].exists()
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_no_plan_for_a_change_that_does_not_lint(system: str, tmp_path: Path) -> None:
+    """Prove that a policy.yaml with findings comes near no provider."""
+    stage = Stage(tmp_path, GIVEN, fails="mtasts lint")
+    assert stage.play(pipeline(system, "pull-request")) == {"check": "failure", "plan": "skipped"}
+    assert stage.noted() == ["python -m mtasts lint"]
 
 
 # The artifact

@@ -61,7 +61,9 @@ def test_the_tree_is_what_was_chosen(bake: Bake) -> None:
     assert not {".github", "function"} & tops
     assert sorted(path.name for path in (folder / ".azuredevops").glob("*.yml")) == [
         "deploy-static-web-app.yml",
+        "provision.yml",
         "pull-request.yml",
+        "watch.yml",
     ]
 
 

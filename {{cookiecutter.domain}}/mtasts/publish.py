@@ -13,6 +13,7 @@ from typing import Any
 
 from octodns.manager import Manager
 from octodns.provider.plan import PlanMarkdown
+from octodns.yaml import safe_load
 
 from mtasts.findings import Finding
 from mtasts.rules import dns as rules
@@ -25,6 +26,7 @@ class Published:
 
     plans: list[tuple[Any, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    unplanned: str = ""  # why there is no plan
 
     def run(self, plans: list[tuple[Any, Any]], **_: object) -> None:
         """Take octoDNS's plans, as a plan output of its."""
@@ -32,19 +34,35 @@ class Published:
 
     def as_text(self) -> str:
         """Return a line per change."""
-        return "\n".join(line for _, plan in self.plans for line in _lines(plan)) or "no changes"
+        return "\n".join(line for _, plan in self.plans for line in _lines(plan)) or self._nothing()
 
     def as_markdown(self) -> str:
         """Return octoDNS's own tables."""
+        if not self.plans:
+            return self._nothing()
         out = io.StringIO()
         PlanMarkdown("plan").run(plans=self.plans, fh=out)
-        return out.getvalue().replace("\\;", ";").strip() or "no changes"
+        return out.getvalue().replace("\\;", ";").strip()
+
+    def _nothing(self) -> str:
+        return f"no plan: {self.unplanned}" if self.unplanned else "no changes"
 
 
 def publish(config_file: Path, doit: bool, force: bool) -> Published:
-    """Plan all zones, and with doit apply. Where one fails, each is done by itself, and the failures are findings."""
+    """Plan all zones, and with doit apply. Where one fails, each is done by itself, and the failures are findings.
+
+    Without the provider's credentials there is no plan. That is a finding with doit, and else a remark.
+    """
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
-    manager = Manager(str(config_file))
+    try:
+        if missing := _missing(config_file):
+            return _without(missing, doit)
+        manager = Manager(str(config_file))
+    except Exception as error:  # a variable, an option or a package: octoDNS and its providers raise what they like
+        if isinstance(error.__context__, ModuleNotFoundError):
+            raise error.__context__ from None
+        message = f"octoDNS cannot begin: {_reason(error)}. Correct that, and run this again."
+        return Published(findings=[Finding(rules.ZONE_FAILED, message)])
     manager.processors["ours"].force = force
     done = Published()
     manager.plan_outputs = {"collect": done}
@@ -55,6 +73,29 @@ def publish(config_file: Path, doit: bool, force: bool) -> Published:
     if doit and done.plans:
         return _one_by_one(manager, doit, force)
     return done
+
+
+def _missing(config_file: Path) -> list[str]:
+    """Return the variables that the provider needs and that are not set."""
+    with config_file.open(encoding="utf-8") as file:
+        provider = safe_load(file, enforce_order=False)["providers"]["zone"]
+    read = [value.split("/", 2)[1:] for value in provider.values() if str(value).startswith("env/")]
+    for name, *_ in read:
+        # Of a variable that is not set GitHub makes an empty one, and Azure DevOps one that holds its own macro.
+        if os.environ.get(name, "").strip() in ("", f"$({name})"):
+            os.environ.pop(name, None)
+    return [name for name, *default in read if not default and name not in os.environ]
+
+
+def _without(missing: list[str], doit: bool) -> Published:
+    message = (
+        f"Not set: {', '.join(missing)}. The DNS provider needs what dns/provider.yaml reads from the environment."
+        " Set it on GitHub under Settings → Environments, in Azure DevOps under Pipelines → this pipeline → Edit →"
+        " Variables, and run this again."
+    )
+    if not doit:
+        return Published(unplanned=message)
+    return Published(findings=[Finding(rules.ZONE_FAILED, message, file="dns/provider.yaml")])
 
 
 def _one_by_one(manager: Manager, doit: bool, force: bool) -> Published:
@@ -72,9 +113,12 @@ def _failure(zone: str, error: Exception) -> Finding:
     if isinstance(error, ForeignRecordError):
         message = f"{error} Remove it, or write over it with --force."
         return Finding(rules.ZONE_FOREIGN, message, domain=zone[:-1])
-    reason = _without_secrets(" ".join(str(error).split()) or type(error).__name__)[:300]
-    message = f"The zone {zone} could not be brought in line: {reason}. Correct that, and run this again."
+    message = f"The zone {zone} could not be brought in line: {_reason(error)}. Correct that, and run this again."
     return Finding(rules.ZONE_FAILED, message, domain=zone[:-1])
+
+
+def _reason(error: Exception) -> str:
+    return _without_secrets(" ".join(str(error).split()) or type(error).__name__)[:300]
 
 
 def _without_secrets(text: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mtasts import report
 from mtasts.records import FORMATS, Stage, records
-from mtasts.report import plain
 from mtasts.verbs.common import ROOT, load, policy_file, print_report
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ _FORMS = ("text", "markdown")
 @click.option("--doit", is_flag=True, help="Change DNS. Without it, show what would change.")
 @click.option("--force", is_flag=True, help="Write over records that this repository did not make.")
 @click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print text.")
 @policy_file
-def command(stage: str, doit: bool, force: bool, form: str, path: Path) -> None:
+def command(stage: str, doit: bool, force: bool, form: str, output: Path | None, path: Path) -> None:
     """Publish the records of a STAGE through octoDNS, as dns/ says; without dns/, print them.
 
     hosting leads senders to the policy host; announcement tells them of the policy, and comes after HTTPS serves it.
@@ -35,10 +37,23 @@ def command(stage: str, doit: bool, force: bool, form: str, path: Path) -> None:
         click.echo(FORMATS["table"](records(config, Stage(stage))))
         return
     done = _publish(file, doit, force)
+    if output:
+        output.write_text("\n\n".join(_parts(done, form)) + "\n", encoding="utf-8")
     if done.plans or not done.findings:
-        click.echo(done.as_markdown() if form == "markdown" else "\n".join(map(plain, done.as_text().splitlines())))
+        click.echo(_plan(done, "text" if output else form))
     if done.findings:
         print_report(done.findings, None)
+
+
+def _plan(done: Published, form: str) -> str:
+    return done.as_markdown() if form == "markdown" else "\n".join(map(report.plain, done.as_text().splitlines()))
+
+
+def _parts(done: Published, form: str) -> Iterator[str]:
+    if done.plans or not done.findings:
+        yield _plan(done, form)
+    if done.findings:
+        yield report.FORMATS[form](done.findings)
 
 
 def _publish(file: Path, doit: bool, force: bool) -> Published:
