@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from conftest import TEMPLATE, verb
-from mtasts.adopt import patterns
+from mtasts.adopt import compose, patterns
+from mtasts.hosting import Hosting, Kind
 from mtasts.lint import lint
+from mtasts.policy import Mode, Policy
 from servers.bind import txt
 from servers.internet import Internet, Site
 
@@ -100,6 +102,20 @@ def test_an_existing_file_is_kept_unless_forced_and_then_its_hosting_is(internet
     policy = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert policy["mode"] == "enforce"
     assert policy["hosting"] == {"kind": "front-door", "hostname": "x.azurefd.net"}
+
+
+def test_all_that_is_known_of_the_hosting_is_kept() -> None:
+    """Names that look like numbers too."""
+    known = Hosting(Kind.FUNCTION, "107.azurewebsites.net", "0123", "107", "westeurope")
+    text = compose("example.com", Policy(Mode.NONE, (), 86400), (), known)
+    assert yaml.safe_load(text)["hosting"] == {
+        "kind": "function",
+        "name": "107",
+        "region": "westeurope",
+        "hostname": "107.azurewebsites.net",
+        "verification": "0123",
+    }
+    assert "# hostname" not in text
 
 
 @pytest.mark.parametrize(

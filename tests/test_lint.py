@@ -74,6 +74,8 @@ def test_every_rule_about_files_has_a_case() -> None:
     [
         (b"", "MTS101", "is empty"),
         (b" \n\t\n", "MTS101", "is empty"),
+        (b"# version: STSv1\n", "MTS101", "nothing but comments"),
+        (b"---\n", "MTS105", "The file is empty"),
         (b"\xff\xfe\x00v", "MTS101", "not UTF-8"),
         (b"version: STSv1\nmode: \xe4\n", "MTS101", "from byte 22"),
         (b"\x00\x01\x02", "MTS102", "control characters"),

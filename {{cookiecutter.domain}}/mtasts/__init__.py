@@ -5,7 +5,7 @@ Floors, from the ground up. A module imports only from floors below its own, and
 0 findings · rules · report
 1 names · policy · reporting · record · document
 2 schema · judge · meaning · hosting · config · lint
-3 page · packages · build · serve · records · zones · publish
+3 page · packages · build · serve · records · zones · publish · parameters
 3 deadline · tls · lookup · fetch · smtp · steps · verdict · check · checked · adopt
 4 verbs · cli
 """

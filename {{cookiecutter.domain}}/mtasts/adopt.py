@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+
+import yaml
 
 from mtasts.hosting import Hosting
 from mtasts.names import pattern_fault
@@ -82,10 +84,18 @@ def compose(domain: str, found: Policy, rua: Collection[str], hosting: Hosting) 
         *(addresses if rua else none),
         "",
         "hosting:",
-        f"  kind: {hosting.kind}",
-        f"  hostname: {hosting.hostname}" if hosting.hostname else f"  # hostname: what mta-sts.{domain} points to",
+        *_hosting(hosting),
+        *([] if hosting.hostname else [f"  # hostname: what mta-sts.{domain} points to"]),
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _hosting(hosting: Hosting) -> Iterator[str]:
+    """Yield a line for each thing that is known, in quotes where YAML would read a number."""
+    yield f"  kind: {hosting.kind}"
+    for key in ("name", "region", "hostname", "verification"):
+        if value := getattr(hosting, key):
+            yield f"  {yaml.safe_dump({key: value}, width=1000).strip()}"
 
 
 def _rua(txts: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-VERBS = ("lint", "render", "records", "build", "serve", "check", "import", "publish", "explain")
+VERBS = ("lint", "render", "records", "build", "serve", "check", "import", "parameters", "publish", "explain")
 
 
 class _Verbs(click.Group):

@@ -90,7 +90,7 @@ def _config(data: Mapping[str, Any]) -> Config:
     return Config(
         tuple(made[False]),
         tuple(data.get("tls_reporting", {}).get("rua", ())),
-        Hosting(Kind(hosting["kind"]), hosting.get("hostname"), hosting.get("verification")),
+        Hosting(**{**hosting, "kind": Kind(hosting["kind"])}),
         tuple(made[True]),
         data.get("dns", {}).get("ttl", TTL),
     )

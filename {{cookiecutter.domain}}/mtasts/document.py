@@ -85,12 +85,14 @@ def parse(text: str) -> Document:
         _refuse_the_unplain(text)
         loader = _Loader(text)
         root = loader.get_single_node()
-        document = Document(loader.construct_document(root))
+        document = Document(loader.construct_document(root) if root else None)
     except yaml.MarkedYAMLError as error:
         mark = cast(Any, error.problem_mark or error.context_mark)
         raise _invalid(_problem(error, text, mark), mark.line + 1, mark.column + 1) from None
     except (yaml.YAMLError, ValueError) as error:
         raise _invalid(str(error).splitlines()[0], 1, 1) from None
+    if root is None:
+        raise _unreadable("holds nothing but comments. Write a policy into it, or restore it from git.")
     document.findings.extend(_walk(root, (), document.places))
     return document
 

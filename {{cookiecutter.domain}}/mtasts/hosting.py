@@ -35,11 +35,14 @@ class Hosting:
     """Where the policies are served.
 
     hostname: the target of the CNAMEs, None while it is not known. verification: what proves domains to Azure.
+    name, region: of what Azure serves them with.
     """
 
     kind: Kind
     hostname: str | None = None
     verification: str | None = None
+    name: str | None = None
+    region: str | None = None
 
 
 def limits(kind: Kind, policies: Mapping[str, Policy]) -> Iterator[Finding]:

@@ -94,6 +94,8 @@ def _wanted(error: Any) -> str:
         known = value if isinstance(value, list) else [value]
         close = get_close_matches(str(error.instance).lower(), known, 1)
         return f"Did you mean {close[0]}?" if close else f"Possible: {', '.join(known)}."
+    if error.validator == "pattern":
+        return ""
     return f"{value} is the most." if error.validator == "maximum" else _NUMBER
 
 

@@ -1,0 +1,52 @@
+// Application Insights for the Function App, which signs in by its identity: the connection string opens nothing.
+
+@description('The name of the Function App, and the first part of the names here.')
+param name string
+
+@description('The region of the logs.')
+param location string
+
+@description('The name of the identity that the Function App has.')
+param identity string
+
+resource user 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identity
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+  name: '${name}-logs'
+  location: location
+  properties: {
+    sku: { name: 'PerGB2018' }
+    retentionInDays: 30
+  }
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' = {
+  name: '${name}-insights'
+  location: location
+  kind: 'web'
+  properties: {
+    Application_Type: 'web'
+    DisableLocalAuth: true
+    WorkspaceResourceId: workspace.id
+  }
+}
+
+var metricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
+
+resource role 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(insights.id, user.id, metricsPublisher)
+  scope: insights
+  properties: {
+    principalId: user.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', metricsPublisher)
+  }
+}
+
+@description('The settings by which the Function App writes its logs here.')
+output appSettings array = [
+  { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: insights.properties.ConnectionString }
+  { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'ClientId=${user.properties.clientId};Authorization=AAD' }
+]

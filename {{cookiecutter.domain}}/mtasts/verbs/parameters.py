@@ -1,0 +1,31 @@
+"""parameters: print what infra/ is deployed with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from mtasts.parameters import ParametersError, Phase, parameters
+from mtasts.verbs.common import load_served, policy_file
+
+
+@click.command("parameters")
+@click.option(
+    "--phase",
+    type=click.Choice([phase.value for phase in Phase]),
+    default=Phase.APP.value,
+    show_default=True,
+    help="app: the app alone. domains: host names and certificates too, once the hosting records are in DNS.",
+)
+@click.option("--output", type=click.File("w", encoding="utf-8"), default="-", help="A file. Default: print.")
+@policy_file
+def command(phase: str, output: TextIO, path: Path) -> None:
+    """Print the parameters of infra/, an ARM document for `az deployment group create --parameters FILE`."""
+    try:
+        found = parameters(load_served(path), Phase(phase))
+    except ParametersError as error:
+        raise click.ClickException(f"{path}: {error}") from None
+    click.echo(json.dumps(found, indent=2), file=output)
