@@ -84,6 +84,12 @@ def full(place: Place) -> AbstractContextManager[object]:
     return Full(place.address, place.port)
 
 
+def reset_in_handshake(connection: Connection) -> None:
+    """Break off when the client has begun to speak TLS."""
+    connection.hear(b"\x16")
+    connection.reset()
+
+
 def dripped_handshake(connection: Connection) -> None:
     """The first bytes of a TLS record, one a second."""
     connection.drip(b"\x16\x03\x03\x40\x00" + b"\x02" * 1000)
@@ -117,6 +123,7 @@ def redirect(status: int) -> Case:
 
 PAGE = b"<!DOCTYPE html>\n<html><body>Welcome</body></html>\n"
 FRAME = b"<html><frameset><frame src='https://example.com/'></frameset></html>"
+OTHER = POLICY.replace(b"604800", b"1209600")
 LARGE = POLICY + b"x: " + b"y" * (65_536 - len(POLICY) - 5) + b"\r\n"  # the most that senders read
 LATIN = POLICY + "x: é\r\n".encode("latin-1")
 MANY_TXT = tuple(f"decoy {number} ".ljust(250, "x") for number in range(30))  # more than fits into UDP
@@ -137,6 +144,8 @@ DNS = {
     "txt-split": case(sts=f'_mta-sts TXT "v=STS" "v1; id={ID[:20]}" "{ID[20:]};"'),
     "txt-decoys": case(sts="\n".join(f"_mta-sts {txt(text)}" for text in ("v=spf1 -all", "V=STSv1; id=1;", STS, ""))),
     "txt-cname": case(sts="_mta-sts CNAME sts.cname-target.example."),
+    "txt-cname-dangling": case("MTS201", sts="_mta-sts CNAME gone.cname-target.example."),
+    "txt-cname-loop": case("MTS204", sts="_mta-sts CNAME loop\nloop CNAME _mta-sts"),
     "cname-target": case(sts=f"_mta-sts {txt(STS)}\nsts {txt(STS)}"),
     "txt-truncated-udp": case(sts="\n".join(f"_mta-sts {txt(text)}" for text in (STS, *MANY_TXT))),
     "txt-servfail": case("MTS204", sts="", failing="_mta-sts."),
@@ -183,7 +192,7 @@ HTTPS = {
     "https-no-tls": case("MTS303", https=raw(lambda connection: connection.say(b"HTTP/1.1 400 Bad Request\r\n\r\n"))),
     "https-handshake": case("MTS303", https=shows_nothing),
     "https-closed-at-once": case("MTS303", https=raw(Connection.close)),
-    "https-reset-in-handshake": case("MTS303", https=raw(Connection.reset)),
+    "https-reset-in-handshake": case("MTS303", https=raw(reset_in_handshake)),
     "https-expired": case("MTS304", https=shows(Authority.expired)),
     "https-not-yet-valid": case("MTS304", https=shows(Authority.not_yet_valid)),
     "https-wrong-name": case("MTS305", https=shows(wrong_name)),
@@ -226,7 +235,9 @@ HTTPS = {
     "https-no-answer": case("MTS314", https=talks(https.sends())),
     "https-reset": case("MTS314", https=talks(https.resets)),
     "https-garbage": case("MTS314", https=talks(https.sends(bytes(range(256)), b"\r\n\r\n"))),
-    "https-drift": case("MTS316", https=Answer(POLICY.replace(b"604800", b"1209600"))),
+    "https-drift": case("MTS316", https=Answer(OTHER)),
+    "https-one-of-two-drifts": case("MTS316", https=talks(https.answers(OTHER)),
+                                    host="mta-sts A {https}\nmta-sts A {good_https}"),
     "https-gzip": case("MTS317", https=talks(https.zipped(POLICY))),
     "https-ends-soon": case("", "MTS318", https=shows(ends_soon)),
     "https-without-length": case(https=talks(https.answers(POLICY))),
@@ -251,7 +262,7 @@ MX = {
     "mx-unanswered": hanging("", "MTS410", smtp=full),
     "mx-refused": case("MTS411", smtp=nobody),
     "mx-one-of-two-refused": case("MTS411", smtp=mx(), mx_host="{mx} A {smtp}\n{mx} A {nobody}"),
-    "mx-one-of-two-misnamed": case("MTS419", smtp=mx(), mx_host="{mx} A {smtp}\n{mx} A {good}"),
+    "mx-one-of-two-misnamed": case("MTS419", smtp=mx(), mx_host="{mx} A {smtp}\n{mx} A {good_smtp}"),
     "mx-421": case("", "MTS412", smtp=raw(smtp.greets(b"421 4.3.2 too busy\r\n"))),
     "mx-554": case("", "MTS412", smtp=raw(smtp.greets(b"554-5.7.1 you\r\n554 5.7.1 are blocked\r\n"))),
     "mx-ehlo-refused": case("", "MTS412", smtp=raw(smtp.extends(b"550 5.7.1 go away\r\n"))),
@@ -261,6 +272,9 @@ MX = {
     "mx-endless-line": case("", "MTS412", smtp=raw(smtp.endless_line)),
     "mx-endless-extensions": case("", "MTS412", smtp=raw(smtp.endless_extensions)),
     "mx-silent": hanging("MTS413", smtp=raw(Connection.hang)),
+    "mx-thirty-hosts-silent": hanging("MTS413", smtp=raw(Connection.hang),
+                                      mx="\n".join(f"@ MX {n} {{mx}}-{n}.mx.example." for n in range(30)),
+                                      mx_host="\n".join(f"{{mx}}-{n} A {{smtp}}" for n in range(30))),
     "mx-silent-after-greeting": hanging("MTS413", smtp=raw(smtp.silent_after_greeting)),
     "mx-silent-after-starttls": hanging("MTS413", smtp=raw(smtp.starts_tls(Connection.hang))),
     "mx-tls-at-once": hanging("MTS413", smtp=tls_at_once),
@@ -270,9 +284,9 @@ MX = {
     "mx-no-starttls": case("MTS414", smtp=lambda place: smtp.mx_host(place.address, place.port)),
     "mx-starttls-refused": case("MTS415", smtp=mx(refusing=True)),
     "mx-handshake": case("MTS416", smtp=raw(smtp.starts_tls(smtp.tls(no_certificate(), Connection.hang)))),
-    "mx-handshake-garbage": case("MTS416", smtp=raw(smtp.starts_tls(smtp.garbage))),
+    "mx-handshake-garbage": case("MTS416", smtp=raw(smtp.starts_tls(smtp.garbled_handshake))),
     "mx-handshake-closed": case("MTS416", smtp=raw(smtp.starts_tls(Connection.close))),
-    "mx-handshake-reset": case("MTS416", smtp=raw(smtp.starts_tls(Connection.reset))),
+    "mx-handshake-reset": case("MTS416", smtp=raw(smtp.starts_tls(reset_in_handshake))),
     "mx-tls-1-0": case("MTS417", smtp=speaks("TLSv1")),
     "mx-tls-1-1": case("MTS417", smtp=speaks("TLSv1_1")),
     "mx-tls-1-2": case(smtp=speaks("TLSv1_2")),
@@ -434,7 +448,7 @@ def test_what_hangs_costs_its_timeout_once(seen: Seen) -> None:
         ),
         (
             "mx-no-route",
-            "A sender with enforce: cannot be told from here, port 25 of mx-no-route.mx.example was not reached.",
+            "A sender with enforce: cannot be told from here, since no TLS was seen of mx-no-route.mx.example.",
         ),
     ],
 )

@@ -181,8 +181,10 @@ def run(command: Sequence[str | Path], **options: Any) -> "subprocess.CompletedP
 
 def tool(name: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run a command that was installed beside this Python."""
-    command = shutil.which(name, path=sysconfig.get_path("scripts")) or name
-    return run([command, *arguments])
+    command = shutil.which(name, path=sysconfig.get_path("scripts"))
+    if not command:
+        give_up(f"{name} is not installed: zizmor needs Python 3.11")
+    return run([str(command), *arguments])
 
 
 # Valid

@@ -28,7 +28,7 @@ options {{
   listen-on port {port} {{ {address}; }}; listen-on-v6 {{ none; }};
   recursion yes; allow-query {{ any; }}; allow-recursion {{ any; }}; allow-query-cache {{ any; }};
   dnssec-validation no; empty-zones-enable no; notify no; check-names primary ignore; resolver-query-timeout 30000;
-  max-cache-size 16M;
+  max-cache-size 16M; rrset-order {{ order none; }};
 }};
 controls {{ }};
 key "update" {{ algorithm hmac-sha256; secret "{key}"; }};

@@ -59,8 +59,8 @@ Leaf = Callable[[Authority, str], trustme.LeafCert]
 class Site:
     """What one domain has. Records are written as in its zone file, with these places to fill:
 
-    {https} and {smtp}: the addresses of its servers; {mx}: its MX host's label; {good}: the address of the MX host that
-    all good domains share; {nobody}: an address where nothing listens.
+    {https} and {smtp}: the addresses of its servers; {mx}: its MX host's label; {good_https} and {good_smtp}: the
+    addresses of the servers that all good domains share; {nobody}: an address where nothing listens.
     """
 
     sts: str = f"_mta-sts {txt(STS)}"
@@ -108,7 +108,7 @@ class Internet(AbstractContextManager["Internet"]):
         self.authority.write(self.folder / "ca.pem")
         ours = "".join(f"  {name}.example:\n" for name, site in self._sites.items() if site.ours)
         (self.folder / "policy.yaml").write_text(_REPOSITORY.format(domains=ours), encoding="utf-8")
-        shared = {name: site.https for name, site in self._sites.items() if isinstance(site.https, Answer)}
+        shared = {name: site.https if isinstance(site.https, Answer) else GOOD for name, site in self._sites.items()}
         self._policy_hosts = self._start_policy_hosts(shared)
         self._good_mx = self._start_server(mx(), self.net.smtp_port, "good.mx.example")
         zones = {"mx.example": f"good A {self._good_mx}\n"}
@@ -157,7 +157,14 @@ class Internet(AbstractContextManager["Internet"]):
         delegated = [
             f"{prefix.rstrip('.')} NS ns.invalid." for prefix in (site.failing, site.refusing, site.silent) if prefix
         ]
-        places = {"https": https, "smtp": smtp, "mx": label, "nobody": self.net.address(), "good": self._good_mx}
+        places = {
+            "https": https,
+            "smtp": smtp,
+            "mx": label,
+            "good_https": self._policy_hosts,
+            "good_smtp": self._good_mx,
+            "nobody": self.net.address(),
+        }
         own = "\n".join([site.sts, site.tlsrpt, site.host, site.mx, *delegated]).format(**places)
         return own, f"{site.mx_host}\n".format(**places) if site.smtp else ""
 

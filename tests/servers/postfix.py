@@ -73,7 +73,7 @@ class Postfix(AbstractContextManager["Postfix"]):
             (folder / "config" / file).write_text(text.format(**values), encoding="ascii")
             os.utime(folder / "config" / file, (0, 0))  # Postfix waits until nobody seems to be writing it any more
         self._log = folder / "postfix.log"
-        where = subprocess.run([postconf, "-h", "daemon_directory"], capture_output=True, text=True, check=True)
+        where = subprocess.run([postconf, "-dh", "daemon_directory"], capture_output=True, text=True, check=True)
         # Not by the command `postfix`: that looks after the whole machine's installation.
         master = [f"{where.stdout.strip()}/master", "-d", "-c", str(folder / "config")]
         self._process = subprocess.Popen(master, start_new_session=True)
@@ -87,6 +87,14 @@ class Postfix(AbstractContextManager["Postfix"]):
     def log(self) -> str:
         """Return what the server wrote."""
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    def logged(self, text: str) -> bool:
+        """Tell whether the server writes this: what it logs comes a little after what it does."""
+        for _ in range(100):
+            if text in self.log():
+                return True
+            time.sleep(0.1)
+        return False
 
     def _wait(self, address: str, port: int) -> None:
         for _ in range(100):

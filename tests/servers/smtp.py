@@ -128,6 +128,12 @@ def garbage(connection: Connection) -> None:
     connection.hang()
 
 
+def garbled_handshake(connection: Connection) -> None:
+    """An answer to the client's TLS that is none."""
+    connection.hear(b"\x16")
+    garbage(connection)
+
+
 def silent_after_greeting(connection: Connection) -> None:
     """A greeting, and no answer to EHLO."""
     connection.say(b"220 " + NAME + b" ESMTP\r\n")

@@ -20,7 +20,7 @@ from mtasts.smtp import Probe
 from mtasts.steps import NAMES, Reach, Section, dns, https, mx, policy, tlsrpt
 from mtasts.verdict import verdict
 
-CALLS = 16  # that one domain has under way at a time, at the most: threads are made as they are needed
+THREADS = 1024  # at the most, and made only as they are needed: a domain with many MX hosts needs many
 
 Result = TypeVar("Result")
 
@@ -95,7 +95,7 @@ async def walk_all(
 ) -> list[Checked]:
     """Walk for many domains, jobs at a time, each within timeout seconds. done is told of each as it ends."""
     turns = asyncio.Semaphore(jobs)
-    with ThreadPoolExecutor(jobs * CALLS, thread_name_prefix="check") as pool:
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="check") as pool:
 
         async def one(wanted: Wanted) -> Checked:
             async with turns:
@@ -116,7 +116,7 @@ def _broken_off(error: Exception) -> Section:
 
 async def reached(see: Callable[[str, Reach], Awaitable[Result]], name: str, edges: Edges, timeout: float) -> Result:
     """Let one function look at one domain, within timeout seconds."""
-    with ThreadPoolExecutor(CALLS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return await see(name, _reach(edges, Deadline(timeout), pool))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -33,7 +32,7 @@ def as_json(results: Sequence[Checked]) -> str:
         }
         for result in results
     ]
-    return json.dumps({"findings": [finding.as_dict() for finding in _findings(results)], "domains": domains}, indent=2)
+    return report.json_text({"findings": [finding.as_dict() for finding in _findings(results)], "domains": domains})
 
 
 def as_markdown(results: Sequence[Checked]) -> str:

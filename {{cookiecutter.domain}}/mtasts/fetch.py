@@ -32,11 +32,12 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Failed:
-    """No answer: how it failed, and after how long."""
+    """No answer: how it failed, after how long, and what the other side said of it."""
 
     address: str
     fault: Fault
     seconds: float
+    said: str = ""
 
 
 class Fetch:
@@ -54,7 +55,9 @@ class Fetch:
                 version, ends = tls.version() or "TLS", expiry(tls)  # while the connection stands
                 answer = _exchange(tls, host, path)
         except OSError as error:
-            return Failed(address, fault(error), time.monotonic() - start)
+            found = fault(error)
+            cut = Fault.HANDSHAKE if found is Fault.INCOMPLETE else found
+            return Failed(address, cut, time.monotonic() - start)
         if isinstance(answer, Fault):
             return Failed(address, answer, time.monotonic() - start)
         return Fetched(address, *answer, version, ends, time.monotonic() - start)

@@ -29,7 +29,12 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 def as_json(findings: Sequence[Finding]) -> str:
     """Return the findings as the stable JSON document for other tools."""
-    return json.dumps({"findings": [finding.as_dict() for finding in findings]}, indent=2)
+    return json_text({"findings": [finding.as_dict() for finding in findings]})
+
+
+def json_text(document: object) -> str:
+    """Return a document as JSON that gives no runner a command, should it be printed into a pipeline's log."""
+    return json.dumps(document, indent=2).replace("##", "\\u0023#")
 
 
 def github_annotations(findings: Sequence[Finding]) -> str:
@@ -63,6 +68,9 @@ def as_markdown(findings: Sequence[Finding]) -> str:
         for finding in findings
     ]
     return "\n".join([head, "", "| severity | rule | where | what |", "|---|---|---|---|", *rows])
+
+
+_NOWHERE: dict[str, str | int | None] = {"file": None, "line": None, "col": None}
 
 
 def count(findings: Sequence[Finding]) -> str:
@@ -110,13 +118,13 @@ def _text_line(finding: Finding) -> str:
 
 
 def _local(finding: Finding) -> dict[str, str | int | None]:
-    """Return file and line, but not of what was fetched from elsewhere."""
+    """Return where in a file it is, but not of what was fetched from elsewhere."""
     here = finding.file and "://" not in finding.file
-    return {"file": finding.file if here else None, "line": finding.line if here else None}
+    return {"file": finding.file, "line": finding.line, "col": finding.column} if here else _NOWHERE
 
 
 def _github_line(finding: Finding) -> str:
-    fields = {**_local(finding), "col": finding.column, "title": finding.rule.id}
+    fields = {**_local(finding), "title": finding.rule.id}
     properties = ",".join(f"{key}={_github(str(value), ':,')}" for key, value in fields.items() if value)
     return f"::{finding.rule.severity.value} {properties}::{_github(finding.message)}"
 
@@ -130,7 +138,7 @@ def _azure_devops_line(finding: Finding) -> str:
         "type": finding.rule.severity.value,
         "sourcepath": _local(finding)["file"],
         "linenumber": _local(finding)["line"],
-        "columnnumber": finding.column,
+        "columnnumber": _local(finding)["col"],
         "code": finding.rule.id,
     }
     properties = ";".join(f"{key}={_azure_devops(str(value))}" for key, value in fields.items() if value)

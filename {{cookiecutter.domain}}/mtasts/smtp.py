@@ -37,8 +37,9 @@ class Probe:
         except OSError as error:
             return Failed(address, fault(error), 0)
         with plain:
-            if failed := _ask_for_tls(plain):
-                return Failed(address, failed, 0)
+            failed, said = _ask_for_tls(plain)
+            if failed:
+                return Failed(address, failed, 0, said)
             try:
                 with secure(plain, host, self._context) as tls:
                     spoken = Spoken(address, tls.version() or "TLS", expiry(tls))
@@ -49,19 +50,26 @@ class Probe:
                 return Failed(address, _later(fault(error)), 0)
 
 
-def _ask_for_tls(plain: PlainSocket) -> Fault | None:
-    """Go through greeting, EHLO and STARTTLS; return what stopped it."""
+def _ask_for_tls(plain: PlainSocket) -> tuple[Fault | None, str]:
+    """Go through greeting, EHLO and STARTTLS; return what stopped it, and the host's words."""
     name = plain.getsockname()[0]
     client = smtplib.SMTP(local_hostname=f"[IPv6:{name}]" if ":" in name else f"[{name}]")
     client.sock = plain
     try:
-        if client.getreply()[0] != READY or client.ehlo()[0] != 250:
-            return Fault.TURNED_AWAY
+        for ask, wanted in ((client.getreply, READY), (client.ehlo, 250)):
+            code, words = ask()
+            if code != wanted:
+                return Fault.TURNED_AWAY, _said(code, words)
         if not client.has_extn("starttls"):
-            return Fault.STARTTLS_NONE
-        return None if client.docmd("STARTTLS")[0] == READY else Fault.STARTTLS_REFUSED
+            return Fault.STARTTLS_NONE, ""
+        code, words = client.docmd("STARTTLS")
+        return (None, "") if code == READY else (Fault.STARTTLS_REFUSED, _said(code, words))
     except (OSError, smtplib.SMTPException):
-        return Fault.TURNED_AWAY if plain.deadline.open() else Fault.SILENT
+        return (Fault.TURNED_AWAY if plain.deadline.open() else Fault.SILENT), ""
+
+
+def _said(code: int, words: bytes) -> str:
+    return f"{code} {words.decode('utf-8', 'backslashreplace')}"
 
 
 def _later(found: Fault) -> Fault:

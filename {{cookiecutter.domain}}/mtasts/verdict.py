@@ -27,9 +27,16 @@ def verdict(policy: Policy | None, announced: bool | None, hosts: tuple[Host, ..
     unknown = [name for name, found in outcomes.items() if found is Outcome.UNKNOWN]
     if len(failing) == len(hosts):
         return f"{would} would not deliver: mail bounces."
+    if failing and len(failing) + len(unknown) == len(hosts):
+        return f"{would} would not deliver to {_some(failing)}; no TLS was seen of {_some(unknown)}."
     if failing:
-        return f"{would} would deliver, but not to {', '.join(failing)}: mail that has to go there bounces."
+        return f"{would} would deliver, but not to {_some(failing)}: mail that has to go there bounces."
     if unknown:
-        return f"{would}: cannot be told from here, port 25 of {', '.join(unknown)} was not reached."
+        return f"{would}: cannot be told from here, since no TLS was seen of {_some(unknown)}."
     ready = " It is ready for enforce." if policy.mode is Mode.TESTING else ""
     return f"{would} would deliver to every MX host.{ready}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -46,15 +46,18 @@ class Seen:
     slip: str | None = None
 
     @property
+    def texts(self) -> dict[str, str]:
+        """The text that each address serves, if only by another content type."""
+        return {
+            one.address: one.body.decode("utf-8", "surrogateescape")
+            for one in self.fetched
+            if isinstance(one, Fetched) and (_answer_fault(self, one) or (rules.CONTENT_TYPE,))[0] is rules.CONTENT_TYPE
+        }
+
+    @property
     def text(self) -> str | None:
-        """The text of the first answer that has one, if only by another content type."""
-        for one in self.fetched:
-            if (
-                isinstance(one, Fetched)
-                and (_answer_fault(self, one) or (rules.CONTENT_TYPE,))[0] is rules.CONTENT_TYPE
-            ):
-                return one.body.decode("utf-8", "surrogateescape")
-        return None
+        """The text of the first address that has one."""
+        return next(iter(self.texts.values()), None)
 
 
 async def see(domain: str, reach: Reach) -> Seen:
@@ -87,8 +90,12 @@ def judge(seen: Seen, expected: str | None) -> Section:
     items: list[str | Finding] = list(_judge_addresses(seen))
     for one in seen.fetched:
         items += _judge_failed(seen.host, one) if isinstance(one, Failed) else _judge_fetched(seen, one)
-    if seen.text is not None and expected is not None and seen.text.splitlines() != expected.splitlines():
-        items.append(_drift(seen.host, seen.text, expected))
+    # Without a repository to compare with, the addresses must still agree.
+    wanted = seen.text if expected is None else expected
+    for address, text in seen.texts.items():
+        if wanted is not None and text.splitlines() != wanted.splitlines():
+            whose = "the other address" if expected is None else "the repository"
+            items.append(_drift(f"{seen.host} ({address})", text, wanted, whose))
     return Section("HTTPS", tuple(items))
 
 
@@ -159,14 +166,14 @@ def _fine(where: str, one: Fetched) -> str:
     return f"{where}: 200, {one.tls}, certificate for {days(one.ends)} more days, {one.seconds:.1f} s"
 
 
-def _drift(host: str, text: str, expected: str) -> Finding:
+def _drift(where: str, text: str, wanted: str, whose: str) -> Finding:
     changes = [
         line
-        for line in difflib.unified_diff(expected.splitlines(), text.splitlines(), lineterm="", n=0)
+        for line in difflib.unified_diff(wanted.splitlines(), text.splitlines(), lineterm="", n=0)
         if re.match(r"[+-](?![+-])", line)
     ]
     shown = "; ".join(quote(line) for line in changes[:8])
-    message = f"{host} serves another policy than the repository's (- ours, + served): {shown}. Deploy again."
+    message = f"{where} serves another policy than {whose} (+ served, - there): {shown}. Deploy again."
     return Finding(rules.DRIFT, message)
 
 

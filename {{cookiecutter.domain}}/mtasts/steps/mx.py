@@ -130,7 +130,8 @@ def judge_host(host: Host, policy: Policy | None) -> Iterator[str | Finding]:
 def _judge_probe(where: str, probe: Spoken | Failed, listed: bool) -> Iterator[str | Finding]:
     if isinstance(probe, Failed):
         rule, advice = _FAULTS[probe.fault]
-        yield Finding(rule, f"{where}: {probe.fault.value}. {advice}")
+        said = f" ({quote(probe.said)})" if probe.said else ""
+        yield Finding(rule, f"{where}: {probe.fault.value}{said}. {advice}")
         return
     left = days(probe.ends)
     delivers = "; enforce delivers" if listed else ""
