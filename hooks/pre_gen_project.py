@@ -36,7 +36,10 @@ TEMPLATE = "gh:org/mtasts-template"
 LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 NAME = re.compile(rf"(?:{LABEL}\.)+(?![0-9]+\Z){LABEL}")
 ADDRESS = re.compile(r"\[?(?:[0-9.]+|(?:ipv6:)?[0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*)\]?", re.IGNORECASE)
-URI = re.compile(r"mailto:[!-?A-~]+@[a-z0-9.-]+(?:\?[!-~]*)?|https://[a-z0-9\[][!-~]*", re.IGNORECASE)
+URI = re.compile(
+    r"(?=[\w.~:/?#\[\]@$&'()*+=%-]+\Z)(?:mailto:[^@/?]+@[a-z0-9.-]+(?:\?.*)?|https://[a-z0-9\[].*)",
+    re.IGNORECASE | re.ASCII,
+)
 RECORD = re.compile(r"\s*(?:v\s*=\s*TLSRPT?v1|rua\s*=)", re.IGNORECASE)
 DNS_TOOL = re.compile(r"(?:\bexchanger = (?:[0-9]+ )?|\bmx [0-9]+ |\bhandled by [0-9]+ )(\S+)", re.IGNORECASE)
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2592000, "y": 31536000}

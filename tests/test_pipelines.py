@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from conftest import Bake, verb
+from conftest import Bake, give_up, verb
 from mtasts import publish
 
 ROOT = Path(__file__).resolve().parent.parent

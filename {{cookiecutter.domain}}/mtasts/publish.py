@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import re
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from octodns.manager import Manager
-from octodns.provider.plan import PlanMarkdown
 from octodns.yaml import safe_load
 
 from mtasts.findings import Finding
+from mtasts.report import markdown, plain
 from mtasts.rules import dns as rules
 from mtasts.zones import ForeignRecordError
 
@@ -34,15 +33,16 @@ class Published:
 
     def as_text(self) -> str:
         """Return a line per change."""
-        return "\n".join(line for _, plan in self.plans for line in _lines(plan)) or self._nothing()
+        return "\n".join(plain(" ".join(row)) for row in self._rows()) or self._nothing()
 
     def as_markdown(self) -> str:
-        """Return octoDNS's own tables."""
-        if not self.plans:
-            return self._nothing()
-        out = io.StringIO()
-        PlanMarkdown("plan").run(plans=self.plans, fh=out)
-        return out.getvalue().replace("\\;", ";").strip()
+        """Return a table with a row per change."""
+        rows = [f"| {' | '.join(map(markdown, row))} |" for row in self._rows()]
+        head = ["| change | name | TTL | type | value |", "|---|---|---|---|---|"]
+        return "\n".join([*head, *rows]) if rows else self._nothing()
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [row for _, plan in self.plans for row in _changes(plan)]
 
     def _nothing(self) -> str:
         return f"no plan: {self.unplanned}" if self.unplanned else "no changes"
@@ -67,11 +67,11 @@ def publish(config_file: Path, doit: bool, force: bool) -> Published:
     done = Published()
     manager.plan_outputs = {"collect": done}
     try:
-        manager.sync(dry_run=True, force=force)
+        manager.sync(dry_run=True, force=True)  # octoDNS fears many changes; OnlyOurs knows which are ours
     except Exception:  # providers raise what they like, and the next line finds out which zone it was
-        return _one_by_one(manager, doit, force)
+        return _one_by_one(manager, doit)
     if doit and done.plans:
-        return _one_by_one(manager, doit, force)
+        return _one_by_one(manager, doit)
     return done
 
 
@@ -98,13 +98,15 @@ def _without(missing: list[str], doit: bool) -> Published:
     return Published(findings=[Finding(rules.ZONE_FAILED, message, file="dns/provider.yaml")])
 
 
-def _one_by_one(manager: Manager, doit: bool, force: bool) -> Published:
+def _one_by_one(manager: Manager, doit: bool) -> Published:
     done = Published()
     manager.plan_outputs = {"collect": done}
     for zone in manager.providers["policy"].list_zones():
+        before = len(done.plans)
         try:
-            manager.sync(eligible_zones=[zone], dry_run=not doit, force=force)
-        except Exception as error:  # noqa: PERF203 - whatever a provider raises, the other zones go on
+            manager.sync(eligible_zones=[zone], dry_run=not doit, force=True)
+        except Exception as error:
+            del done.plans[before:]
             done.findings.append(_failure(zone, error))
     return done
 
@@ -123,14 +125,18 @@ def _reason(error: Exception) -> str:
 
 def _without_secrets(text: str) -> str:
     for name, value in os.environ.items():
-        if re.search("TOKEN|SECRET|KEY|PASSWORD", name) and len(value) > 5:
+        if re.search("(TOKEN|SECRET|KEY|PASSWORD)$", name) and len(value) > 5:
             text = text.replace(value, "***")
     return text
 
 
-def _lines(plan: Any) -> Iterator[str]:
+def _changes(plan: Any) -> Iterator[tuple[str, ...]]:
     for change in plan.changes:
         record = change.new or change.existing
-        values = getattr(record, "values", None) or [record.value]
-        shown = " ".join(str(value).replace("\\;", ";") for value in values)
-        yield f"{type(change).__name__.lower()} {record.fqdn} {record.ttl} {record._type} {shown}"
+        shown = dict.fromkeys(_values(each) for each in (change.existing, change.new) if each)
+        yield type(change).__name__.lower(), record.fqdn, str(record.ttl), record._type, " → ".join(shown)
+
+
+def _values(record: Any) -> str:
+    values = getattr(record, "values", None) or [record.value]
+    return " ".join(str(value).replace("\\;", ";") for value in values)

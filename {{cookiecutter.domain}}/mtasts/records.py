@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -47,20 +48,17 @@ def records(config: Config, stage: Stage | None = None) -> list[DnsRecord]:
 
 
 def names(config: Config, stage: Stage) -> dict[str, set[str]]:
-    """Return the names in each zone that belong to this repository, relative to the zone; of retired domains too."""
-    found: dict[str, set[str]] = {}
-    for domain in (*config.domains, *config.retired):
-        for name in _names(domain, config, stage):
-            found.setdefault(domain.zone, set()).add(f"{name}.{domain.name}".removesuffix(f".{domain.zone}"))
+    """Return the names in each zone that are this repository's to change, relative to the zone.
+
+    They are those of its records, so that what it does not publish stays another's; and all of a retired domain's.
+    """
+    found: dict[str, set[str]] = {domain.zone: set() for domain in (*config.domains, *config.retired)}
+    for record in records(config, stage):
+        found[record.zone].add(record.host)
+    for domain in config.retired:
+        full = (f"{name}.{domain.name}" for name in _NAMES[stage])
+        found[domain.zone].update(name.removesuffix(f".{domain.zone}") for name in full)
     return found
-
-
-def _names(domain: Domain, config: Config, stage: Stage) -> tuple[str, ...]:
-    if stage is Stage.HOSTING:
-        return ("mta-sts", *(f"{name}.mta-sts" for name in _VERIFICATION.values()))
-    # Without tls_reporting the record may be another's: reports can go to a service that manages it.
-    reported = config.rua or domain in config.retired
-    return ("_mta-sts", "_smtp._tls") if reported else ("_mta-sts",)
 
 
 def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
@@ -87,6 +85,10 @@ def _record(domain: Domain, config: Config, name: str, kind: str, value: str) ->
 
 _MADE = {Stage.HOSTING: _hosting, Stage.ANNOUNCEMENT: _announcement}
 _VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}
+_NAMES = {
+    Stage.HOSTING: ("mta-sts", *(f"{name}.mta-sts" for name in _VERIFICATION.values())),
+    Stage.ANNOUNCEMENT: ("_mta-sts", "_smtp._tls"),
+}
 
 
 def as_table(records: Sequence[DnsRecord]) -> str:
@@ -120,7 +122,10 @@ def as_octodns(records: Sequence[DnsRecord]) -> str:
         value = record.value.replace(";", "\\;") if record.type == "TXT" else record.value
         zone = zones.setdefault(record.zone, {})
         zone[record.host] = {"ttl": record.ttl, "type": record.type, "value": value}
-    return "\n".join(f"# {zone}.yaml\n---\n{yaml.safe_dump(zones[zone], width=1000)}" for zone in zones).rstrip()
+    documents = {name: dict(sorted(zone.items(), key=lambda item: _natural(item[0]))) for name, zone in zones.items()}
+    return "\n".join(
+        f"# {name}.yaml\n---\n{yaml.safe_dump(zone, width=1000, sort_keys=False)}" for name, zone in documents.items()
+    ).rstrip()
 
 
 FORMATS: Mapping[str, Callable[[Sequence[DnsRecord]], str]] = {
@@ -129,6 +134,11 @@ FORMATS: Mapping[str, Callable[[Sequence[DnsRecord]], str]] = {
     "json": as_json,
     "octodns": as_octodns,
 }
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return the key of octoDNS's order, in which d2 comes before d10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _strings(value: str) -> str:

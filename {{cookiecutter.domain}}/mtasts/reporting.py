@@ -7,9 +7,9 @@ import re
 from mtasts.findings import Finding, quote
 from mtasts.rules import policy_file as rules
 
-_URI = re.compile(
-    r"mailto:[\x21-\x3f\x41-\x7e]+@[a-z0-9.-]+(\?[\x21-\x7e]*)?|https://[a-z0-9\[][\x21-\x7e]*", re.IGNORECASE
-)
+# The characters of RFC 3986, but for the three that a record parts things with.
+_CHAR = r"[A-Za-z0-9._~:/?#\[\]@$&'()*+=%-]"
+_URI = re.compile(rf"mailto:[^@/?]+@[a-z0-9.-]+(\?{_CHAR}*)?|https://[a-z0-9\[]{_CHAR}*", re.IGNORECASE)
 
 
 def rua_fault(uri: str) -> Finding | None:
@@ -22,6 +22,6 @@ def rua_fault(uri: str) -> Finding | None:
     if re.match(r"(?i)(mailto|https):", uri) and re.search("[,!;]", uri):
         encoded = re.sub("[,!;]", lambda found: f"%{ord(found[0]):02X}", uri)
         return Finding(rules.RUA_ENCODING, f"rua {quote(uri)} holds `,` `!` or `;`. Write {quote(encoded)}.")
-    if not _URI.fullmatch(uri):
+    if not (_URI.fullmatch(uri) and re.fullmatch(f"{_CHAR}+", uri)):
         return Finding(rules.RUA_FORM, f"rua {quote(uri)} is neither a mailto: nor an https: URI. Write one of them.")
     return None

@@ -90,7 +90,7 @@ def _is_ours(record: Any, target: str) -> bool:
     """Tell whether a record can only have come from here. target: of this repository's CNAMEs."""
     first = record.name.split(".")[0]
     if record._type != "TXT":
-        return bool(record._type == "CNAME" and record.value == target)
+        return bool(record._type == "CNAME" and record.value.lower() == target.lower())
     if first == "_mta-sts":
         return all(value.replace("\\;", ";").startswith(StsRecord.PREFIX) for value in record.values)
     return first in ("asuid", "_dnsauth") or all(value.startswith("v=TLSRPT") for value in record.values)

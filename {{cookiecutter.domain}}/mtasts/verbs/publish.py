@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ def command(stage: str, doit: bool, force: bool, form: str, output: Path | None,
         click.echo("There is no dns/ here, so these records are published by hand:\n")
         click.echo(FORMATS["table"](records(config, Stage(stage))))
         return
+    os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
     done = _publish(file, doit, force)
     if output:
         output.write_text("\n\n".join(_parts(done, form)) + "\n", encoding="utf-8")
@@ -46,7 +48,7 @@ def command(stage: str, doit: bool, force: bool, form: str, output: Path | None,
 
 
 def _plan(done: Published, form: str) -> str:
-    return done.as_markdown() if form == "markdown" else "\n".join(map(report.plain, done.as_text().splitlines()))
+    return done.as_markdown() if form == "markdown" else done.as_text()
 
 
 def _parts(done: Published, form: str) -> Iterator[str]:
@@ -59,7 +61,8 @@ def _parts(done: Published, form: str) -> Iterator[str]:
 def _publish(file: Path, doit: bool, force: bool) -> Published:
     try:
         from mtasts import publish
+
+        return publish.publish(file, doit, force)
     except ModuleNotFoundError as error:
         needed = f"{error.name} is not installed. Run: python -m pip install -r dns/requirements.txt"
         raise click.UsageError(needed) from None
-    return publish.publish(file, doit, force)
