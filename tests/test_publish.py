@@ -228,7 +228,8 @@ def test_the_life_of_a_domain(world: World) -> None:
 
         world.write("example.com:", max_age=700000)
         done = published("announcement", cname(), sts(LONGER), tlsrpt())
-        assert done.lines == [f"update _mta-sts.example.com. 3600 TXT v=STSv1; id={LONGER};"]
+        change = f"v=STSv1; id={TESTING}; → v=STSv1; id={LONGER};"
+        assert done.lines == [f"update _mta-sts.example.com. 3600 TXT {change}"]
         world.write("example.com:", max_age=700000, mode="enforce")
         published("announcement", cname(), sts(ENFORCED), tlsrpt())
         rua = ["mailto:a@example.net", "https://example.net/tls?a=b"]
