@@ -14,7 +14,7 @@ import dns.zone
 import pytest
 import yaml
 from dns.rdtypes.ANY.TXT import TXT
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from conftest import Bake, verb
@@ -268,8 +268,13 @@ def policies(draw: st.DrawFn) -> Mapping[str, Any]:
     }
 
 
-@settings(max_examples=50, phases=[Phase.generate])  # to shrink a policy.yaml takes minutes
+LONG = [f"https://example.com/{'x' * length}" for length in (1, 200, 255, 256, 600)]
+
+
+@settings(max_examples=50, phases=[Phase.explicit, Phase.generate])  # to shrink a policy.yaml takes minutes
 @given(policies())
+@example({**yaml.safe_load(POLICY + TWO), "tls_reporting": {"rua": LONG}})
+@example({**yaml.safe_load(POLICY + TWO), "tls_reporting": {"rua": [f"mailto:{'x' * 227}@example.com"]}})
 def test_all_readers_agree(folder: Path, data: Mapping[str, Any]) -> None:
     """Zone files, octoDNS's YAML and our source in octoDNS give the same records: those that were made."""
     file = folder / "policy.yml"
