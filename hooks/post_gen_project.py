@@ -12,7 +12,8 @@ STATIC = {"static-web-app": ("staticwebapp.config.json",), "web-server": ("nginx
 DNS = ("azure-dns", "cloudflare", "route53", "rfc2136", "manual")
 PIPELINES = {"github": ".github", "azure-devops": ".azuredevops"}
 WORKFLOWS = (".github/workflows", ".azuredevops")
-ONLY_FOR_AZURE = ("infra", ".github/actions/variables", ".azuredevops/steps/variables.yml")
+AZURE_STEPS = ("variables", "azure", "policy")
+ONLY_FOR_AZURE = ("infra", ".github/actions/variables", *(f".azuredevops/steps/{name}.yml" for name in AZURE_STEPS))
 
 
 def prune(root: Path, answers: Mapping[str, str]) -> None:
@@ -23,6 +24,8 @@ def prune(root: Path, answers: Mapping[str, str]) -> None:
             remove(root / folder)
     for folder in WORKFLOWS:
         keep_one(root / folder, f"deploy-{hosting}", [f"deploy-{kind}" for kind in HOSTING])
+        provision = "provision-web-server" if hosting == "web-server" else "provision"
+        keep_one(root / folder, provision, ["provision", "provision-web-server"])
     keep_one(root / "infra", hosting, HOSTING)
     keep_one(root / "dns", dns, DNS)
     if hosting == "web-server":

@@ -30,7 +30,8 @@ HOSTINGS = ["function", "static-web-app", "front-door", "web-server"]
 PLACES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
 SYSTEMS = list(PLACES)
 DNS_PROVIDERS = ["azure-dns", "cloudflare", "route53", "rfc2136", "manual"]
-PIPELINES = ["pull-request", "watch", "provision", *(f"deploy-{hosting}" for hosting in HOSTINGS)]
+PROVISIONS = ["provision", "provision-web-server"]
+PIPELINES = ["pull-request", "watch", *PROVISIONS, *(f"deploy-{hosting}" for hosting in HOSTINGS)]
 
 WORKFLOWS = sorted([*GITHUB.glob("workflows/*"), *TEMPLATE_GITHUB.glob("workflows/*")])
 ACTIONS = sorted(GITHUB.glob("actions/*/action.yml"))
@@ -98,16 +99,27 @@ def expanded(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def parameters_of(data: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a pipeline or a template in Azure DevOps: those given, else their defaults."""
     known = data.get("parameters") or []
-    return {each["name"]: given.get(each["name"], each.get("default")) for each in known}
+    return {each["name"]: str(given.get(each["name"], each.get("default"))) for each in known}
 
 
 def jobs_of(path: Path, **given: str) -> list[tuple[str, Any]]:
     """Return the jobs with their names: GitHub maps names to jobs, Azure DevOps lists them."""
     data = load(path)
-    jobs = compiled(data["jobs"], parameters_of(data, given))
-    if isinstance(jobs, dict):
-        return list(jobs.items())
-    return [(job.get("job") or job["deployment"], job) for job in jobs]
+    values = parameters_of(data, given)
+    if "stages" in data:
+        stages = compiled(data["stages"], values)
+        first = {stage["stage"]: stage["jobs"][0] for stage in stages}
+        for stage in stages[1:]:  # a stage that waits for another is its first job waiting for that one's
+            stage["jobs"][0]["dependsOn"] = name_of_job(first[stage["dependsOn"]])
+        return [(name_of_job(job), job) for stage in stages for job in stage["jobs"]]
+    if isinstance(data["jobs"], dict):
+        return list(data["jobs"].items())
+    return [(name_of_job(job), job) for job in compiled(data["jobs"], values)]
+
+
+def name_of_job(job: Any) -> str:
+    """Return the name of a job in Azure DevOps."""
+    return str(job.get("job") or job["deployment"])
 
 
 def job_of(path: Path, name: str) -> Any:
@@ -127,8 +139,8 @@ def all_steps(job: Any) -> list[dict[str, Any]]:
 
 
 def steps_of(path: Path) -> list[dict[str, Any]]:
-    """Return all steps that a pipeline runs, in order."""
-    return [step for _, job in jobs_of(path) for step in all_steps(job)]
+    """Return all steps that a pipeline runs, in order, with all that can be asked of it."""
+    return [step for _, job in jobs_of(path, create="true") for step in all_steps(job)]
 
 
 def python_commands(path: Path) -> list[str]:
@@ -210,10 +222,17 @@ def test_files_meet_the_schema(schema: str, files: list[Path]) -> None:
 
 def test_every_pipeline_is_there_on_both_systems() -> None:
     """Prove that neither system lacks a pipeline, and that the tests see them all."""
-    assert [path.stem for path in sorted(GITHUB.glob("workflows/*"))] == sorted(PIPELINES)
-    assert [path.stem for path in sorted(AZURE.glob("*.yml"))] == sorted(PIPELINES)
+    assert sorted(path.stem for path in GITHUB.glob("workflows/*")) == sorted(PIPELINES)
+    assert sorted(path.stem for path in AZURE.glob("*.yml")) == sorted(PIPELINES)
     assert [path.parent.name for path in ACTIONS] == ["build", "toolkit", "variables"]
-    assert [path.stem for path in sorted(AZURE.glob("steps/*"))] == ["build", "publish", "toolkit", "variables"]
+    assert [path.stem for path in sorted(AZURE.glob("steps/*"))] == [
+        "azure",
+        "build",
+        "policy",
+        "publish",
+        "toolkit",
+        "variables",
+    ]
 
 
 def pruned(hosting: str, pipelines: str, folder: Path, dns_provider: str = "manual") -> Path:
@@ -235,12 +254,14 @@ def called_file(text: str) -> str:
 def test_a_repository_has_what_it_uses(hosting: str, system: str, place: str, tmp_path: Path) -> None:
     """Prove that one deployment is left for a hosting, with the actions or templates that it calls, and no other."""
     pipelines = sorted(pruned(hosting, system, tmp_path).glob(f"{place}/*.yml"))
-    assert [path.stem for path in pipelines] == [f"deploy-{hosting}", "provision", "pull-request", "watch"]
+    provision = "provision-web-server" if hosting == "web-server" else "provision"
+    assert [path.stem for path in pipelines] == [f"deploy-{hosting}", provision, "pull-request", "watch"]
     texts = {text for path in pipelines for text in strings(load(path))}
     called = {called_file(text) for text in texts if text.startswith(("$/", "steps/"))}
     shared = [*tmp_path.glob(".github/actions/*/action.yml"), *tmp_path.glob(".azuredevops/steps/*")]
     assert {path.relative_to(tmp_path).as_posix() for path in shared} == called
-    assert len(called) == {"github": 3, "azure-devops": 4}[system] - (hosting == "web-server")
+    expected = {"github": (3, 2), "azure-devops": (6, 3)}[system]
+    assert len(called) == expected[hosting == "web-server"]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -307,7 +328,8 @@ DEPLOYING = {"build": READ, "deploy": SIGN_IN, "https": READ, "announce": SIGN_I
         (TEMPLATE_GITHUB / "workflows" / "test.yml", {"test": READ}),
         (pipeline("github", "pull-request"), {"check": READ, "plan": SIGN_IN}),
         (pipeline("github", "watch"), {"check": READ, "issue": {"issues": "write"}}),
-        (pipeline("github", "provision"), {"hosting": SIGN_IN}),
+        (pipeline("github", "provision"), dict.fromkeys(["what-if", "create", "hosting", "domains"], SIGN_IN)),
+        (pipeline("github", "provision-web-server"), {"hosting": SIGN_IN}),
         (pipeline("github", "deploy-function"), DEPLOYING),
         (pipeline("github", "deploy-static-web-app"), DEPLOYING),
         (pipeline("github", "deploy-front-door"), DEPLOYING),
@@ -349,7 +371,7 @@ def test_no_other_secret_is_read(path: Path) -> None:
     assert [text for text in texts if re.search("secrets: inherit|password", text, re.IGNORECASE)] == []
     found = [name for text in texts for names in SECRET.findall(text) for name in names if name]
     publishing = path.is_relative_to(GENERATED) and (
-        re.fullmatch("deploy-.*|provision|pull-request", path.stem)
+        re.fullmatch("deploy-.*|provision.*|pull-request", path.stem)
         if GITHUB in path.parents
         else path.stem == "publish"
     )
@@ -434,8 +456,11 @@ def test_triggers_on_github() -> None:
         triggers = load(pipeline("github", f"deploy-{hosting}"))[True]
         assert triggers == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
     force = {"description": "Write over DNS records that this repository did not make", "type": "boolean"}
-    by_hand = {"workflow_dispatch": {"inputs": {"force": {**force, "default": False}}}}
-    assert load(pipeline("github", "provision"))[True] == by_hand
+    create = {"description": "Make what the run shows; without, it only shows it", "type": "boolean"}
+    inputs = {"create": {**create, "default": False}, "force": {**force, "default": False}}
+    assert load(pipeline("github", "provision"))[True] == {"workflow_dispatch": {"inputs": inputs}}
+    del inputs["create"]
+    assert load(pipeline("github", "provision-web-server"))[True] == {"workflow_dispatch": {"inputs": inputs}}
     watch = load(pipeline("github", "watch"))
     assert watch[True] == {"schedule": [{"cron": "37 5 * * *"}], "workflow_dispatch": None}
     assert watch["concurrency"] == {"group": "watch", "cancel-in-progress": False}
@@ -448,10 +473,13 @@ def test_triggers_in_azure_devops() -> None:
     for hosting in HOSTINGS:
         deploy = load(pipeline("azure-devops", f"deploy-{hosting}"))
         assert (deploy["trigger"]["branches"], deploy["pr"]) == ({"include": ["main"]}, "none")
-    provision = load(pipeline("azure-devops", "provision"))
+    create = {"name": "create", "displayName": "Make what the run shows; without, it only shows it"}
     force = {"name": "force", "displayName": "Write over DNS records that this repository did not make"}
-    assert provision["parameters"] == [{**force, "type": "boolean", "default": "false"}]
-    assert (provision["trigger"], provision["pr"], "schedules" in provision) == ("none", "none", False)
+    asked = [{**each, "type": "boolean", "default": "false"} for each in (create, force)]
+    for name, parameters in (("provision", asked), ("provision-web-server", asked[1:])):
+        provision = load(pipeline("azure-devops", name))
+        assert provision["parameters"] == parameters
+        assert (provision["trigger"], provision["pr"], "schedules" in provision) == ("none", "none", False)
     watch = load(pipeline("azure-devops", "watch"))
     daily = {"displayName": "Daily", "branches": {"include": ["main"]}, "always": "true"}
     assert watch["schedules"] == [{"cron": "37 5 * * *", **daily}]
@@ -517,10 +545,22 @@ def test_the_wait_for_https_ends_before_the_job_does(hosting: str, minutes: int,
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize(("name", "job"), [("provision", "hosting"), *((f"deploy-{h}", "announce") for h in HOSTINGS)])
+@pytest.mark.parametrize(
+    ("name", "job"),
+    [*((name, "hosting") for name in PROVISIONS), *((f"deploy-{h}", "announce") for h in HOSTINGS)],
+)
 def test_dns_is_changed_in_production_only(name: str, job: str, system: str) -> None:
     """Prove that the environment's approvals, branches and secrets hold for every change of DNS."""
-    assert job_of(pipeline(system, name), job)["environment"] == "production"
+    jobs = dict(jobs_of(pipeline(system, name), create="true"))
+    assert jobs[job]["environment"] == "production"
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_azure_is_changed_in_provision_only(system: str) -> None:
+    """Prove that who may create has an environment, and so an identity, of its own: the deployment's can do less."""
+    jobs = dict(jobs_of(pipeline(system, "provision"), create="true"))
+    assert [jobs[name]["environment"] for name in ("create", "domains")] == ["provision", "provision"]
+    assert {name for name, job in jobs.items() if job.get("environment") == "production"} == {"hosting"}
 
 
 class Stage:
@@ -540,7 +580,8 @@ case $note in *"$FAILS"*) exit 1 ;; esac
 """
 
     def __init__(self, folder: Path, values: Mapping[str, str], fails: str = "nothing", dns: bool = True) -> None:
-        self.fails, self.values, self.outcomes = fails, values, {"login": "skipped"}
+        self.fails, self.outcomes = fails, {"login": "skipped"}
+        self.values = {"Pipeline.Workspace": str(folder), **values}
         self.work, self.notes, self.programs = folder / "work", folder / "notes", folder / "bin"
         self.left = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         for path in (self.work, self.programs):
@@ -560,6 +601,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             name = next(name for name, job in waiting.items() if not needs_of(job) & waiting.keys())
             job = waiting.pop(name)
             ready = all(ended[need] == "success" for need in needs_of(job))
+            ready = ready and (job.get("if") != "${{ inputs.create }}" or given["create"] == "true")
             ended[name] = self.job(job) if ready else "skipped"
         return ended
 
@@ -592,6 +634,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             return what(step) != self.fails
         if "task" in step:
             self.note(f"{what(step)} {self.filled(step['inputs']['azureSubscription'])}")
+        script = self.filled(script)
         environment = {name: self.filled(text) for name, text in step.get("env", {}).items()}
         environment |= {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}", "NOTES": str(self.notes)}
         environment |= {"FAILS": self.fails, **{name: str(path) for name, path in self.left.items()}}
@@ -609,7 +652,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
         """Return a text with the values of variables and secrets; without: nothing on GitHub, in Azure the macro."""
         text = text.replace("${{ inputs.force && 'yes' || '' }}", "yes" if self.inputs.get("force") == "true" else "")
         text = re.sub(r"\$\{\{ (?:vars|secrets)\.(\w+) \}\}", lambda found: self.values.get(found[1], ""), text)
-        return re.sub(r"\$\((\w+)\)", lambda found: self.values.get(found[1], found[0]), text)
+        return re.sub(r"\$\(([\w.]+)\)", lambda found: self.values.get(found[1], found[0]), text)
 
     def noted(self) -> list[str]:
         """Return the notes, but for what every job begins with, and for what only carries files."""
@@ -718,15 +761,121 @@ def test_dns_by_hand(system: str, tmp_path: Path) -> None:
     ]
 
 
+FORCED = pytest.mark.parametrize(("force", "options"), [("false", ""), ("true", " --force")])
+OCTODNS = "python -m pip install -r dns/requirements.txt"
+
+
 @bash_only
-@pytest.mark.parametrize(("force", "options"), [("false", ""), ("true", " --force")])
+@FORCED
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_provision(system: str, force: str, options: str, tmp_path: Path) -> None:
+def test_provision_for_a_web_server(system: str, force: str, options: str, tmp_path: Path) -> None:
     """Prove that the hosting records are published, over foreign ones only where someone asked for that."""
     stage = Stage(tmp_path, GIVEN)
-    assert stage.play(pipeline(system, "provision"), force=force) == {"hosting": "success"}
-    installed = "python -m pip install -r dns/requirements.txt"
-    assert stage.noted() == [installed, f"python -m mtasts publish hosting --doit{options} (t0ken)"]
+    assert stage.play(pipeline(system, "provision-web-server"), force=force) == {"hosting": "success"}
+    assert stage.noted() == [OCTODNS, f"python -m mtasts publish hosting --doit{options} (t0ken)"]
+
+
+def infra(stage: Stage, *files: str) -> None:
+    """Put the scripts of infra/ where the pipeline finds them, a Bicep file that nobody reads, and an artifact."""
+    (stage.work.parent / "policy").mkdir()
+    (stage.work.parent / "policy" / "policy.yaml").write_text("completed")
+    for name in ("deploy.sh", "function.bicep", *files):
+        (stage.work / "infra" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(GENERATED / "infra" / name, stage.work / "infra" / name)
+
+
+def deployed(command: str, phase: str) -> list[str]:
+    """Return what infra/deploy.sh does."""
+    template = "--template-file infra/function.bicep --parameters parameters.json"
+    return [
+        f"python -m mtasts parameters --phase {phase} --output parameters.json",
+        f"az deployment group {command} --name mta-sts --resource-group group {template}",
+    ]
+
+
+SIGNED_IN = {"github": ["azure/login"], "azure-devops": ["AzureCLI connection"]}
+TO_MAKE = {**GIVEN, "AZURE_RESOURCE_GROUP": "group"}
+SHOWN = "az deployment group show --name mta-sts --resource-group group --query properties.outputs"
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_provision_shows_and_makes_nothing(system: str, tmp_path: Path) -> None:
+    """Prove that a run without `create` ends after what-if: nothing is made by a careless click."""
+    stage = Stage(tmp_path, TO_MAKE)
+    infra(stage)
+    ended = stage.play(pipeline(system, "provision"), create="false", force="false")
+    assert {name for name, result in ended.items() if result == "success"} == {
+        "what-if" if system == "github" else "what_if"
+    }
+    assert stage.noted() == ["python -m mtasts lint", *SIGNED_IN[system], *deployed("what-if", "app")]
+
+
+@bash_only
+@FORCED
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_provision_step_by_step(system: str, force: str, options: str, tmp_path: Path) -> None:
+    """Prove the order that Azure needs: what-if, the app, its DNS records, then host names and certificates."""
+    stage = Stage(tmp_path, TO_MAKE)
+    infra(stage)
+    ended = stage.play(pipeline(system, "provision"), create="true", force=force)
+    assert set(ended.values()) == {"success"}
+    assert stage.noted() == [
+        *("python -m mtasts lint", *SIGNED_IN[system], *deployed("what-if", "app")),
+        *(*SIGNED_IN[system], *deployed("create", "app"), SHOWN, "python -m mtasts outputs outputs.json"),
+        *(OCTODNS, f"python -m mtasts publish hosting --doit{options} (t0ken)"),
+        *(*SIGNED_IN[system], *deployed("create", "domains")),
+    ]
+    if system == "azure-devops":
+        assert (stage.work / "policy.yaml").read_text() == "completed"
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    ("fails", "red", "last"),
+    [
+        ("group what-if", "what", deployed("what-if", "app")[1]),
+        ("group create", "create", deployed("create", "app")[1]),
+        ("group show", "create", SHOWN),
+        ("mtasts outputs", "create", "python -m mtasts outputs outputs.json"),
+        ("publish hosting", "hosting", "python -m mtasts publish hosting --doit (t0ken)"),
+        ("phase domains", "domains", deployed("create", "domains")[0]),
+    ],
+)
+def test_a_failure_ends_provisioning(fails: str, red: str, last: str, system: str, tmp_path: Path) -> None:
+    """Prove that no certificate is asked for without its records, and nothing made that what-if could not show."""
+    stage = Stage(tmp_path, TO_MAKE, fails=fails)
+    infra(stage)
+    ended = stage.play(pipeline(system, "provision"), create="true", force="false")
+    assert stage.noted()[-1] == last
+    assert [re.split("[-_]", name)[0] for name, result in ended.items() if result == "failure"] == [red]
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("missing", ["AZURE_RESOURCE_GROUP", "AZURE_CLIENT_ID", "AZURE_SERVICE_CONNECTION"])
+def test_provision_names_what_is_not_set(system: str, missing: str, tmp_path: Path) -> None:
+    """Prove that the first step says which variable lacks, before anything is asked of Azure."""
+    if missing in {"github": "AZURE_SERVICE_CONNECTION", "azure-devops": "AZURE_CLIENT_ID"}[system]:
+        return
+    stage = Stage(tmp_path, {name: value for name, value in TO_MAKE.items() if name != missing})
+    infra(stage)
+    ended = stage.play(pipeline(system, "provision"), create="true", force="false")
+    assert (stage.noted(), set(ended.values())) == ([], {"failure", "skipped"})
+    assert stage.said == SAYS[system].format(missing)
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_provision_waits_for_front_door(system: str, tmp_path: Path) -> None:
+    """Prove that the run ends when Front Door has approved every domain: before that there is no certificate."""
+    stage = Stage(tmp_path, TO_MAKE)
+    infra(stage, "front-door/approved.sh")
+    assert set(stage.play(pipeline(system, "provision"), create="true", force="false").values()) == {"success"}
+    asked = stage.noted()[-1]
+    assert asked.startswith("az afd custom-domain list --resource-group group --profile-name")
+    assert asked.endswith("--query [?domainValidationState!='Approved'].[hostName, domainValidationState] -o tsv")
 
 
 # The DNS provider's credentials
@@ -749,7 +898,7 @@ def test_every_variable_reaches_octodns() -> None:
     """Prove that the pipelines hand over each name that a provider reads: in Azure DevOps only secrets need it."""
     text = (GENERATED / "dns" / "provider.yaml").read_text(encoding="utf-8")
     assert sorted(set(re.findall(r"env/(\w+)", text))) == READ_NAMES
-    for name in ("provision", "pull-request", *(f"deploy-{hosting}" for hosting in HOSTINGS)):
+    for name in (*PROVISIONS, "pull-request", *(f"deploy-{hosting}" for hosting in HOSTINGS)):
         (step,) = [step for step in steps_of(pipeline("github", name)) if "CLOUDFLARE_TOKEN" in step.get("env", {})]
         given = {key: value for key, value in step["env"].items() if key != "FORCE"}
         kinds = {key: "secrets" if key in SECRETS else "vars" for key in READ_NAMES}
@@ -762,7 +911,7 @@ def test_every_variable_reaches_octodns() -> None:
 
 def test_azure_dns_is_asked_by_who_is_signed_in() -> None:
     """Prove that GitHub signs in only where Azure DNS is used, and that Azure DevOps lends a service connection."""
-    for name in ("provision", "deploy-web-server"):
+    for name in ("provision-web-server", "deploy-web-server"):
         (login,) = [step for step in steps_of(pipeline("github", name)) if what(step) == "azure/login"]
         assert login["if"] == "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}"
     template = load(AZURE / "steps" / "publish.yml")

@@ -3,9 +3,9 @@
 Floors, from the ground up. A module imports only from floors below its own, and from those named before it on its own:
 
 0 findings · rules · report
-1 names · policy · reporting · record · document
+1 names · policy · reporting · record · document · edit
 2 schema · judge · meaning · hosting · config · lint
-3 page · packages · build · serve · records · zones · publish · parameters
+3 page · packages · build · serve · records · zones · publish · parameters · outputs
 3 deadline · tls · lookup · fetch · smtp · steps · verdict · check · checked · adopt
 4 verbs · cli
 """

@@ -7,7 +7,19 @@ from importlib import import_module
 
 import click
 
-VERBS = ("lint", "render", "records", "build", "serve", "check", "import", "parameters", "publish", "explain")
+VERBS = (
+    "lint",
+    "render",
+    "records",
+    "build",
+    "serve",
+    "check",
+    "import",
+    "parameters",
+    "outputs",
+    "publish",
+    "explain",
+)
 
 
 class _Verbs(click.Group):

@@ -1,0 +1,32 @@
+"""outputs: take what infra/ has made into policy.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mtasts import document, outputs
+from mtasts.outputs import OutputsError
+from mtasts.verbs.common import load, policy_file
+
+
+@click.command("outputs")
+@click.argument("file", type=click.Path(path_type=Path))
+@policy_file
+def command(file: Path, path: Path) -> None:
+    """Write what a deployment of infra/ gave, in FILE as JSON, into policy.yaml: host name and verifications."""
+    load(path)
+    try:
+        found = outputs.read(file)
+        before = document.read_text(path)
+        after = outputs.written(before, found)
+    except OutputsError as error:
+        raise click.ClickException(str(error)) from None
+    if after == before:
+        click.echo(f"{path} has all of it already.")
+    else:
+        path.write_bytes(after.encode("utf-8"))
+        click.echo(f"{path} has the host name and what proves the domains to Azure. Commit it.")
+    if found.storage_account:
+        click.echo(f"Set the variable AZURE_STORAGE_ACCOUNT for the deployment: {found.storage_account}")
