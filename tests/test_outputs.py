@@ -88,6 +88,14 @@ def test_a_second_run_changes_nothing(bake: Bake) -> None:
     assert taken(folder, after, arm(hostname=HOST)) == (0, "policy.yaml has all of it already.\n", after)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_windows_powershell_writes_is_read(bake: Bake, encoding: str) -> None:
+    """Its `>` makes UTF-16, and other programs there put a byte order mark before UTF-8."""
+    folder = bake(hosting="static-web-app")
+    (folder / "outputs.json").write_text(json.dumps(arm(hostname=HOST)), encoding=encoding)
+    assert verb(folder, "outputs", "outputs.json").returncode == 0
+
+
 def test_a_new_value_takes_the_place_of_the_old_one(bake: Bake) -> None:
     """Front Door gives a new token after seven days."""
     known = "  hostname: old.example.net # soon gone\n"

@@ -41,7 +41,7 @@ def read(path: Path) -> Outputs:
     """Return what `az deployment group … --query properties.outputs` has written. Raises OutputsError."""
     try:
         with path.open("rb") as file:
-            found = json.loads(file.read(BYTES).decode("utf-8-sig"))  # PowerShell puts a BOM before it
+            found = json.loads(file.read(BYTES))  # as bytes: Windows PowerShell writes UTF-16
         return _outputs({name: output["value"] for name, output in found.items()})
     except OSError as error:
         raise OutputsError(f"{path} cannot be read: {error.strerror}. {_HELP}") from None
