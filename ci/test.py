@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from workshop import ROOT, TESTS, environment, runtime_python
+from workshop import ROOT, TESTS, environment, node_tools, runtime_python
 
 CODE = ["ci", "hooks", "tests"]
 TOOLKIT = ["{{cookiecutter.domain}}/mtasts", "{{cookiecutter.domain}}/function", "{{cookiecutter.domain}}/tests"]
@@ -18,8 +19,8 @@ TOOLKIT = ["{{cookiecutter.domain}}/mtasts", "{{cookiecutter.domain}}/function",
 def main() -> None:
     """Run every step, and fail where one fails."""
     python = str(environment(TESTS))
-    runtime = runtime_python()
-    variables = {**os.environ, **({"MTASTS_RUNTIME_PYTHON": str(runtime)} if runtime else {})}
+    places = {"MTASTS_RUNTIME_PYTHON": runtime_python(), "MTASTS_NODE_TOOLS": node_tools(Path(python))}
+    variables = {**os.environ, **{name: str(place) for name, place in places.items() if place}}
     steps = [
         [python, "-m", "ruff", "format", "--check", "."],
         [python, "-m", "ruff", "check", "."],

