@@ -18,6 +18,7 @@ VERBS = (
     "parameters",
     "outputs",
     "publish",
+    "comment",
     "explain",
 )
 
