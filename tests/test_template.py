@@ -53,6 +53,23 @@ def test_every_combination_of_answers_bakes_lints_and_passes_its_own_tests(
         assert ("Ran 5 tests" if hosting == "function" else "Ran 3 tests") in done.stderr
 
 
+BUILDS = {
+    "function": ["build/function/", "build/function.zip", "build/static/"],
+    "static-web-app": ["build/static/"],
+    "front-door": ["build/static/"],
+    "web-server": ["build/Caddyfile", "build/nginx.conf", "build/static/"],
+}
+
+
+@pytest.mark.parametrize("hosting", MENUS["hosting"])
+def test_every_hosting_builds_whatever_else_was_chosen(bake: Bake, tmp_path: Path, hosting: str) -> None:
+    """With each of the pipelines and DNS providers; the Function's libraries are left out, as they are the same."""
+    for number, answers in enumerate(combinations("pipelines", "dns_provider")):
+        folder = bake(output=tmp_path / str(number), hosting=hosting, **answers)
+        done = verb(folder, "build", "--no-packages")
+        assert (done.returncode, done.stdout.decode().split()) == (0, BUILDS[hosting])
+
+
 def test_the_tree_is_what_was_chosen(bake: Bake) -> None:
     """Nothing of the other hostings and the other CI system is left."""
     folder = bake(hosting="static-web-app", pipelines="azure-devops")
