@@ -30,6 +30,7 @@ _NUMBER = "That is too few, or too many."
 _TYPES = {
     "integer": "a whole number without quotes",
     "array": "a list, one `- item` per line",
+    "boolean": "true or false, without quotes",
     "object": "a block of `key: value` lines",
     "string": "text",
 }
