@@ -48,31 +48,48 @@ class Config:
 def load(path: Path) -> tuple[Config | None, list[Finding]]:
     """Read a policy.yaml. Returns the config, None where there are errors, and every finding with its place."""
     try:
-        read = document.parse(document.read_text(path))
+        config, findings = read(document.read_text(path))
     except DocumentError as error:
-        return None, [error.finding.at(file=path.as_posix())]
-    findings = [*read.findings, *schema.check(read), *meaning.check(read)]
-    config = None if has_errors(findings) else _config(read.data)
+        config, findings = None, [error.finding]
+    return config, [finding.at(file=path.as_posix()) for finding in findings]
+
+
+def read(text: str) -> tuple[Config | None, list[Finding]]:
+    """Read the text of a policy.yaml, as `load` does."""
+    try:
+        parsed = document.parse(text)
+    except DocumentError as error:
+        return None, [error.finding]
+    config, findings = judge(parsed)
     if config:
-        findings += _judge_whole(config, read)
-    findings = [finding.at(file=path.as_posix()) for finding in sorted(findings, key=_place)]
-    return (None if has_errors(findings) else config), findings
+        findings += _limits(config, parsed)
+    return (None if has_errors(findings) else config), sorted(findings, key=_place)
 
 
-def _judge_whole(config: Config, read: Document) -> Iterator[Finding]:
+def judge(parsed: Document) -> tuple[Config | None, list[Finding]]:
+    """Return the config where one can be made, and the findings in no order: all but what its hosting cannot carry."""
+    findings = [*parsed.findings, *schema.check(parsed), *meaning.check(parsed)]
+    config = None if has_errors(findings) else _config(parsed.data)
+    return config, findings + (list(_sizes(config, parsed)) if config else [])
+
+
+def _limits(config: Config, parsed: Document) -> Iterator[Finding]:
     policies = {domain.name: domain.policy for domain in config.domains}
     for finding in limits(config.hosting.kind, policies):
-        line, column = read.place(_key_of(finding.domain, read) or ("hosting", "kind"))
+        line, column = parsed.place(_key_of(finding.domain, parsed) or ("hosting", "kind"))
         yield finding.at(line=line, column=column)
-    for policy in dict.fromkeys(policies.values()):
+
+
+def _sizes(config: Config, parsed: Document) -> Iterator[Finding]:
+    for policy in dict.fromkeys(domain.policy for domain in config.domains):
         if fault := size_fault(policy):
-            line, column = read.place(("mx",))
+            line, column = parsed.place(("mx",))
             yield fault.at(line=line, column=column)
 
 
-def _key_of(domain: str | None, read: Document) -> Steps | None:
+def _key_of(domain: str | None, parsed: Document) -> Steps | None:
     """Return the path of a domain, which may be written there in other case."""
-    return next((("domains", name) for name in read.data["domains"] if name.lower() == domain), None)
+    return next((("domains", name) for name in parsed.data["domains"] if name.lower() == domain), None)
 
 
 def _place(finding: Finding) -> tuple[int, int]:

@@ -64,9 +64,13 @@ def read_text(path: Path) -> str:
     """Return a file's text. Raises DocumentError where it is missing, too large, empty or not UTF-8."""
     try:
         with path.open("rb") as file:
-            content = file.read(BYTES + 1)
+            return decode(file.read(BYTES + 1))
     except OSError as error:
         raise _unreadable(f"cannot be read: {error.strerror}. Name a file that exists.") from None
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a file's content. Raises DocumentError where it is too large, empty or not UTF-8."""
     if len(content) > BYTES:
         raise _unreadable(f"is larger than {BYTES // 1024 // 1024} MiB. Name a policy file.")
     try:

@@ -66,7 +66,7 @@ def _domains(data: Mapping[str, Any]) -> Iterator[Located]:
     seen: dict[str, str] = {}
     for name, entry in _mapping(data.get("domains")).items():
         steps: Steps = ("domains", name)
-        if fault := _domain_fault(name):
+        if fault := domain_fault(name):
             yield steps, fault
         first = seen.setdefault(name.lower(), name)
         if first != name:
@@ -77,7 +77,8 @@ def _domains(data: Mapping[str, Any]) -> Iterator[Located]:
             yield (*steps, "zone"), fault
 
 
-def _domain_fault(name: str) -> Finding | None:
+def domain_fault(name: str) -> Finding | None:
+    """Return what is wrong with the name of a mail domain, or None."""
     for prefix in ("mta-sts.", "_mta-sts."):
         if name.lower().startswith(prefix):
             domain = name[len(prefix) :]
