@@ -40,13 +40,14 @@ class Result(NamedTuple):
 def main() -> None:
     """Measure everything, print a table, and fail where a target is missed."""
     from bench_check import check_speed  # which itself takes Result and in_turns from here, as the next
+    from bench_history import history_speed
     from bench_publish import publish_speed
 
     python = str(environment(TESTS))
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as name:
         repository = bake(python, ROOT, Path(name, "repository")) / "example.com"
-        for measure in (lint_process, lint_growth, package_size, check_speed, publish_speed):
+        for measure in (lint_process, lint_growth, package_size, check_speed, publish_speed, history_speed):
             results += measure(repository)
         results += bake_time(python, Path(name))
     results += runtime()
@@ -82,7 +83,8 @@ def lint_growth(repository: Path) -> Iterator[Result]:
         f"{seconds[1]:.2f} s / {seconds[0]:.2f} s, file {growth:.0f} times",
     )
     if hasattr(os, "wait4"):
-        yield Result("lint, 10,000 domains, memory", peak(python, repository, large), 300, " MB", "peak of the process")
+        memory = peak([python, "-m", "mtasts", "lint", str(large)], repository)
+        yield Result("lint, 10,000 domains, memory", memory, 300, " MB", "peak of the process")
 
 
 def package_size(repository: Path) -> Iterator[Result]:
@@ -144,9 +146,9 @@ def write_many(path: Path, number: int) -> Path:
     return path
 
 
-def peak(python: str, folder: Path, path: Path) -> float:
-    """Return the most memory that lint of a file takes, in MB."""
-    process = subprocess.Popen([python, "-m", "mtasts", "lint", str(path)], cwd=folder, stdout=subprocess.DEVNULL)
+def peak(command: list[str], folder: Path) -> float:
+    """Return the most memory that a command takes, in MB."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     _, _, usage = os.wait4(process.pid, 0)
     return float(usage.ru_maxrss) / (1024 if sys.platform == "linux" else 1024 * 1024)
 
