@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -443,8 +442,8 @@ def test_a_git_that_hangs_and_one_that_floods(made: Made, tmp_path: Path, monkey
     monkeypatch.setattr(git, "BYTES", 10)
     with pytest.raises(GitError, match=r"git rev-parse .* gives more than"):
         repository.resolve("HEAD")
-    if not shutil.which("sleep"):
-        give_up("sleep is not installed")
+    if os.name == "nt":
+        pytest.skip("a script cannot stand in for git.exe")
     (tmp_path / "git").write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
     (tmp_path / "git").chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

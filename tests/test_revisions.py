@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mtasts import revisions
 from mtasts.config import Config, load
+from mtasts.cut import cut_again, cut_up
 from mtasts.findings import Finding, Severity
 
 CONFIGS = sorted((Path(__file__).parent / "configs").glob("*.yaml"))
@@ -130,6 +131,27 @@ def test_whatever_the_versions_they_read_as_they_do_alone(
     """Valid or not, plain or not: the full parse is the judge."""
     folder = tmp_path_factory.getbasetemp()
     assert together(contents) == [alone(folder, content) for content in contents]
+
+
+LONG = HEAD + "".join(f"  {name}.example:{content}\n" for name in "abcdefgh" for content in ("", CONTENTS[10])) + TAIL
+
+
+@settings(max_examples=1000)
+@given(st.integers(0, 2000), PIECES | BLOCKS | st.text(max_size=5), st.integers(0, 150))
+def test_a_cut_like_the_last_one_is_the_same_cut(at: int, piece: str, cut: int) -> None:
+    """Wherever the text was edited."""
+    last, text = cut_up(LONG), edited(LONG, at, piece, cut)
+    assert last
+    assert cut_again(text, last, LONG) in (None, cut_up(text))
+
+
+def test_a_cut_like_the_last_one_finds_the_block_that_differs() -> None:
+    """Longer, shorter, and of the same length."""
+    last = cut_up(LONG)
+    assert last
+    for old, new in (("e.ex", "e2.ex"), ("  e.example:\n", ""), ("e.ex", "f.ex")):
+        text = LONG.replace(old, new, 1)
+        assert cut_again(text, last, LONG) == cut_up(text) is not None
 
 
 @pytest.mark.parametrize("content", CONTENTS)

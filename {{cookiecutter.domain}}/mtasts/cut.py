@@ -7,6 +7,8 @@ It then reads what follows in the same way whatever came before, so a block mean
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 from typing import NamedTuple
 
 from mtasts.document import Document
@@ -68,5 +70,31 @@ def cut_up(text: str) -> Cut | None:
     if text[stop - 1] != "\n" or (tail and not _KEY.match(tail)):
         return None
     start, indent = found.start("indent"), found["indent"]
-    blocks = re.split(rf"\n(?={indent}[A-Za-z0-9])", text[start : stop - 1])
-    return Cut(Shell(text[:start], indent, tail), tuple(blocks))
+    return Cut(Shell(text[:start], indent, tail), tuple(_split(text[start : stop - 1], indent)))
+
+
+def cut_again(text: str, last: Cut, old: str) -> Cut | None:
+    """Cut a text as the last one was, where what differs lies between two blocks. Else None, and cut_up is to do it."""
+    shell, blocks = last
+    begin, end = _difference(old, text)
+    starts = list(accumulate(map((1).__add__, map(len, blocks)), initial=len(shell.head)))
+    # One block more to either side: then the line ends before them, and what follows those, are the same in both.
+    first, after = bisect_right(starts, begin) - 2, bisect_right(starts, end)
+    if first < 0 or after >= len(blocks):
+        return None
+    middle = text[starts[first] : len(text) - len(old) + starts[after]]
+    if _TAIL.search(middle):
+        return None
+    return Cut(shell, (*blocks[:first], *_split(middle[:-1], shell.indent), *blocks[after:]))
+
+
+def _split(text: str, indent: str) -> list[str]:
+    return re.split(rf"\n(?={indent}[A-Za-z0-9])", text)
+
+
+def _difference(old: str, new: str) -> tuple[int, int]:
+    """Return where the old text begins to differ from the new one, and where it ends to."""
+    most = min(len(old), len(new))
+    begin = bisect_right(range(1, most + 1), False, key=lambda size: not new.startswith(old[:size]))
+    end = bisect_right(range(1, most - begin + 1), False, key=lambda size: not new.endswith(old[-size:]))
+    return begin, len(old) - end

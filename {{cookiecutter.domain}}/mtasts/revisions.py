@@ -16,7 +16,7 @@ from typing import NamedTuple
 from mtasts import config as configuration
 from mtasts import document
 from mtasts.config import Config, Domain
-from mtasts.cut import Cut, Shell, cut_up
+from mtasts.cut import Cut, Shell, cut_again, cut_up
 from mtasts.document import Document, DocumentError
 from mtasts.findings import Finding, Severity, has_errors
 from mtasts.hosting import limits
@@ -53,6 +53,7 @@ class _Reader:
         self._texts: dict[str, str] = {}
         self._domains: dict[Domain, Domain] = {}
         self._named: dict[str, bool] = {}
+        self._last: tuple[Cut, str] | None = None
 
     def read(self, contents: Iterable[bytes]) -> list[Config | Finding]:
         cuts = [self._cut_or_read(content) for content in contents]
@@ -68,11 +69,16 @@ class _Reader:
             text = document.decode(content)
         except DocumentError as error:
             return error.finding
-        cut = cut_up(text.replace("\r\n", "\n") if "\r" in text else text)
+        return self._cut(text.replace("\r\n", "\n") if "\r" in text else text) or self._whole(text)
+
+    def _cut(self, text: str) -> Cut | None:
+        cut = (cut_again(text, *self._last) if self._last else None) or cut_up(text)
         if cut is None:
-            return self._whole(text)
+            return None
         same = self._texts.setdefault
-        return Cut(Shell(*(same(part, part) for part in cut.shell)), tuple(map(same, cut.blocks, cut.blocks)))
+        shared = Cut(Shell(*(same(part, part) for part in cut.shell)), tuple(map(same, cut.blocks, cut.blocks)))
+        self._last = shared, text
+        return shared
 
     def _whole(self, text: str) -> Config | Finding:
         config, findings = configuration.read(text)
