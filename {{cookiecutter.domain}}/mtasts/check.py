@@ -22,6 +22,7 @@ from mtasts.verdict import verdict
 
 THREADS = 1024  # at the most, and made only as they are needed: a domain with many MX hosts needs many
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -94,30 +95,35 @@ async def walk_all(
     done: Callable[[Checked], object] = lambda _: None,
 ) -> list[Checked]:
     """Walk for many domains, jobs at a time, each within timeout seconds. done is told of each as it ends."""
+
+    async def one(wanted: Wanted, reach: Reach) -> Checked:
+        try:
+            checked = await walk(wanted, reach, only)
+        except Exception as error:  # whatever it is, the other domains go on
+            checked = Checked(wanted.name, (_broken_off(error),), None)
+        done(checked)
+        return checked
+
+    return await reach_all(domains, one, edges, timeout, jobs)
+
+
+async def reach_all(
+    items: Sequence[Item], see: Callable[[Item, Reach], Awaitable[Result]], edges: Edges, timeout: float, jobs: int
+) -> list[Result]:
+    """Let a function look at many things, jobs at a time, each within timeout seconds."""
     turns = asyncio.Semaphore(jobs)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="check") as pool:
 
-        async def one(wanted: Wanted) -> Checked:
+        async def one(item: Item) -> Result:
             async with turns:
-                try:
-                    checked = await walk(wanted, _reach(edges, Deadline(timeout), pool), only)
-                except Exception as error:  # whatever it is, the other domains go on
-                    checked = Checked(wanted.name, (_broken_off(error),), None)
-            done(checked)
-            return checked
+                return await see(item, _reach(edges, Deadline(timeout), pool))
 
-        return await asyncio.gather(*map(one, domains))
+        return await asyncio.gather(*map(one, items))
 
 
 def _broken_off(error: Exception) -> Section:
     message = f"The look at this domain broke off: {type(error).__name__} {quote(error)}. Report it."
     return Section("All", (Finding(BROKEN_OFF, message),))
-
-
-async def reached(see: Callable[[str, Reach], Awaitable[Result]], name: str, edges: Edges, timeout: float) -> Result:
-    """Let one function look at one domain, within timeout seconds."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        return await see(name, _reach(edges, Deadline(timeout), pool))
 
 
 def _reach(edges: Edges, deadline: Deadline, pool: ThreadPoolExecutor) -> Reach:

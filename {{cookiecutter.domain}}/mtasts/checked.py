@@ -65,7 +65,7 @@ FORMATS: Mapping[str, Callable[[Sequence[Checked]], str]] = {
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[Checked], object]]:
+def progress(total: int) -> Iterator[Callable[[object], object]]:
     """Show on a terminal how many domains are done; elsewhere show nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

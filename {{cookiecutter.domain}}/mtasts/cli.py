@@ -13,6 +13,7 @@ VERBS = (
     "records",
     "build",
     "serve",
+    "plan",
     "check",
     "import",
     "parameters",

@@ -43,8 +43,13 @@ class DnsRecord:
 
 def records(config: Config, stage: Stage | None = None) -> list[DnsRecord]:
     """Return every domain's records, or those of one stage, in the order in which they are to be published."""
+    return [record for domain in config.domains for record in records_of(domain, config, stage)]
+
+
+def records_of(domain: Domain, config: Config, stage: Stage | None = None) -> list[DnsRecord]:
+    """Return one domain's records, or those of one stage."""
     stages = [stage] if stage else list(Stage)
-    return [record for domain in config.domains for each in stages for record in _MADE[each](domain, config)]
+    return [record for each in stages for record in _MADE[each](domain, config)]
 
 
 def names(config: Config, stage: Stage) -> dict[str, set[str]]:

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from mtasts.findings import Rule
-from mtasts.rules import dns, https, mx, policy_file
+from mtasts.rules import changes, dns, https, mx, policy_file
 
 CATALOGUE: dict[str, Rule] = {
     rule.id: rule
-    for module in (policy_file, dns, https, mx)
+    for module in (policy_file, dns, https, mx, changes)
     for rule in vars(module).values()
     if isinstance(rule, Rule)
 }

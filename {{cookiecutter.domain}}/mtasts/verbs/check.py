@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from mtasts import config as configuration
 from mtasts.config import Config
 from mtasts.findings import has_errors
 from mtasts.steps import NAMES
-from mtasts.verbs.common import policy_file
-from mtasts.verbs.network import domain_name, edges, network_options
+from mtasts.verbs.common import Shown, policy_file
+from mtasts.verbs.network import domain_name, edges, jobs_option, network_options
 
 PAUSE = 5  # seconds between two tries
 
@@ -34,7 +33,7 @@ def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 @click.command("check")
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--only", callback=_steps, default=",".join(NAMES), show_default=True, help="The steps to take.")
-@click.option("--jobs", type=click.IntRange(1, 1000), default=256, show_default=True, help="Domains at a time.")
+@jobs_option
 @click.option("--format", "form", type=click.Choice(list(checked.FORMATS)), help="Default: by the CI, else text.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form.")
 @click.option("--wait", type=click.IntRange(0, 3600), default=0, help="Try for so many seconds until nothing is wrong.")
@@ -52,7 +51,7 @@ def command(
     **network: Any,
 ) -> None:
     """See each DOMAIN (default: all of policy.yaml) as a sending server does, and say what it would do."""
-    show = _Shown(form, output)
+    show = Shown(form, output)
     config, findings = configuration.load(path) if path.exists() or not domains else (None, [])
     if has_errors(findings):
         show(report.FORMATS, findings)
@@ -70,20 +69,6 @@ def command(
     show(checked.FORMATS, results)
     if failed:
         sys.exit(1)
-
-
-class _Shown:
-    """Prints in the chosen form; with a file, writes that there and prints the CI's own form."""
-
-    def __init__(self, form: str | None, output: Path | None) -> None:
-        self._ci = report.format_for(os.environ)
-        self._form, self._output = form or self._ci, output
-
-    def __call__(self, forms: Mapping[str, Callable[[Any], str]], what: object) -> None:
-        """Show what was found, in one of the forms that there are for it."""
-        if self._output:
-            self._output.write_text(forms[self._form](what) + "\n", encoding="utf-8")
-        click.echo(forms[self._ci if self._output else self._form](what))
 
 
 def _wanted(domains: Sequence[str], config: Config | None) -> list[check.Wanted]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,6 +47,20 @@ def print_report(findings: Sequence[Finding], form: str | None) -> None:
     click.echo(report.FORMATS[form or report.format_for(os.environ)](findings))
     if has_errors(findings):
         sys.exit(1)
+
+
+class Shown:
+    """Prints in the chosen form; with a file, writes that there and prints the CI's own form."""
+
+    def __init__(self, form: str | None, output: Path | None) -> None:
+        self._ci = report.format_for(os.environ)
+        self._form, self._output = form or self._ci, output
+
+    def __call__(self, forms: Mapping[str, Callable[[Any], str]], what: object) -> None:
+        """Show what was found, in one of the forms that there are for it."""
+        if self._output:
+            self._output.write_text(forms[self._form](what) + "\n", encoding="utf-8")
+        click.echo(forms[self._ci if self._output else self._form](what))
 
 
 def unknown(word: str, known: Iterable[str], what: str) -> click.UsageError:

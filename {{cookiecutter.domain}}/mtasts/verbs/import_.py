@@ -25,7 +25,7 @@ def command(domain: str, force: bool, timeout: float, path: Path, **network: Any
     name = domain_name(domain)
     if path.exists() and not force:
         raise click.UsageError(f"{path} exists. Name another with --file, or write over it with --force.")
-    found = asyncio.run(check.reached(adopt.see, name, edges(**network), timeout))
+    (found,) = asyncio.run(check.reach_all([name], adopt.see, edges(**network), timeout, jobs=1))
     if not found.policy and not found.mx:
         raise click.ClickException(
             f"{name} publishes neither a policy nor an MX host. Check the name and the resolver."

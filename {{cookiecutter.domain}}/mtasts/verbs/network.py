@@ -35,6 +35,11 @@ _OPTIONS = (
 )
 
 
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 1000), default=256, show_default=True, help="Domains at a time."
+)
+
+
 def network_options(command: Command) -> Command:
     """Add the options that `edges` takes, and --timeout."""
     for option in reversed(_OPTIONS):

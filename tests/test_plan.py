@@ -1,0 +1,548 @@
+"""plan: what a change does and whether mail survives it, by real git histories at chosen dates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import TEMPLATE, Bake, verb
+from mtasts import allow, config, history, life, planned
+from mtasts.life import Life, Span
+from mtasts.plan import Plan, plan
+from mtasts.policy import Mode, MxPattern, Policy
+from mtasts.repository import Repository as History
+from repositories import Repository
+
+TESTING = "mode: testing, max_age: 604800"
+ENFORCE = "mode: enforce, max_age: 2419200"
+SCHEMA = json.loads((TEMPLATE / "mtasts" / "plan.schema.json").read_text(encoding="utf-8"))
+
+
+def policy(
+    *domains: str, hostname: str = "app.example.net", rua: str = "mailto:tls@example.com", more: str = ""
+) -> str:
+    """Return a policy.yaml: every domain as `name: own keys`, beside example.net, which stays as it is."""
+    entries = "".join(f"  {name}: {{{own}}}\n" for name, _, own in (each.partition(": ") for each in domains))
+    return (
+        "version: STSv1\nmode: testing\nmax_age: 604800\nmx: [mx1.example.com]\n"
+        f"domains:\n{entries}  example.net:\n"
+        f"tls_reporting: {{rua: ['{rua}']}}\nhosting: {{kind: web-server, hostname: {hostname}}}\n{more}"
+    )
+
+
+class World:
+    """A repository, and a clock that goes on with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.repository = Repository(folder)
+        self.path = folder / "policy.yaml"
+
+    def propose(self, text: str, now: str, *messages: str) -> Plan:
+        """Change policy.yaml as a pull request does, with commits that have these messages; return its plan."""
+        start = self.repository.head()
+        for message in messages:
+            self.repository.commit({}, now, message)
+        self.path.write_text(text, encoding="utf-8")
+        after, findings = config.load(self.path)
+        assert after, findings
+        moment = datetime.fromisoformat(now).replace(tzinfo=timezone.utc)
+        known = History.of(self.path)
+        past = history.read(known, start, moment)
+        given = list(allow.allowances(known.messages(start, known.resolve("HEAD"))))
+        made = plan(start, past, after, given, moment)
+        self.repository.git("reset", "--quiet", "--hard", start)
+        return made
+
+    def merge(self, text: str, when: str) -> None:
+        """Put a policy.yaml on main."""
+        self.repository.commit({"policy.yaml": text}, when)
+
+    def refused(self, text: str, now: str, *findings: tuple[str, str]) -> None:
+        """Expect errors: their rules, and what their messages say."""
+        made = self.propose(text, now)
+        assert [each.finding.rule.id for each in made.unsafe] == [rule for rule, _ in findings]
+        for danger, (_, said) in zip(made.unsafe, findings, strict=True):
+            assert said in danger.finding.message
+        assert made.next_steps == {}
+
+    def accepted(self, text: str, now: str, step: str | None = None) -> None:
+        """Expect no findings, and the next step for example.com; then merge it."""
+        made = self.propose(text, now)
+        assert made.findings == []
+        assert made.next_steps.get("example.com") == step
+        self.merge(text, now)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A new repository."""
+    return World(tmp_path / "repository")
+
+
+def test_a_year_of_a_domain(world: World) -> None:
+    """From import over testing, enforce, an MX move and an incident to retirement: each shortcut has its date."""
+    # Import: testing for a week.
+    world.merge(policy(), "2026-01-02T09:00:00")
+    ready = "It may go to enforce from 2026-01-12 09:00 UTC on, when the TLS reports show no failure."
+    world.accepted(policy(f"example.com: {TESTING}"), "2026-01-05T09:00:00", ready)
+
+    # Enforce, too soon and in time.
+    soon = "example.com has been in testing for 3 days, since 2026-01-05 09:00 UTC, and its max_age is 7 days."
+    enforced = policy(f"example.com: {ENFORCE}")
+    world.refused(enforced, "2026-01-08T09:00:00", ("MTS502", f"{soon} Enforce from 2026-01-12 09:00 UTC on."))
+    world.refused(enforced, "2026-01-12T08:59:59", ("MTS502", "Enforce from 2026-01-12 09:00 UTC on."))
+    world.accepted(enforced, "2026-01-12T09:00:00")
+
+    # A cut of the protection.
+    cut = policy("example.com: mode: enforce, max_age: 1209599")
+    said = "example.com: max_age goes from 2419200 to 1209599 in enforce. Write 1209600 or more."
+    world.refused(cut, "2026-02-01T09:00:00", ("MTS508", said))
+
+    # An MX move: the new host first, the old one last.
+    both = policy(f"example.com: {ENFORCE}, mx: [mx1.example.com, mx2.example.com]")
+    world.accepted(both, "2026-03-10T08:00:00", "The MX records may name the new hosts from 2026-03-10 09:00 UTC on.")
+    moved = policy(f"example.com: {ENFORCE}, mx: [mx2.example.com]")
+    world.accepted(moved, "2026-03-20T08:00:00")
+
+    # The hosting moves; not with the policy.
+    other = policy(f"example.com: {ENFORCE}", hostname="new.example.net")
+    said = "The hosting moves, and the policy of example.com changes with it. Make two changes of it."
+    world.refused(other, "2026-04-01T08:00:00", ("MTS509", said))
+    world.accepted(moved.replace("app.example", "new.example"), "2026-04-01T08:00:00")
+    new = {"hostname": "new.example.net"}
+
+    # An incident: back to testing at once, and to enforce when testing was long enough again.
+    back = policy(f"example.com: {TESTING}, mx: [mx2.example.com]", **new)
+    ready = "It may go to enforce from 2026-05-09 10:00 UTC on, when the TLS reports show no failure."
+    world.accepted(back, "2026-05-02T10:00:00", ready)
+    again = policy(f"example.com: {ENFORCE}, mx: [mx2.example.com]", **new)
+    world.refused(again, "2026-05-04T10:00:00", ("MTS502", "Enforce from 2026-05-09 10:00 UTC on."))
+    world.accepted(again, "2026-05-09T10:00:00")
+
+    # The way out, by shortcuts and by steps.
+    gone, retired = policy(**new), policy("example.com: retired: true", **new)
+    said = "Publish mode none with max_age 86400 first; done now, it may be retired from 2026-11-29 12:00 UTC on."
+    world.refused(gone, "2026-11-01T12:00:00", ("MTS507", said))
+    world.refused(retired, "2026-11-01T12:00:00", ("MTS507", said))
+    long = policy("example.com: mode: none, max_age: 604800", **new)
+    said = "example.com: senders keep mode none for 7 days. Write max_age: 86400."
+    world.refused(long, "2026-11-01T12:00:00", ("MTS506", said))
+    none = policy("example.com: mode: none, max_age: 86400", **new)
+    world.accepted(none, "2026-11-01T12:00:00", "It may be retired (retired: true) from 2026-11-29 12:00 UTC on.")
+    said = "senders may know a policy from before mode none. Retire it from 2026-11-29 12:00 UTC on."
+    for early in (gone, retired):
+        world.refused(early, "2026-11-29T11:59:00", ("MTS505", said))
+    said = "its entry goes, and its DNS records would stay. Write retired: true there first."
+    world.refused(gone, "2026-11-29T12:00:00", ("MTS505", said))
+    step = "Once none of its records is left in DNS, its entry in policy.yaml can go."
+    world.accepted(retired, "2026-11-29T12:00:00", step)
+    world.accepted(gone, "2026-12-01T12:00:00")
+
+
+def test_the_longest_memory_counts_not_the_latest(world: World) -> None:
+    """A sender may have fetched the policy of half a year just before it was replaced by one of a week."""
+    world.merge(policy("example.com: mode: enforce, max_age: 15552000"), "2026-01-01T00:00:00")
+    world.merge(policy("example.com: mode: enforce, max_age: 604800"), "2026-02-01T00:00:00")
+    world.merge(policy("example.com: mode: none, max_age: 86400"), "2026-03-01T00:00:00")
+    said = "Retire it from 2026-07-31 00:00 UTC on."
+    world.refused(policy("example.com: retired: true"), "2026-07-30T23:00:00", ("MTS505", said))
+    assert world.propose(policy("example.com: retired: true"), "2026-07-31T00:00:00").findings == []
+
+
+def test_a_testing_domain_is_not_dropped_either(world: World) -> None:
+    """Its senders would go on reporting what cannot be corrected any more."""
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
+    said = (
+        "example.com is in testing, and senders go on with what they know. Publish mode none with max_age 86400 first;"
+    )
+    world.refused(policy(), "2026-06-01T00:00:00", ("MTS505", f"{said} done now, it may be retired from 2026-06-08"))
+
+
+@pytest.mark.parametrize("before", [None, "mode: none, max_age: 86400", "retired: true"])
+def test_enforce_out_of_nowhere_is_refused(world: World, before: str | None) -> None:
+    """There is no date: testing has to begin first."""
+    world.merge(policy(*([f"example.com: {before}"] if before else [])), "2026-01-01T00:00:00")
+    said = "example.com is not in testing now. Publish mode testing first, for one max_age at least."
+    world.refused(policy(f"example.com: {ENFORCE}"), "2026-06-01T00:00:00", ("MTS502", said))
+
+
+def test_a_break_in_testing_begins_anew(world: World) -> None:
+    """A day without a policy in the middle is a day that no report tells of."""
+    for when, own in (("01", TESTING), ("05", "mode: none, max_age: 86400"), ("06", TESTING)):
+        world.merge(policy(f"example.com: {own}"), f"2026-01-{when}T00:00:00")
+    world.merge(policy(f"example.com: {TESTING}, mx: [mx9.example.com]"), "2026-01-08T00:00:00")  # no break
+    said = "since 2026-01-06 00:00 UTC, and its max_age is 7 days. Enforce from 2026-01-13 00:00 UTC on."
+    world.refused(policy(f"example.com: {ENFORCE}"), "2026-01-10T00:00:00", ("MTS502", said))
+
+
+def test_several_dangers_have_the_latest_date(world: World) -> None:
+    """One line says when the whole change is safe."""
+    world.merge(policy(f"example.com: {TESTING}", "example.org: mode: testing, max_age: 864000"), "2026-01-01T00:00:00")
+    change = policy(f"example.com: {ENFORCE}", f"example.org: {ENFORCE}")
+    made = world.propose(change, "2026-01-02T00:00:00")
+    assert planned.verdict(made) == "Not safe: 2 errors. Merged from 2026-01-11 00:00 UTC on it is safe."
+
+
+def test_what_waiting_does_not_help_has_no_date(world: World) -> None:
+    """A date would be a promise."""
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
+    change = policy(f"example.com: {ENFORCE}", "example.org: mode: enforce, max_age: 604800")
+    assert planned.verdict(world.propose(change, "2026-01-02T00:00:00")) == "Not safe: 2 errors."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (policy(), "Nothing changes for senders."),
+        ("# a comment\n" + policy(), "Nothing changes for senders."),
+        (policy(rua="mailto:other@example.com"), "Safe: 1 domain changes."),
+        (policy(more="dns: {ttl: 300}\n"), "Safe: 1 domain changes."),
+        (policy(hostname="new.example.net"), "Safe: 1 domain changes."),
+        (policy(f"example.com: {TESTING}", f"example.org: {TESTING}"), "Safe: 2 domains change."),
+    ],
+)
+def test_safe_changes(world: World, text: str, said: str) -> None:
+    """Reports, records and new domains can change at any time."""
+    world.merge(policy(), "2026-01-01T00:00:00")
+    made = world.propose(text, "2026-01-02T00:00:00")
+    assert (made.findings, planned.verdict(made)) == ([], said)
+
+
+def test_a_first_host_name_is_no_move(world: World) -> None:
+    """The hosting is found out after the first commit, when the policy may still be in the making."""
+    world.merge(policy(f"example.com: {TESTING}").replace(", hostname: app.example.net", ""), "2026-01-01T00:00:00")
+    assert world.propose(policy("example.com: max_age: 86400"), "2026-01-02T00:00:00").findings == []
+
+
+# Overrides
+
+
+SOON = f"example.com: {ENFORCE}"
+
+
+def proposed(world: World, *messages: str) -> Plan:
+    """Propose to enforce a day after testing began, with commits that have these messages."""
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
+    return world.propose(policy(SOON), "2026-01-02T00:00:00", *messages)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Enforce\n\nAllow: MTS502 example.com",
+        "allow:mts502   EXAMPLE.COM.  \nReviewed-by: me",
+        "Enforce\r\n\r\nAllow: MTS502 example.com\r\n",
+    ],
+)
+def test_an_allow_line_lets_an_error_through(world: World, message: str) -> None:
+    """And it is shown, with its commit: reviewed like code."""
+    made = proposed(world, "One", message)
+    assert made.findings == []
+    assert [each.danger.finding.rule.id for each in made.allowed] == ["MTS502"]
+    assert planned.verdict(made) == "Allowed, with 1 error let through by name: 1 domain changes."
+    commit = made.allowed[0].by.commit[:12]
+    assert f"allowed: by commit {commit}: MTS502 example.com has been in testing for 1 day," in planned.as_text(made)
+    assert f"- Allowed by commit {commit}: MTS502 example.com has been" in planned.as_markdown(made)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["MTS502", "MTS502 example.net", "MTS505 example.com", "MTS502 *", "example.com MTS502", "everything", ""],
+)
+def test_an_allow_line_that_fits_nothing_is_told_of(world: World, line: str) -> None:
+    """A slip in it would otherwise look as if it had no effect."""
+    made = proposed(world, f"Enforce\n\nAllow: {line}")
+    assert [finding.rule.id for finding in made.findings] == ["MTS502", "MTS524"]
+    assert f"'Allow: {line}' in commit " in made.findings[1].message
+
+
+def test_an_allow_line_on_main_allows_nothing_more(world: World) -> None:
+    """It holds for its own pull request."""
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
+    world.repository.commit({}, "2026-01-01T01:00:00", "Allow: MTS502 example.com")
+    made = world.propose(policy(SOON), "2026-01-02T00:00:00")
+    assert [finding.rule.id for finding in made.findings] == ["MTS502"]
+
+
+def test_a_warning_needs_no_allow_line(world: World) -> None:
+    """Only errors are let through by name."""
+    world.merge(policy(), "2026-01-01T00:00:00")
+    world.merge("version: STSv9\n", "2026-01-02T00:00:00")
+    made = world.propose(policy(), "2026-01-03T00:00:00", "Allow: MTS522")
+    assert [finding.rule.id for finding in made.findings] == ["MTS522", "MTS524"]
+
+
+# The history
+
+
+def test_a_revision_that_lint_refuses_is_skipped_and_named(world: World) -> None:
+    """No pipeline deployed it: testing went on, and the change is compared with what was before."""
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
+    world.merge(policy("example.com: mode: enforced"), "2026-01-05T00:00:00")
+    broken = world.repository.head()
+    made = world.propose(policy(SOON), "2026-01-09T00:00:00")
+    (warning,) = made.findings
+    assert (warning.rule.id, made.unsafe) == ("MTS522", [])
+    assert warning.message.startswith(
+        f"Commit {broken[:12]} is passed over, since lint refuses its policy.yaml: example.com mode is"
+    )
+    assert made.change.domains[0].title == "mode testing to enforce, max_age 604800 to 2419200"
+
+
+def test_a_commit_from_the_future_is_named_and_counts_as_late(world: World) -> None:
+    """A clock that goes ahead must not make testing look longer, nor hold it up for ever."""
+    world.merge(policy(f"example.com: {TESTING}"), "2031-01-01T00:00:00")
+    wrong = world.repository.head()
+    made = world.propose(policy(SOON), "2026-01-09T00:00:00")
+    assert [finding.rule.id for finding in made.findings] == ["MTS523", "MTS502"]
+    assert made.findings[0].message == f"The date of commit {wrong[:12]} cannot be right."
+    assert "Enforce from 2026-01-16 00:00 UTC on." in made.findings[1].message
+
+
+def test_a_merge_counts_when_it_was_merged(world: World) -> None:
+    """A branch that waited for months was not in testing meanwhile."""
+    world.merge(policy(), "2026-01-01T00:00:00")
+    world.repository.branch("change")
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-02T00:00:00")
+    world.repository.switch("main")
+    world.repository.merge("change", "2026-05-01T00:00:00")
+    world.refused(policy(SOON), "2026-05-02T00:00:00", ("MTS502", "Enforce from 2026-05-08 00:00 UTC on."))
+
+
+def test_a_renamed_file_has_its_history(world: World) -> None:
+    """Moving policy.yaml into a folder begins nothing anew."""
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
+    world.repository.rename("policy.yaml", "mail/policy.yaml", "2026-01-07T00:00:00")
+    world.path = world.path.parent / "mail" / "policy.yaml"
+    assert world.propose(policy(SOON), "2026-01-09T00:00:00").findings == []
+
+
+# Dates, as properties
+
+
+MOMENTS = st.datetimes(datetime(2019, 1, 1), datetime(2030, 1, 1)).map(lambda when: when.replace(tzinfo=timezone.utc))
+POLICIES = st.builds(Policy, st.sampled_from(Mode), st.just((MxPattern("mx.example.com"),)), st.integers(1, 31557600))
+
+
+@st.composite
+def histories(draw: Callable[[Any], Any]) -> tuple[Life, datetime]:
+    """Make a life, and a now that is not before its end."""
+    whens = sorted(draw(st.lists(MOMENTS, min_size=1, max_size=8)))
+    spans = tuple(Span(draw(st.one_of(st.none(), POLICIES)), when) for when in whens[:-1])
+    return spans, whens[-1]
+
+
+@given(histories())
+def test_no_sender_remembers_longer(made: tuple[Life, datetime]) -> None:
+    """Who fetched any policy at any moment of its span has forgotten it by then; who was last, only then."""
+    spans, now = made
+    last = life.forgotten(spans, now)
+    ends = [*(span.since for span in spans), now][1:]
+    asked = [
+        end.timestamp() + span.policy.max_age
+        for span, end in zip(spans, ends, strict=True)
+        if span.policy and span.policy.mode is not Mode.NONE
+    ]
+    assert (last.timestamp() if last else None) == (max(asked) if asked else None)
+
+
+@given(histories())
+def test_testing_goes_back_to_the_last_other_policy(made: tuple[Life, datetime]) -> None:
+    """Since then every span is testing, and the one before is not."""
+    spans, _ = made
+    since = life.testing_since(spans)
+    modes = [span.policy.mode if span.policy else None for span in spans]
+    assert (since is not None) == bool(modes and modes[-1] is Mode.TESTING)
+    if since:
+        first = next(index for index, span in enumerate(spans) if span.since == since)
+        tail = modes[first:]
+        while tail[0] is not Mode.TESTING:  # spans that begin at one moment
+            tail = tail[1:]
+        assert set(tail) == {Mode.TESTING}
+
+
+# The verb
+
+
+def ago(**time: int) -> str:
+    """Return a moment before now, as git takes it."""
+    from datetime import timedelta
+
+    return (datetime.now(timezone.utc) - timedelta(**time)).isoformat(timespec="seconds")
+
+
+@pytest.fixture
+def repository(bake: Bake) -> Repository:
+    """A baked repository whose policy has been in testing for three days, with a branch to change it on."""
+    made = Repository(bake(mail_provider="other", hosting="web-server"))
+    made.commit({"policy.yaml": policy(f"example.com: {TESTING}")}, ago(days=3))
+    made.branch("change")
+    return made
+
+
+def test_exit_codes(repository: Repository) -> None:
+    """Without --exit-code a safe change is 0; with it no change is 0, unsafe or invalid 1, and a safe change 2."""
+    for text, codes in (
+        (policy(f"example.com: {TESTING}"), (0, 0)),
+        (policy(f"example.com: {TESTING}", rua="https://example.com/tls"), (0, 2)),
+        (policy(SOON), (1, 1)),
+        ("version: STSv1\n", (1, 1)),
+    ):
+        repository.write({"policy.yaml": text})
+        plain, told = (verb(repository.folder, "plan", *words).returncode for words in ((), ("--exit-code",)))
+        assert (plain, told) == codes, text
+
+
+def test_the_place_is_the_domains_line(repository: Repository) -> None:
+    """The finding appears beside it on the pull request."""
+    repository.write({"policy.yaml": policy(SOON)})
+    done = verb(repository.folder, "plan", env={"GITHUB_ACTIONS": "true"})
+    first = done.stdout.decode().splitlines()[0]
+    assert first.startswith(
+        "::error file=policy.yaml,line=6,col=3,title=MTS502::example.com has been in testing for 3 "
+    )
+    done = verb(repository.folder, "plan", env={"TF_BUILD": "True"})
+    start = "##vso[task.logissue type=error;sourcepath=policy.yaml;linenumber=6;columnnumber=3;code=MTS502]example.com"
+    assert done.stdout.decode().startswith(start)
+
+
+# What sha256sum says of the served texts, its first 32 digits.
+FIRST = "31a77c838c175b1b2452dcced324368f"
+SECOND = "c2ef7bac75bc04b9e00d2f57eb306139"
+
+
+def test_the_text_shows_all_that_changes(repository: Repository) -> None:
+    """Policy, id, records, reports, and the verdict in the last line."""
+    changed = policy("example.com: mode: testing, max_age: 604800, mx: [mx2.example.com]", rua="https://example.com/t")
+    repository.write({"policy.yaml": changed})
+    done = verb(repository.folder, "plan")
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 0
+    assert lines[:9] == [
+        "example.com: mx +mx2.example.com -mx1.example.com",
+        "    version: STSv1",
+        "    mode: testing",
+        "  - mx: mx1.example.com",
+        "  + mx: mx2.example.com",
+        "    max_age: 604800",
+        f"    id {FIRST} to {SECOND}",
+        f"  ~ _mta-sts.example.com. TXT 3600 v=STSv1; id={FIRST}; to 3600 v=STSv1; id={SECOND};",
+        "  ~ _smtp._tls.example.com. TXT 3600 v=TLSRPTv1; rua=mailto:tls@example.com; to 3600 v=TLSRPTv1; "
+        "rua=https://example.com/t;",
+    ]
+    assert lines[-1] == "Safe: 2 domains change."
+
+
+def test_the_json_is_what_its_schema_says(repository: Repository) -> None:
+    """Tools rely on it, for every verdict."""
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    verdicts = {}
+    for verdict, text in (
+        ("unchanged", policy(f"example.com: {TESTING}")),
+        ("safe", policy(f"example.com: {TESTING}", f"example.org: {TESTING}", hostname="new.example.net")),
+        ("unsafe", policy(SOON)),
+        ("invalid", "version: STSv1\n"),
+    ):
+        repository.write({"policy.yaml": text})
+        verdicts[verdict] = json.loads(verb(repository.folder, "plan", "--format", "json").stdout)
+        validator.validate(verdicts[verdict])
+        assert verdicts[verdict]["verdict"] == verdict
+    unsafe = verdicts["unsafe"]
+    assert unsafe["findings"][0]["safe_from"] == unsafe["safe_from"]
+    assert unsafe["domains"][0]["before"]["text"].splitlines()[1] == "mode: testing"
+    assert unsafe["domains"][0]["diff"][1:3] == ["- mode: testing", "+ mode: enforce"]
+
+
+def test_a_file_gets_the_form_and_the_log_the_cis_own(repository: Repository) -> None:
+    """The summary is Markdown, and the annotations still appear."""
+    repository.write({"policy.yaml": policy(SOON)})
+    words = ("plan", "--format", "markdown", "--output", "plan.md")
+    done = verb(repository.folder, *words, env={"GITHUB_ACTIONS": "true"})
+    assert (done.returncode, done.stdout[:14]) == (1, b"::error file=p")
+    text = (repository.folder / "plan.md").read_text(encoding="utf-8")
+    assert text.startswith("## ❌ MTA-STS: Not safe: 1 error. Merged from ")
+    assert "<details><summary>example.com: mode testing to enforce, max&#95;age 604800 to 2419200</summary>" in text
+    repository.write({"policy.yaml": "version: STSv1\n"})
+    verb(repository.folder, *words)
+    text = (repository.folder / "plan.md").read_text(encoding="utf-8")
+    assert text.startswith("## ❌ MTA-STS: Not valid: ")
+
+
+def test_many_domains_that_change_alike_are_shown_once(repository: Repository) -> None:
+    """A thousand domains with one new policy are one diff."""
+    names = [f"example.com: {TESTING}", *(f"d{number}.example: " for number in range(30))]
+    repository.commit({"policy.yaml": policy(*names)}, ago(days=2))
+    repository.git("branch", "--force", "main")
+    text = policy(*names).replace("max_age: 604800\n", "max_age: 864000\n")
+    repository.write({"policy.yaml": text})
+    lines = verb(repository.folder, "plan").stdout.decode().splitlines()
+    assert lines[0] == "31 domains: max_age 604800 to 864000"
+    assert lines[1].startswith("  d0.example, d1.example, d2.example") and lines[1].endswith("and 11 more")
+    assert lines.count("  - max_age: 604800") == 1
+    assert lines[-1] == "Safe: 31 domains change."
+
+
+BASES = {
+    "--base=nowhere": "'nowhere' is no commit in this repository. Fetch it with git fetch, or name another.",
+    "--base=--all": "'--all' cannot be a revision. Name a branch, a tag or a commit.",
+}
+
+
+@pytest.mark.parametrize(("word", "said"), BASES.items())
+def test_a_base_that_is_none(repository: Repository, word: str, said: str) -> None:
+    """Exit code 1, never the 2 of a safe change."""
+    done = verb(repository.folder, "plan", "--exit-code", word)
+    assert (done.returncode, done.stderr.decode().strip()) == (1, f"Error: {said}")
+
+
+def test_a_shallow_clone_is_refused(repository: Repository, tmp_path: Path) -> None:
+    """Without its history a domain would look as if it had never been in testing, or never been there."""
+    clone = tmp_path / "shallow"
+    repository.git("clone", "--quiet", "--depth=1", repository.folder.as_uri(), str(clone))
+    done = verb(clone, "plan")
+    assert done.returncode == 1
+    assert b"is shallow: it lacks the history" in done.stderr
+    assert b"git fetch --unshallow; in GitHub Actions fetch-depth: 0" in done.stderr
+
+
+def test_without_a_repository(bake: Bake) -> None:
+    """The file may have been downloaded as a ZIP."""
+    done = verb(bake(), "plan", env={"GIT_CEILING_DIRECTORIES": "/"})
+    assert done.returncode == 1
+    assert b"is in no git repository, so there is no history." in done.stderr
+
+
+def test_a_pull_request_is_compared_with_its_merge_base(repository: Repository) -> None:
+    """What others have merged meanwhile is not this change's."""
+    repository.commit({"policy.yaml": policy(f"example.com: {TESTING}", f"mine.example: {TESTING}")}, ago(days=1))
+    repository.switch("main")
+    repository.commit({"policy.yaml": policy(f"example.com: {TESTING}", f"theirs.example: {TESTING}")}, ago(hours=2))
+    repository.git("update-ref", "refs/remotes/origin/main", "main")
+    repository.switch("change")
+    done = verb(repository.folder, "plan", env={"GITHUB_BASE_REF": "main"})
+    assert done.stdout.decode().splitlines()[0] == "mine.example: new, mode testing"
+    done = verb(repository.folder, "plan", "--base", "origin/main")
+    assert "theirs.example: removed, was mode testing" in done.stdout.decode().splitlines()
+
+
+HOSTILE = "Allow: <img src=x>`](http://evil.example)|##vso[task.setvariable variable=x]y ::error::z @everyone"
+
+
+def test_a_hostile_commit_message_is_only_text(repository: Repository) -> None:
+    """It reaches the comment and the log of the pipeline."""
+    repository.commit({"policy.yaml": policy(SOON)}, ago(hours=1), f"Enforce\n\n{HOSTILE}\n::warning::x")
+    words = ("plan", "--format", "markdown", "--output", "plan.md")
+    log = verb(repository.folder, *words, env={"TF_BUILD": "True"}).stdout.decode()
+    text = (repository.folder / "plan.md").read_text(encoding="utf-8")
+    for bad in ("<img", "](http", "|##", "@everyone", "`]"):
+        assert bad not in text
+    assert "##vso[task.setvariable" not in log
+    assert [line for line in log.splitlines() if line.startswith("::")] == []

@@ -1,0 +1,128 @@
+"""Whether a change is safe, by what the branch has had in force (RFC 8461 §8). The network is not asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from mtasts.change import Change, DomainChange
+from mtasts.findings import Finding
+from mtasts.life import Life, Span, forgotten, testing_since
+from mtasts.policy import Mode, Policy
+from mtasts.rules import changes as rules
+
+DAY = 86_400  # seconds: the max_age of a policy on its way out
+
+
+@dataclass(frozen=True)
+class Danger:
+    """What is unsafe. safe_from: when the same change would be safe, None where waiting does not help."""
+
+    finding: Finding
+    safe_from: datetime | None = None
+
+
+def dangers(change: Change, moved: bool, lives: Mapping[str, Life], now: datetime) -> Iterator[Danger]:
+    """Yield what is unsafe in a change. lives: of the domains before it. moved: whether the hosting moves."""
+    for domain in change.domains:
+        for danger in _dangers(domain, lives.get(domain.name, ()), now):
+            yield Danger(danger.finding.at(domain=domain.name), danger.safe_from)
+    both = [domain.name for domain in change.domains if domain.before and domain.after != domain.before]
+    if moved and both:
+        some = ", ".join(both[:3]) + (f" and {len(both) - 3} more" if len(both) > 3 else "")
+        message = f"The hosting moves, and the policy of {some} changes with it. Make two changes of it."
+        yield Danger(Finding(rules.HOSTING_TOO, message))
+
+
+def _dangers(domain: DomainChange, life: Life, now: datetime) -> Iterator[Danger]:
+    name, before, after = domain.name, domain.before, domain.after
+    if after and after.mode is Mode.ENFORCE and not (before and before.mode is Mode.ENFORCE):
+        yield from _too_soon(name, life, now)
+    if before and after and {before.mode, after.mode} == {Mode.ENFORCE} and after.max_age * 2 < before.max_age:
+        half = -(-before.max_age // 2)
+        message = f"{name}: max_age goes from {before.max_age} to {after.max_age} in enforce. Write {half} or more."
+        yield Danger(Finding(rules.MAX_AGE_CUT, message))
+    if after and after.mode is Mode.NONE and after.max_age > DAY and after != before:
+        message = f"{name}: senders keep mode none for {days(after.max_age)}. Write max_age: {DAY}."
+        yield Danger(Finding(rules.NONE_LONG, message))
+    if before and not after:
+        yield from _removed(domain, before, life, now)
+
+
+def _too_soon(name: str, life: Life, now: datetime) -> Iterator[Danger]:
+    since, policy = testing_since(life), life[-1].policy if life else None
+    if not since or not policy:
+        message = f"{name} is not in testing now. Publish mode testing first, for one max_age at least."
+        yield Danger(Finding(rules.ENFORCE_SOON, message))
+        return
+    ready = since + timedelta(seconds=policy.max_age)
+    if now < ready:
+        message = (
+            f"{name} has been in testing for {days((now - since).total_seconds())}, since {date(since)}, "
+            f"and its max_age is {days(policy.max_age)}. Enforce from {date(ready)} on."
+        )
+        yield Danger(Finding(rules.ENFORCE_SOON, message), ready)
+
+
+def _removed(domain: DomainChange, before: Policy, life: Life, now: datetime) -> Iterator[Danger]:
+    """Judge a domain that publishes nothing after the change: it was to be retired, step by step (RFC 8461 §8.3)."""
+    name, last = domain.name, forgotten(life, now)
+    if before.mode is not Mode.NONE:
+        rule = rules.ENFORCE_REMOVED if before.mode is Mode.ENFORCE else rules.REMOVED_EARLY
+        first = f"Publish mode none with max_age {DAY} first"
+        then = f"; done now, it may be retired from {date(last)} on." if last else "."
+        yield Danger(Finding(rule, f"{name} is in {before.mode}, and senders go on with what they know. {first}{then}"))
+    elif last and now < last:
+        message = f"{name}: senders may know a policy from before mode none. Retire it from {date(last)} on."
+        yield Danger(Finding(rules.REMOVED_EARLY, message), last)
+    elif not domain.listed[1]:
+        message = f"{name}: its entry goes, and its DNS records would stay. Write retired: true there first."
+        yield Danger(Finding(rules.REMOVED_EARLY, message))
+
+
+def next_step(domain: DomainChange, life: Life, ttl: int, now: datetime) -> str | None:
+    """Return what comes after the change, and when, if it is merged now. None where the domain has arrived."""
+    after = domain.after
+    life = life if life and life[-1].policy == after else (*life, Span(after, now))
+    if not after:
+        gone = "Once none of its records is left in DNS, its entry in policy.yaml can go."
+        return gone if domain.listed[1] else None
+    return " ".join(filter(None, [_next_mode(after, life, now), _next_mx(domain, ttl, now)])) or None
+
+
+def _next_mode(after: Policy, life: Life, now: datetime) -> str | None:
+    since = testing_since(life)
+    if since:
+        ready = since + timedelta(seconds=after.max_age)
+        return f"It may go to enforce {_from(ready, now)}, when the TLS reports show no failure."
+    if after.mode is Mode.NONE:
+        return f"It may be retired (retired: true) {_from(forgotten(life, now), now)}."
+    return None
+
+
+def _from(moment: datetime | None, now: datetime) -> str:
+    return f"from {date(moment)} on" if moment and now < moment else "now"
+
+
+def _next_mx(domain: DomainChange, ttl: int, now: datetime) -> str | None:
+    """Return the step of a move (RFC 8461 §8.1): senders know the new mx when the record's TTL is over."""
+    before, after = domain.before, domain.after
+    if not before or not after or after.mode is Mode.NONE or not set(after.mx) - set(before.mx):
+        return None
+    return f"The MX records may name the new hosts from {date(now + timedelta(seconds=ttl))} on."
+
+
+def date(moment: datetime) -> str:
+    """Return a moment for people, in UTC, the minute begun counted in full: nobody comes too early."""
+    full = moment.astimezone(timezone.utc)
+    if full.second or full.microsecond:
+        full = full.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return f"{full:%Y-%m-%d %H:%M} UTC"
+
+
+def days(seconds: float) -> str:
+    """Return a time in days, or in hours where it is short."""
+    number, unit = (seconds / DAY, "day") if seconds >= DAY else (seconds / 3600, "hour")
+    shown = f"{int(number * 10) / 10:g}"
+    return f"{shown} {unit}{'' if shown == '1' else 's'}"

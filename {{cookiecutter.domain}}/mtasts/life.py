@@ -1,0 +1,71 @@
+"""A domain's life with MTA-STS: which policy it published, from when to when, and how long senders remember it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import zip_longest
+
+from mtasts.config import Config, Domain
+from mtasts.history import History
+from mtasts.policy import Mode, Policy
+
+
+@dataclass(frozen=True)
+class Span:
+    """A policy and since when it has been published, until the next span begins. policy: None for none at all."""
+
+    policy: Policy | None
+    since: datetime
+
+
+Life = tuple[Span, ...]
+
+
+def lives(history: History) -> dict[str, Life]:
+    """Return the life of every domain that the branch ever had, oldest span first."""
+    found: dict[str, list[Span]] = {}
+    before: Mapping[str, Domain] = {}
+    for revision in history.revisions:
+        after = published(revision.config)
+        for name, domain in after.items():
+            if before.get(name) is not domain:
+                _add(found.setdefault(name, []), Span(domain.policy, revision.since))
+        for name in before.keys() - after.keys():
+            _add(found[name], Span(None, revision.since))
+        before = after
+    return {name: tuple(spans) for name, spans in found.items()}
+
+
+def published(config: Config | None) -> dict[str, Domain]:
+    """Return the domains that publish a policy, by name."""
+    return {domain.name: domain for domain in config.domains} if config else {}
+
+
+def _add(spans: list[Span], span: Span) -> None:
+    if not spans or spans[-1].policy != span.policy:
+        spans.append(span)
+
+
+def testing_since(life: Life) -> datetime | None:
+    """Return since when a domain has been in testing without a break; None where it is not."""
+    since = None
+    for span in reversed(life):
+        if not span.policy or span.policy.mode is not Mode.TESTING:
+            break
+        since = span.since
+    return since
+
+
+def forgotten(life: Life, now: datetime) -> datetime | None:
+    """Return when the last sender forgets the last policy that asks for something; None where there never was one.
+
+    Each was served until the next one was, or until now, and is kept for its max_age from then (RFC 8461 §8.3).
+    """
+    kept = [
+        (following.since if following else now) + timedelta(seconds=span.policy.max_age)
+        for span, following in zip_longest(life, life[1:])
+        if span.policy and span.policy.mode is not Mode.NONE
+    ]
+    return max(kept, default=None)

@@ -1,0 +1,122 @@
+"""What a change does and whether mail survives it: the change, the dangers, what is allowed, and what comes next."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mtasts import gate, live
+from mtasts.allow import Allowance, idle
+from mtasts.change import Change, DomainChange, change, moved
+from mtasts.config import Config
+from mtasts.findings import Finding, Severity, has_errors
+from mtasts.gate import Danger
+from mtasts.history import History
+from mtasts.life import Life, lives, published
+from mtasts.live import Look
+from mtasts.policy import Mode
+from mtasts.rules import changes as rules
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A danger that a commit of the change allows by name."""
+
+    danger: Danger
+    by: Allowance
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A change, judged. base: the commit it starts from. next_steps: by domain, what comes after and when."""
+
+    base: str
+    change: Change
+    dangers: tuple[Danger, ...]
+    allowed: tuple[Allowed, ...]
+    next_steps: Mapping[str, str]
+    live: bool
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All that is not allowed: errors, and warnings."""
+        return [danger.finding for danger in self.dangers]
+
+    def placed(self, place: Callable[[Finding], Finding]) -> Plan:
+        """Return the plan with every finding as `place` returns it."""
+        dangers = tuple(dataclasses.replace(each, finding=place(each.finding)) for each in self.dangers)
+        return dataclasses.replace(self, dangers=dangers)
+
+    @property
+    def unsafe(self) -> list[Danger]:
+        """The dangers that stop the change."""
+        return [danger for danger in self.dangers if danger.finding.rule.severity is Severity.ERROR]
+
+    @property
+    def safe_from(self) -> datetime | None:
+        """When the same change would be safe; None where it is, or where waiting alone does not help."""
+        dates = [danger.safe_from for danger in self.unsafe]
+        return max((each for each in dates if each), default=None) if all(dates) else None
+
+
+def looks(history: History, after: Config) -> list[Look]:
+    """Return which domains to look at for a plan: all, and the MX hosts where a policy changes that names some."""
+    before = in_force(history)
+    changed = {each.name for each in change(before, after).domains if each.after and each.after.mode is not Mode.NONE}
+    return [Look(name, name in changed) for name in dict.fromkeys([*published(before), *published(after)])]
+
+
+def in_force(history: History) -> Config | None:
+    """Return what the branch has in force: its last revision that lints."""
+    return history.revisions[-1].config if history.revisions else None
+
+
+def plan(
+    base: str,
+    history: History,
+    after: Config,
+    given: Sequence[Allowance],
+    now: datetime,
+    seen: live.Seen | None = None,
+) -> Plan:
+    """Judge the change from what a branch had in force to a new policy.yaml. seen: what --live saw, by domain."""
+    before, known = in_force(history), lives(history)
+    made = change(before, after)
+    found = [*_history(history), *gate.dangers(made, moved(before, after), known, now)]
+    found += _live(made, after, seen or {})
+    allowed = [Allowed(danger, by) for danger in found for by in given if by.covers(danger.finding)]
+    left = [danger for danger in found if not any(each.danger is danger for each in allowed)]
+    left += map(Danger, idle(given, [danger.finding for danger in found]))
+    coming = {} if has_errors(danger.finding for danger in left) else dict(_coming(made, after, known, now))
+    return Plan(base, made, tuple(left), tuple(allowed), coming, seen is not None)
+
+
+def _coming(made: Change, after: Config, known: Mapping[str, Life], now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield what comes next for the domains that change; where none does, for all."""
+    for each in made.domains or _still(after):
+        if step := gate.next_step(each, known.get(each.name, ()), after.ttl, now):
+            yield each.name, step
+
+
+def _history(history: History) -> Iterator[Danger]:
+    """Yield what is to be said of the history itself."""
+    for skipped in history.skipped:
+        message = f"Commit {skipped.commit[:12]} is passed over, since lint refuses its policy.yaml: {skipped.why}"
+        yield Danger(Finding(rules.REVISION_INVALID, message))
+    for commit in history.misdated:
+        yield Danger(Finding(rules.COMMIT_MISDATED, f"The date of commit {commit[:12]} cannot be right."))
+
+
+def _live(made: Change, after: Config, seen: live.Seen) -> Iterator[Danger]:
+    changed = {each.name: each for each in made.domains}
+    still = {each.name: each for each in _still(after)}
+    for name, what in seen.items():
+        yield from live.dangers(changed.get(name) or still[name], what)
+
+
+def _still(after: Config) -> Iterator[DomainChange]:
+    """Yield the domains as if each were changed into itself."""
+    for name, domain in published(after).items():
+        yield DomainChange(name, domain.policy, domain.policy, (True, True), ())
