@@ -92,6 +92,7 @@ def _install_node_tools(folder: Path, python: Path) -> bool:
     npm = [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     # No package runs anything while it is installed. The lock file would be 300 kB of other people's packages.
     npm += ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--package-lock=false", "--loglevel=error"]
+    npm += ["--fetch-timeout=30000", "--fetch-retries=1"]  # or it tries for half an hour where no registry answers
     return all(
         subprocess.run(command, cwd=folder, stdout=sys.stderr, check=False).returncode == 0 for command in (pip, npm)
     )
