@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mtasts import revisions
@@ -88,7 +88,12 @@ CONTENTS = [
     *("\n    # \x07", "\n    # ü", "\n    mode: none   \n   ", "\n    mode: 'none'\n  # domains:"),
     *("\ndomains:\n  a.example:", "\n\ufeff  a.example:", "\n\ufeff", "\u2028  a.example:"),
 ]
-BLOCKS = st.builds("  {}:{}\n".format, st.sampled_from(NAMES[:5]) | st.sampled_from(NAMES), st.sampled_from(CONTENTS))
+BLOCKS = st.builds(
+    "  {}{}{}\n".format,
+    st.sampled_from(NAMES[:5]) | st.sampled_from(NAMES),
+    st.sampled_from([":", ":", ":", ":", "", " :", "::", "\t:", " "]),
+    st.sampled_from(CONTENTS),
+)
 PLAIN = st.builds("  {}:{}\n".format, st.sampled_from(NAMES[:2]), st.sampled_from(CONTENTS[:12]))
 
 
@@ -125,6 +130,8 @@ def together(contents: list[bytes]) -> list[Config | str]:
 
 @settings(max_examples=400)
 @given(st.lists(VERSIONS, min_size=1, max_size=6))
+@example([f"{HEAD}  example.com:\n{TAIL}".replace("mx.", "m\r\r\nx.").encode()])
+@example([f"{HEAD}  {block}\n{TAIL}".encode() for block in ("example.com:", "example.net")])
 def test_whatever_the_versions_they_read_as_they_do_alone(
     tmp_path_factory: pytest.TempPathFactory, contents: list[bytes]
 ) -> None:

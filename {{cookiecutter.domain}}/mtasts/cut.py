@@ -32,9 +32,9 @@ class Shell(NamedTuple):
 
     def key(self, block: str) -> str:
         """Return what a block is known by: what follows the name, or all of it where the name matters."""
-        name, _, content = block[len(self.indent) :].partition(":")
+        name, colon, content = block[len(self.indent) :].partition(":")
         # A name that begins with a digit could be a number to YAML, and a zone has to fit its domain.
-        return content if name[:1].isalpha() and "zone" not in content else block
+        return content if colon and name[:1].isalpha() and "zone" not in content else block
 
 
 class Cut(NamedTuple):

@@ -72,6 +72,8 @@ class _Reader:
         return self._cut(text.replace("\r\n", "\n") if "\r" in text else text) or self._whole(text)
 
     def _cut(self, text: str) -> Cut | None:
+        if "\r" in text:  # alone it ends a line too, and would make one of two where a line feed follows it now
+            return None
         cut = (cut_again(text, *self._last) if self._last else None) or cut_up(text)
         if cut is None:
             return None
