@@ -93,8 +93,14 @@ class Internet(AbstractContextManager["Internet"]):
 
     def check(self, *words: str, timeout: float = 30, **variables: str) -> subprocess.CompletedProcess[bytes]:
         """Run the verb against it, as its users do. Options among the words count more than its own."""
+        return self.run("check", self.folder / "policy.yaml", *words, timeout=timeout, **variables)
+
+    def run(
+        self, name: str, policy: Path, *words: str, timeout: float = 30, **variables: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run any verb that asks the network, for a policy.yaml."""
         options = {
-            "--file": self.folder / "policy.yaml",
+            "--file": policy,
             "--resolver": self.resolver,
             "--ca-file": self.folder / "ca.pem",
             "--https-port": self.net.https_port,
@@ -102,7 +108,7 @@ class Internet(AbstractContextManager["Internet"]):
             "--timeout": timeout,
         }
         given = [str(word) for option in options.items() if option[0] not in words for word in option]
-        return verb(TEMPLATE, "check", *words, *given, env={"PYTHONDONTWRITEBYTECODE": "1", **variables})
+        return verb(TEMPLATE, name, *words, *given, env={"PYTHONDONTWRITEBYTECODE": "1", **variables})
 
     def _start(self) -> None:
         self.authority.write(self.folder / "ca.pem")
