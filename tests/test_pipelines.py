@@ -319,6 +319,7 @@ def test_an_action_has_one_version() -> None:
 
 READ = {"contents": "read"}
 SIGN_IN = {"contents": "read", "id-token": "write"}
+COMMENTING = {"contents": "read", "pull-requests": "write"}
 DEPLOYING = {"build": READ, "deploy": SIGN_IN, "https": READ, "announce": SIGN_IN, "check": READ}
 
 
@@ -326,7 +327,7 @@ DEPLOYING = {"build": READ, "deploy": SIGN_IN, "https": READ, "announce": SIGN_I
     ("path", "permissions"),
     [
         (TEMPLATE_GITHUB / "workflows" / "test.yml", {"test": READ}),
-        (pipeline("github", "pull-request"), {"check": READ, "plan": SIGN_IN}),
+        (pipeline("github", "pull-request"), {"check": READ, "plan": READ, "comment": COMMENTING, "dns": SIGN_IN}),
         (pipeline("github", "watch"), {"check": READ, "issue": {"issues": "write"}}),
         (pipeline("github", "provision"), dict.fromkeys(["what-if", "create", "hosting", "domains"], SIGN_IN)),
         (pipeline("github", "provision-web-server"), {"hosting": SIGN_IN}),
@@ -349,8 +350,10 @@ def test_permissions(path: Path, permissions: dict[str, dict[str, str]]) -> None
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
 def test_checkout_leaves_no_credentials(path: Path) -> None:
     """Prove that no later step can push with the token of the checkout."""
-    checkouts = [step["with"] for step in steps_of(path) if what(step) == "actions/checkout"]
+    checkouts = [dict(step["with"]) for step in steps_of(path) if what(step) == "actions/checkout"]
+    deep = [given.pop("fetch-depth") for given in checkouts if "fetch-depth" in given]
     assert checkouts and all(given == {"persist-credentials": False} for given in checkouts)
+    assert deep == ([0] if path == pipeline("github", "pull-request") else [])
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *AZURE.glob("*.yml"), TEMPLATE_AZURE], ids=name_of)
@@ -411,6 +414,14 @@ BUILD = [
 ]
 PLAN = [
     "python -m pip install -r requirements.txt",
+    "python -m mtasts plan --live --format markdown --output plan.md",
+]
+COMMENT = {
+    "github": ["python -m pip install -r requirements.txt", "python -m mtasts comment plan.md"],
+    "azure-devops": ["python -m mtasts comment plan.md"],  # the same job
+}
+DNS_PLAN = [
+    "python -m pip install -r requirements.txt",
     "python -m pip install -r dns/requirements.txt",
     "python -m mtasts publish hosting --format markdown --output hosting.md",
     "python -m mtasts publish announcement --format markdown --output announcement.md",
@@ -433,7 +444,7 @@ WATCH = [
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_verbs(system: str) -> None:
     """Prove that both systems call the same verbs in the same order, in the same words."""
-    assert python_commands(pipeline(system, "pull-request")) == [*CHECK, *PLAN]
+    assert python_commands(pipeline(system, "pull-request")) == [*CHECK, *PLAN, *COMMENT[system], *DNS_PLAN]
     assert python_commands(pipeline(system, "watch")) == WATCH
     for hosting, seconds in (("function", 300), ("static-web-app", 300), ("front-door", 300), ("web-server", 1800)):
         gate = ["python -m pip install -r requirements.txt", f"python -m mtasts check --only https --wait {seconds}"]
@@ -563,6 +574,13 @@ def test_azure_is_changed_in_provision_only(system: str) -> None:
     assert {name for name, job in jobs.items() if job.get("environment") == "production"} == {"hosting"}
 
 
+# When Azure DevOps comments: on a pull request that is not a fork's, also on one that is not safe.
+COMMENTS = (
+    "and(succeededOrFailed(), eq(variables['Build.Reason'], 'PullRequest'),"
+    " ne(variables['System.PullRequest.IsFork'], 'True'))"
+)
+
+
 class Stage:
     """A stand-in for GitHub or Azure DevOps: runs a pipeline's scripts with bash, with programs that only take notes.
 
@@ -600,7 +618,8 @@ case $note in *"$FAILS"*) exit 1 ;; esac
         while waiting:
             name = next(name for name, job in waiting.items() if not needs_of(job) & waiting.keys())
             job = waiting.pop(name)
-            ready = all(ended[need] == "success" for need in needs_of(job))
+            reported = "!cancelled() && needs.plan.result != 'skipped'" in job.get("if", "")
+            ready = all(ended[need] in ("success", "failure" if reported else "") for need in needs_of(job))
             ready = ready and (job.get("if") != "${{ inputs.create }}" or given["create"] == "true")
             ended[name] = self.job(job) if ready else "skipped"
         return ended
@@ -622,8 +641,10 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             "${{ hashFiles('dns/requirements.txt') != '' }}": good and (self.work / "dns").is_dir(),
             "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}": good and "AZURE_DNS_RESOURCE_GROUP" in self.values,
             "${{ steps.login.outcome != 'failure' }}": good and self.outcomes["login"] != "failure",
-            "${{ !cancelled() && hashFiles('hosting.md', 'announcement.md') != '' }}": any(self.work.glob("*.md")),
+            "${{ !cancelled() && hashFiles('hosting.md', 'announcement.md') != '' }}": any(self.work.glob("[ha]*.md")),
+            "${{ !cancelled() && hashFiles('plan.md') != '' }}": (self.work / "plan.md").exists(),
             "succeededOrFailed()": True,
+            COMMENTS: True,
         }[condition]
 
     def step(self, step: dict[str, Any]) -> bool:
@@ -873,7 +894,8 @@ def test_provision_waits_for_front_door(system: str, tmp_path: Path) -> None:
     stage = Stage(tmp_path, TO_MAKE)
     infra(stage, "front-door/approved.sh")
     assert set(stage.play(pipeline(system, "provision"), create="true", force="false").values()) == {"success"}
-    asked = stage.noted()[-1]
+    added, _, asked = stage.noted()[-3:]
+    assert added == "az extension add --name cdn --only-show-errors"
     assert asked.startswith("az afd custom-domain list --resource-group group --profile-name")
     assert asked.endswith("--query [?domainValidationState!='Approved'].[hostName, domainValidationState] -o tsv")
 
@@ -986,25 +1008,47 @@ def test_what_is_not_set_has_its_default(bake: Bake, port: str, tmp_path: Path) 
 
 def test_a_plan_needs_no_right_to_write() -> None:
     """Prove that a pull request's own code sees the credentials of `plan`, not of production, and a fork's none."""
-    job = job_of(pipeline("github", "pull-request"), "plan")
+    job = job_of(pipeline("github", "pull-request"), "dns")
     assert job["environment"] == {"name": "plan", "deployment": False}
     assert job["if"] == (
         "github.event.pull_request.head.repo.full_name == github.repository"
         " && github.event.pull_request.user.login != 'dependabot[bot]'"
     )
-    job = job_of(pipeline("azure-devops", "pull-request"), "plan")
+    job = job_of(pipeline("azure-devops", "pull-request"), "dns")
     assert job["condition"] == "and(succeeded(), ne(variables['System.PullRequest.IsFork'], 'True'))"
     assert "environment" not in job
 
 
-PLANNED = [
+def test_a_fork_gets_a_plan_and_no_comment() -> None:
+    """Prove that the gate stands for forks too, and that nothing is red because they may not write."""
+    jobs = dict(jobs_of(pipeline("github", "pull-request")))
+    assert "if" not in jobs["plan"]
+    assert jobs["comment"]["if"] == (
+        "!cancelled() && needs.plan.result != 'skipped'"
+        " && github.event.pull_request.head.repo.full_name == github.repository"
+        " && github.event.pull_request.user.login != 'dependabot[bot]'"
+    )
+    assert all_steps(jobs["comment"])[-1]["env"] == {"GITHUB_TOKEN": "${{ github.token }}"}
+    job = job_of(pipeline("azure-devops", "pull-request"), "plan")
+    assert "condition" not in job
+    assert own_steps(job)[0] == {"checkout": "self", "fetchDepth": "0"}
+    comment = own_steps(job)[-1]
+    assert (comment["condition"], comment["env"]) == (COMMENTS, {"SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"})
+
+
+JUDGED = [
     "python -m mtasts lint",
     "python -m unittest discover -s tests",
+    "python -m mtasts plan --live --format markdown --output plan.md",
+    "python -m mtasts comment plan.md",
+]
+PLANNED = [
+    *JUDGED,
     "python -m pip install -r dns/requirements.txt",
     "python -m mtasts publish hosting --format markdown --output hosting.md (t0ken)",
     "python -m mtasts publish announcement --format markdown --output announcement.md (t0ken)",
 ]
-SUMMARY = "# DNS records: hosting\n\nplan of hosting# DNS records: announcement\n\nplan of announcement"
+SUMMARY = "plan of plan# DNS records: hosting\n\nplan of hosting# DNS records: announcement\n\nplan of announcement"
 
 
 @bash_only
@@ -1013,7 +1057,8 @@ SUMMARY = "# DNS records: hosting\n\nplan of hosting# DNS records: announcement\
 def test_both_plans_are_shown(system: str, fails: str, result: str, tmp_path: Path) -> None:
     """Prove that a failed plan fails the job, hides no other plan, and is shown too. None of it changes DNS."""
     stage = Stage(tmp_path.resolve(), GIVEN, fails=fails)
-    assert stage.play(pipeline(system, "pull-request")) == {"check": "success", "plan": result}
+    ended = stage.play(pipeline(system, "pull-request"))
+    assert (ended.pop("dns"), set(ended.values())) == (result, {"success"})
     assert stage.noted() == PLANNED
     if system == "github":
         assert (stage.left["GITHUB_STEP_SUMMARY"].read_text(), stage.said) == (SUMMARY, "")
@@ -1026,9 +1071,21 @@ def test_both_plans_are_shown(system: str, fails: str, result: str, tmp_path: Pa
 def test_a_refused_sign_in_does_not_fail_a_pull_request(tmp_path: Path) -> None:
     """Prove that the plan is left out where Azure does not know the pull request, and that the job is green."""
     stage = Stage(tmp_path, {"AZURE_DNS_RESOURCE_GROUP": "group"}, fails="azure/login")
-    assert stage.play(pipeline("github", "pull-request")) == {"check": "success", "plan": "success"}
-    assert stage.noted() == [*PLANNED[:3], "azure/login"]
-    assert not stage.left["GITHUB_STEP_SUMMARY"].exists()
+    assert stage.play(pipeline("github", "pull-request")) == dict.fromkeys(
+        ["check", "plan", "comment", "dns"], "success"
+    )
+    assert stage.noted() == [*JUDGED, OCTODNS, "azure/login"]
+    assert stage.left["GITHUB_STEP_SUMMARY"].read_text() == "plan of plan"
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_an_unsafe_change_is_red_and_shown(system: str, tmp_path: Path) -> None:
+    """Prove that the comment and the summary say why, that octoDNS is asked all the same, and that the run is red."""
+    stage = Stage(tmp_path.resolve(), GIVEN, fails="mtasts plan")
+    ended = stage.play(pipeline(system, "pull-request"))
+    assert [name for name, result in ended.items() if result != "success"] == ["plan"]
+    assert stage.noted() == PLANNED
 
 
 @bash_only
@@ -1036,7 +1093,7 @@ def test_a_refused_sign_in_does_not_fail_a_pull_request(tmp_path: Path) -> None:
 def test_no_plan_for_a_change_that_does_not_lint(system: str, tmp_path: Path) -> None:
     """Prove that a policy.yaml with findings comes near no provider."""
     stage = Stage(tmp_path, GIVEN, fails="mtasts lint")
-    assert stage.play(pipeline(system, "pull-request")) == {"check": "failure", "plan": "skipped"}
+    assert stage.play(pipeline(system, "pull-request"))["plan"] == "skipped"
     assert stage.noted() == ["python -m mtasts lint"]
 
 
