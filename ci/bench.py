@@ -40,14 +40,14 @@ class Result(NamedTuple):
 def main() -> None:
     """Measure everything, print a table, and fail where a target is missed."""
     from bench_check import check_speed  # which itself takes Result and in_turns from here, as the next
-    from bench_history import history_speed
+    from bench_plan import plan_speed
     from bench_publish import publish_speed
 
     python = str(environment(TESTS))
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as name:
         repository = bake(python, ROOT, Path(name, "repository")) / "example.com"
-        for measure in (lint_process, lint_growth, package_size, check_speed, publish_speed, history_speed):
+        for measure in (lint_process, lint_growth, package_size, check_speed, publish_speed, plan_speed):
             results += measure(repository)
         results += bake_time(python, Path(name))
     results += runtime()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -26,16 +25,26 @@ Life = tuple[Span, ...]
 def lives(history: History) -> dict[str, Life]:
     """Return the life of every domain that the branch ever had, oldest span first."""
     found: dict[str, list[Span]] = {}
-    before: Mapping[str, Domain] = {}
+    last: tuple[Domain, ...] = ()
     for revision in history.revisions:
-        after = published(revision.config)
+        domains = revision.config.domains if revision.config else ()
+        before, after = _different(last, domains)
         for name, domain in after.items():
-            if before.get(name) is not domain:
-                _add(found.setdefault(name, []), Span(domain.policy, revision.since))
+            _add(found.setdefault(name, []), Span(domain.policy, revision.since))
         for name in before.keys() - after.keys():
             _add(found[name], Span(None, revision.since))
-        before = after
+        last = domains
     return {name: tuple(spans) for name, spans in found.items()}
+
+
+def _different(before: tuple[Domain, ...], after: tuple[Domain, ...]) -> tuple[dict[str, Domain], dict[str, Domain]]:
+    """Return the domains that are not the same in both, by name. A history shares what stays, so few are looked at."""
+    pairs = [pair for pair in zip_longest(before, after) if pair[0] is not pair[1]]
+    old = {domain.name: domain for domain, _ in pairs if domain}
+    new = {domain.name: domain for _, domain in pairs if domain}
+    for name in [name for name, domain in old.items() if new.get(name) is domain]:
+        del old[name], new[name]
+    return old, new
 
 
 def published(config: Config | None) -> dict[str, Domain]:

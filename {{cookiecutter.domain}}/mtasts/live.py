@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from mtasts.change import DomainChange
 from mtasts.check import Edges, reach_all
@@ -18,14 +19,6 @@ from mtasts.steps import Reach, dns, https, mx, policy
 
 
 @dataclass(frozen=True)
-class Look:
-    """A domain to look at. mx: whether at its MX hosts too."""
-
-    name: str
-    mx: bool
-
-
-@dataclass(frozen=True)
 class Live:
     """What was seen of a domain. exchange: its MX hosts, None where they were not to be looked at."""
 
@@ -34,30 +27,31 @@ class Live:
     exchange: mx.Seen | None
 
 
-Seen = Mapping[str, "Live | Exception"]
-
-
 def look(
-    looks: Sequence[Look], edges: Edges, timeout: float, jobs: int, done: Callable[[Look], object] = lambda _: None
-) -> dict[str, Live | Exception]:
-    """Look at many domains at a time. What breaks off is returned as the error that it broke off with."""
+    domains: Mapping[str, bool],
+    edges: Edges,
+    timeout: float,
+    jobs: int,
+    done: Callable[[str], object] = lambda _: None,
+) -> dict[str, Callable[[DomainChange], Iterator[Danger]]]:
+    """Look at many domains at a time, and return what can be said of each. domains: whether at the MX hosts too."""
 
-    async def one(each: Look, reach: Reach) -> Live | Exception:
+    async def one(name: str, reach: Reach) -> Live | Exception:
         try:
-            return await _look(each, reach)
+            return await _look(name, domains[name], reach)
         except Exception as error:  # whatever it is, the other domains go on
             return error
         finally:
-            done(each)
+            done(name)
 
-    found = asyncio.run(reach_all(looks, one, edges, timeout, jobs))
-    return dict(zip((each.name for each in looks), found, strict=True))
+    found = asyncio.run(reach_all(list(domains), one, edges, timeout, jobs))
+    return {name: partial(dangers, live=live) for name, live in zip(domains, found, strict=True)}
 
 
-async def _look(each: Look, reach: Reach) -> Live:
-    record, host = dns.see(each.name, reach), https.see(each.name, reach)
-    if each.mx:
-        return Live(*await asyncio.gather(record, host, mx.see(each.name, reach)))
+async def _look(name: str, exchange: bool, reach: Reach) -> Live:
+    record, host = dns.see(name, reach), https.see(name, reach)
+    if exchange:
+        return Live(*await asyncio.gather(record, host, mx.see(name, reach)))
     return Live(*await asyncio.gather(record, host), None)
 
 

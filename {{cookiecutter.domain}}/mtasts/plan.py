@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mtasts import gate, live
+from mtasts import gate
 from mtasts.allow import Allowance, idle
 from mtasts.change import Change, DomainChange, change, moved
 from mtasts.config import Config
@@ -15,9 +15,10 @@ from mtasts.findings import Finding, Severity, has_errors
 from mtasts.gate import Danger
 from mtasts.history import History
 from mtasts.life import Life, lives, published
-from mtasts.live import Look
 from mtasts.policy import Mode
 from mtasts.rules import changes as rules
+
+Live = Mapping[str, Callable[[DomainChange], Iterable[Danger]]]
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,11 @@ class Plan:
         return max((each for each in dates if each), default=None) if all(dates) else None
 
 
-def looks(history: History, after: Config) -> list[Look]:
-    """Return which domains to look at for a plan: all, and the MX hosts where a policy changes that names some."""
+def to_look_at(history: History, after: Config) -> dict[str, bool]:
+    """Return which domains to look at for a plan, and whether at their MX hosts too: where a policy changes."""
     before = in_force(history)
     changed = {each.name for each in change(before, after).domains if each.after and each.after.mode is not Mode.NONE}
-    return [Look(name, name in changed) for name in dict.fromkeys([*published(before), *published(after)])]
+    return {name: name in changed for name in [*published(before), *published(after)]}
 
 
 def in_force(history: History) -> Config | None:
@@ -79,18 +80,21 @@ def plan(
     after: Config,
     given: Sequence[Allowance],
     now: datetime,
-    seen: live.Seen | None = None,
+    live: Live | None = None,
 ) -> Plan:
-    """Judge the change from what a branch had in force to a new policy.yaml. seen: what --live saw, by domain."""
+    """Judge the change from what a branch had in force to a new policy.yaml.
+
+    given: the Allow lines. live: the domains that were looked at, and what is to be said of each; None without --live.
+    """
     before, known = in_force(history), lives(history)
     made = change(before, after)
     found = [*_history(history), *gate.dangers(made, moved(before, after), known, now)]
-    found += _live(made, after, seen or {})
+    found += _live(made, after, live) if live else ()
     allowed = [Allowed(danger, by) for danger in found for by in given if by.covers(danger.finding)]
     left = [danger for danger in found if not any(each.danger is danger for each in allowed)]
     left += map(Danger, idle(given, [danger.finding for danger in found]))
     coming = {} if has_errors(danger.finding for danger in left) else dict(_coming(made, after, known, now))
-    return Plan(base, made, tuple(left), tuple(allowed), coming, seen is not None)
+    return Plan(base, made, tuple(left), tuple(allowed), coming, live is not None)
 
 
 def _coming(made: Change, after: Config, known: Mapping[str, Life], now: datetime) -> Iterator[tuple[str, str]]:
@@ -109,11 +113,11 @@ def _history(history: History) -> Iterator[Danger]:
         yield Danger(Finding(rules.COMMIT_MISDATED, f"The date of commit {commit[:12]} cannot be right."))
 
 
-def _live(made: Change, after: Config, seen: live.Seen) -> Iterator[Danger]:
+def _live(made: Change, after: Config, live: Live) -> Iterator[Danger]:
     changed = {each.name: each for each in made.domains}
     still = {each.name: each for each in _still(after)}
-    for name, what in seen.items():
-        yield from live.dangers(changed.get(name) or still[name], what)
+    for name, judge in live.items():
+        yield from judge(changed.get(name) or still[name])
 
 
 def _still(after: Config) -> Iterator[DomainChange]:

@@ -17,7 +17,7 @@ def plain(text: str) -> str:
 
     Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it.
     """
-    printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    printable = text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     printable = re.sub(r"##(?=\[|vso\[)", "# #", printable)
     return re.sub(r"^(\s*)::", r"\1: :", printable)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mtasts import tls
-from mtasts.check import Edges
-from mtasts.fetch import Fetch
-from mtasts.lookup import Lookup, ResolverError, address_and_port
 from mtasts.names import name_fault
-from mtasts.smtp import Probe
+
+if TYPE_CHECKING:  # the edges are imported when they are made: plan has these options, and seldom asks the network
+    from mtasts.check import Edges
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -20,8 +18,12 @@ TIMEOUT = 60  # seconds, as RFC 8461 §3.3 suggests for a fetch
 
 
 def _resolver(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    if not value:
+        return None
+    from mtasts.lookup import address_and_port
+
     try:
-        return address_and_port(value) if value else None
+        return address_and_port(value)
     except ValueError:
         raise click.BadParameter("write ADDRESS or ADDRESS:PORT, as 192.0.2.53 or [2001:db8::53]:53.") from None
 
@@ -49,6 +51,12 @@ def network_options(command: Command) -> Command:
 
 def edges(resolver: tuple[str, int] | None, ca_file: str | None, https_port: int, smtp_port: int) -> Edges:
     """Return the ways into the network."""
+    from mtasts import tls
+    from mtasts.check import Edges
+    from mtasts.fetch import Fetch
+    from mtasts.lookup import Lookup, ResolverError
+    from mtasts.smtp import Probe
+
     try:
         verifying = tls.context(ca_file)
         return Edges(Lookup(resolver), Fetch(verifying, https_port), Probe(verifying, smtp_port))

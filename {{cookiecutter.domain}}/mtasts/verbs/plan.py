@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from mtasts import allow, checked, config, document, history, live, planned
+from mtasts import allow, config, document, history, planned
 from mtasts.config import Config
 from mtasts.document import Document
 from mtasts.findings import Finding
 from mtasts.git import GitError
 from mtasts.history import History
-from mtasts.plan import Plan, looks, plan
+from mtasts.plan import Live, Plan, plan, to_look_at
 from mtasts.repository import Repository
 from mtasts.verbs.common import Shown, policy_file
 from mtasts.verbs.network import edges, jobs_option, network_options
@@ -40,14 +40,13 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     The time in testing and the policies that senders may still have cached are read from the git history.
     """
     show = Shown(form, output)
-    after, findings = config.load(path)
-    if after is None:
-        show(planned.INVALID, findings)
-        sys.exit(UNSAFE)
     try:
-        found = _plan(path, after, look, **ways)
+        found = _plan(path, look, **ways)
     except GitError as error:
         raise click.ClickException(str(error)) from None
+    if found is None:
+        show(planned.INVALID, config.load(path)[1])
+        sys.exit(UNSAFE)
     found = _placed(found, path)
     show(planned.FORMATS, found)
     if found.unsafe:
@@ -56,19 +55,33 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
         sys.exit(SAFE_CHANGE)
 
 
-def _plan(path: Path, after: Config, look: bool, base: str | None, **ways: Any) -> Plan:
+def _plan(path: Path, look: bool, base: str | None, **ways: Any) -> Plan | None:
+    """Return the plan, or None where policy.yaml is not valid."""
     repository = Repository.of(path)
     start = repository.resolve(base) if base else repository.merge_base(repository.default_base(os.environ))
     now = datetime.now(timezone.utc)
-    past = history.read(repository, start, now)
+    after, past = history.read_with(_content(path), repository, start, now)
+    if isinstance(after, Finding):
+        return None
     given = list(allow.allowances(repository.messages(start, repository.resolve("HEAD"))))
     return plan(start, past, after, given, now, _look(past, after, **ways) if look else None)
 
 
-def _look(past: History, after: Config, timeout: float, jobs: int, **network: Any) -> live.Seen:
-    wanted = looks(past, after)
-    with checked.progress(len(wanted)) as done:
-        return live.look(wanted, edges(**network), timeout, jobs, done)
+def _content(path: Path) -> bytes:
+    """Return a file's content, as far as anyone reads it; nothing where it cannot be read, which lint will tell."""
+    try:
+        with path.open("rb") as file:
+            return file.read(document.BYTES + 1)
+    except OSError:
+        return b""
+
+
+def _look(past: History, after: Config, timeout: float, jobs: int, **network: Any) -> Live:
+    from mtasts import checked, live  # here, since they are slow to import, and --live is slow by itself
+
+    domains = to_look_at(past, after)
+    with checked.progress(len(domains)) as done:
+        return live.look(domains, edges(**network), timeout, jobs, done)
 
 
 def _placed(found: Plan, path: Path) -> Plan:
