@@ -26,7 +26,7 @@ def plan_speed(repository: Path) -> Iterator[Result]:
         ours = [str(environment(TOOLKIT)), "-m", "mtasts", "plan", "--base=HEAD", "--format=text"]
         plain = ["git", "--no-pager", "log", "-p", "--", "policy.yaml"]
         told = subprocess.run(ours, cwd=folder, check=False, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-        if told[-1] != f"Safe: {DOMAINS} domains change.":
+        if told[-1] != "Safe: 1 domain changes.":
             raise SystemExit(f"plan does not see the change as it is: {told[-1]}")
         seconds, theirs = in_turns(ROUNDS, lambda: run(ours, folder), lambda: run(plain, folder))
         memory = peak(ours, folder) if hasattr(os, "wait4") else None
@@ -37,7 +37,7 @@ def plan_speed(repository: Path) -> Iterator[Result]:
 
 
 def _commit_many(folder: Path) -> None:
-    """Make a repository in which each commit changes one to three domains of policy.yaml; then change all."""
+    """Make a repository in which each commit changes one to three domains of policy.yaml; then change one more."""
     chance = random.Random(1)
     before, _, tail = write_many(folder / "policy.yaml", DOMAINS).read_text(encoding="utf-8").partition("\ntls_")
     head, *blocks = before.split("\n  domain-")
@@ -50,7 +50,8 @@ def _commit_many(folder: Path) -> None:
         commits.append(_commit(text.encode(), START + number * 3600))
     for words in (["init", "--quiet", "--initial-branch=main"], ["fast-import", "--quiet"], ["reset", "--quiet"]):
         subprocess.run(["git", *words], cwd=folder, check=True, input=b"".join(commits))
-    (folder / "policy.yaml").write_text(text.replace("max_age: 604800", "max_age: 864000"), encoding="utf-8")
+    own = "  new.example.com:\n    mx: [mx.example.net]\ntls_"
+    (folder / "policy.yaml").write_text(text.replace("tls_", own), encoding="utf-8", newline="\n")
 
 
 def _commit(content: bytes, seconds: int) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
+from itertools import compress, zip_longest
+from operator import is_not
 
 from mtasts.config import Config, Domain
 from mtasts.history import History
@@ -39,9 +40,10 @@ def lives(history: History) -> dict[str, Life]:
 
 def _different(before: tuple[Domain, ...], after: tuple[Domain, ...]) -> tuple[dict[str, Domain], dict[str, Domain]]:
     """Return the domains that are not the same in both, by name. A history shares what stays, so few are looked at."""
-    pairs = [pair for pair in zip_longest(before, after) if pair[0] is not pair[1]]
-    old = {domain.name: domain for domain, _ in pairs if domain}
-    new = {domain.name: domain for _, domain in pairs if domain}
+    number = min(len(before), len(after))
+    differ = list(map(is_not, before, after))
+    old = {domain.name: domain for domain in (*compress(before, differ), *before[number:])}
+    new = {domain.name: domain for domain in (*compress(after, differ), *after[number:])}
     for name in [name for name, domain in old.items() if new.get(name) is domain]:
         del old[name], new[name]
     return old, new

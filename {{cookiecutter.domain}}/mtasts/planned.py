@@ -17,7 +17,7 @@ from mtasts.report import markdown, plain
 
 SHOWN = 20  # names, records or steps in one list
 LINES = 60  # of a diff
-GROUPS = 100
+GROUPS = 100  # of domains that change alike
 
 _SIGNS = {(True, False): "-", (False, True): "+", (True, True): "~"}
 
@@ -37,11 +37,13 @@ def verdict(plan: Plan) -> str:
 
 def as_text(plan: Plan) -> str:
     """Return what changes, what is to be said of it, what comes next, and the verdict in the last line."""
-    lines = [line for group in _groups(plan) for line in _text_group(group)]
+    groups = _groups(plan)
+    lines = [line for group in groups[:GROUPS] for line in _text_group(group)]
+    lines += _more(groups)
     lines += [f"{what}: {before} to {after}" for what, before, after in _wholes(plan)]
     lines += ["", *report.as_text(plan.findings).splitlines()[:-1]] if plan.findings else []
     lines += [f"allowed: {_allowed(each.danger, each.by.commit)}" for each in plan.allowed]
-    lines += [f"next: {name}: {step}" for name, step in _some(plan.next_steps.items())]
+    lines += [f"next: {who}: {step}" for who, step in _next(plan)]
     return "\n".join([*map(plain, lines), verdict(plan)])
 
 
@@ -52,9 +54,11 @@ def as_markdown(plan: Plan) -> str:
     lines += [*_findings_table(plan.findings), ""] if plan.findings else []
     for each in plan.allowed:
         lines += [f"- Allowed by commit {each.by.commit[:12]}: {markdown(_said(each.danger))}"]
-    lines += [f"- **Next, {markdown(name)}**: {markdown(step)}" for name, step in _some(plan.next_steps.items())]
-    for group in islice(_groups(plan), GROUPS):
+    lines += [f"- **Next, {markdown(who)}**: {markdown(step)}" for who, step in _next(plan)]
+    groups = _groups(plan)
+    for group in groups[:GROUPS]:
         lines += ["", *_markdown_group(group)]
+    lines += ["", *_more(groups)]
     lines += [f"\n{what}: {markdown(before)} to {markdown(after)}" for what, before, after in _wholes(plan)]
     looked = "and with what HTTPS, DNS and the MX hosts have now" if plan.live else "alone; `--live` was not given"
     return "\n".join([*lines, "", f"Compared with commit {plan.base[:12]} and its history, {looked}."])
@@ -108,12 +112,18 @@ FORMATS: Mapping[str, Callable[[Plan], str]] = {
 }
 
 
-def _groups(plan: Plan) -> Iterable[list[DomainChange]]:
+def _groups(plan: Plan) -> list[list[DomainChange]]:
     """Return the domains that change in the same way, in groups."""
     found: dict[object, list[DomainChange]] = {}
     for each in plan.change.domains:
         found.setdefault((each.before, each.after, each.listed), []).append(each)
-    return found.values()
+    return list(found.values())
+
+
+def _more(groups: Sequence[Sequence[DomainChange]]) -> Iterator[str]:
+    left = sum(map(len, groups[GROUPS:]))
+    if left:
+        yield f"{left} more domains change, each in its own way. All are in --format json."
 
 
 def _head(group: Sequence[DomainChange]) -> str:
@@ -154,6 +164,15 @@ def _record(record: RecordChange) -> str:
     return f"{sign} {record.name} {record.type} {values}"
 
 
+def _next(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield each next step once, with whose it is."""
+    found: dict[str, list[str]] = {}
+    for name, step in plan.next_steps.items():
+        found.setdefault(step, []).append(name)
+    for step, names in islice(found.items(), GROUPS):
+        yield names[0] if len(names) == 1 else f"{len(names)} domains", step
+
+
 def _wholes(plan: Plan) -> Iterator[tuple[str, str, str]]:
     """Yield what changes for all domains: its name, before and after."""
     for what, pair in (("Hosting", plan.change.hosting), ("TLS reports", plan.change.reporting)):
@@ -179,11 +198,11 @@ def _said(danger: Danger) -> str:
     return f"{finding.rule.id} {finding.message}"
 
 
-def _some(items: Iterable[Any]) -> list[Any]:
-    """Return the first items of a list, and how many more there are where they are texts."""
+def _some(items: Iterable[str]) -> list[str]:
+    """Return the first items of a list, and how many more there are."""
     found = list(items)
     more = len(found) - SHOWN
-    return found if more <= 0 else [*found[:SHOWN], *([f"and {more} more"] if isinstance(found[0], str) else [])]
+    return found if more <= 0 else [*found[:SHOWN], f"and {more} more"]
 
 
 def _domain(change: DomainChange, step: str | None) -> dict[str, object]:
