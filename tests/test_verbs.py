@@ -146,7 +146,21 @@ def test_explain_prints_the_rule_with_its_section(repository: Path) -> None:
 def test_the_table_of_rules_in_the_readme_is_the_catalogue(repository: Path) -> None:
     """One source for output, docs and README."""
     assert catalogue_table() in (repository / "README.md").read_text(encoding="utf-8")
-    assert verb(repository, "explain").stdout.decode().replace("\r\n", "\n").strip() == catalogue_table()
+    assert verb(repository, "explain").stdout.decode().replace("\r\n", "\n").startswith(f"{catalogue_table()}\n")
+
+
+@pytest.mark.parametrize("name", ["enforce", "mx-move", "rollback", "retire", "hosting"])
+def test_the_ways_in_the_readme_are_those_that_explain_prints(repository: Path, name: str) -> None:
+    """Step by step, in the same words, and each is listed."""
+    said = verb(repository, "explain", name).stdout.decode().replace("\r\n", "\n")
+    assert said.startswith("### ") and "\n\n1. " in said and "\n3. " in said
+    assert said in (repository / "README.md").read_text(encoding="utf-8")
+    assert f"- {name}: " in verb(repository, "explain").stdout.decode()
+
+
+def test_a_slip_in_the_name_of_a_way_is_seen(repository: Path) -> None:
+    """The nearest one is named."""
+    assert b"Did you mean retire?" in verb(repository, "explain", "Retired").stderr
 
 
 def test_every_rule_says_all_that_a_reader_needs() -> None:

@@ -1,0 +1,88 @@
+"""The ways from one state of a domain to another, step by step. `explain` prints them, and the README has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way in numbered steps. name: as `explain` takes it; title and text: Markdown."""
+
+    name: str
+    title: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return all of it, as the README has it."""
+        return f"### {self.title}\n\n{self.text}"
+
+
+_RECIPES = (
+    Recipe(
+        "enforce",
+        "From testing to enforce",
+        """\
+1. Stay in `testing` for one `max_age` at least, until the TLS reports show no failure of your own hosts.
+   `python -m mtasts plan` says from when on, and `python -m mtasts check` whether every MX host would pass.
+2. Set `mode: enforce`, with a `max_age` of weeks (2419200 is four). The plan looks at the MX hosts once more. Where the
+   pipeline cannot reach port 25, it says MTS510: run `python -m mtasts plan --live` from a network that may send mail,
+   and let it through by name, as `Allow: MTS510 example.com`.
+3. Merge it. Senders enforce when the record's TTL is over.""",
+    ),
+    Recipe(
+        "mx-move",
+        "To move the mail to another MX host",
+        """\
+1. Add the new host to `mx`, beside the old one, and merge. The plan says from when on the MX records may change: when
+   the TTL of the `_mta-sts` record is over, senders know the new policy (RFC 8461 §8.1).
+2. From then on, change the MX records. The old host goes on taking mail until their TTL is over.
+3. When no MX record leads to the old host any more, remove its `mx`. Before that, the plan refuses with MTS503.""",
+    ),
+    Recipe(
+        "rollback",
+        "Back to testing, in an incident",
+        """\
+1. Set `mode: testing`, or revert the commit that brought `enforce`, and merge. No plan stands against that. Senders
+   deliver again when they see the new id, within the record's TTL. Only those that reach neither DNS nor HTTPS go on
+   enforcing, for the old `max_age` at most.
+2. Correct what was wrong, until `python -m mtasts check` finds no error.
+3. Go to `enforce` as before: the time in testing begins anew, and the plan says when it is over. Where the reason is
+   known and gone, let it through by name: `Allow: MTS502 example.com`.""",
+    ),
+    Recipe(
+        "retire",
+        "To retire a domain",
+        """\
+1. Give the domain `mode: none` and `max_age: 86400`, and merge. The plan says from when on it may go: when every policy
+   served before has run out (RFC 8461 §8.3).
+2. From then on, write `retired: true` in place of its keys, and merge. The deployment removes the domain's TXT records,
+   and *provision* its CNAME; DNS by hand, in the same order. Where no domain is left to deploy,
+   `python -m mtasts publish announcement --doit` and then `publish hosting --doit` do it.
+3. When none of its records is left in DNS, delete its entry, and its host name at the hosting. The hosting itself goes
+   last: a CNAME that leads nowhere lets a stranger serve your policy (§10.3).""",
+    ),
+    Recipe(
+        "hosting",
+        "To another hosting, without a gap",
+        """\
+1. Set `dns: {ttl: 300}`, merge, run *provision* with *create*, and wait for an hour.
+2. On a branch, bring in the files of the new kind: `cruft update --variables-to-update '{"hosting": "KIND"}'`, or make
+   a repository with that answer beside this one and copy all but `policy.yaml`. In `policy.yaml` change `hosting` and
+   nothing else (MTS509): the policy and its id stay, so senders notice nothing.
+3. Make the new hosting beside the old one, under another `name`, and put the policy on it before DNS leads there:
+   the commands *without the pipeline*, up to `outputs`, then `build` and the upload. Ask its own host name for
+   `/.well-known/mta-sts.txt`.
+4. Merge, and run *provision* with *create* and *force*: the CNAME is still the old hosting's, hence *force*. Front Door
+   and a web server can have their certificate before that, by `_dnsauth` or your own authority. A Function or a Static
+   Web App gets it minutes after the CNAME leads there. Meanwhile senders that know the policy go on with it
+   (RFC 8461 §3.3), and others deliver as if there were none: no mail is lost.
+5. When `python -m mtasts check` is clean and the TTL is over, delete the old hosting.""",
+    ),
+)
+RECIPES = {recipe.name: recipe for recipe in _RECIPES}
+
+
+def chapter() -> str:
+    """Return all recipes, as the README has them."""
+    return "\n\n".join(map(str, _RECIPES))
