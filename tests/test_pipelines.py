@@ -1090,11 +1090,11 @@ def test_an_unsafe_change_is_red_and_shown(system: str, tmp_path: Path) -> None:
 
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_no_plan_for_a_change_that_does_not_lint(system: str, tmp_path: Path) -> None:
-    """Prove that a policy.yaml with findings comes near no provider."""
+def test_no_provider_is_asked_for_a_change_that_does_not_lint(system: str, tmp_path: Path) -> None:
+    """Prove that a policy.yaml with findings comes near no provider; the plan says what is wrong with it."""
     stage = Stage(tmp_path, GIVEN, fails="mtasts lint")
-    assert stage.play(pipeline(system, "pull-request"))["plan"] == "skipped"
-    assert stage.noted() == ["python -m mtasts lint"]
+    assert stage.play(pipeline(system, "pull-request"))["dns"] == "skipped"
+    assert stage.noted() == ["python -m mtasts lint", *JUDGED[2:]]
 
 
 # The artifact

@@ -18,6 +18,7 @@ from mtasts.findings import Finding
 from mtasts.git import GitError
 from mtasts.history import History
 from mtasts.plan import Live, Plan, plan, to_look_at
+from mtasts.report import plain
 from mtasts.repository import Repository
 from mtasts.verbs.common import Shown, policy_file
 from mtasts.verbs.network import edges, jobs_option, network_options
@@ -43,7 +44,7 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     try:
         found = _plan(path, look, **ways)
     except GitError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(plain(str(error))) from None
     if found is None:
         show(planned.INVALID, config.load(path)[1])
         sys.exit(UNSAFE)
