@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,10 +16,16 @@ from hypothesis import strategies as st
 
 from conftest import TEMPLATE, Bake, verb
 from mtasts import allow, config, history, life, planned
+from mtasts.allow import Allowance
+from mtasts.change import Change
+from mtasts.findings import Finding
+from mtasts.gate import Danger
 from mtasts.life import Life, Span
-from mtasts.plan import Plan, plan
+from mtasts.plan import Allowed, Plan, plan
 from mtasts.policy import Mode, MxPattern, Policy
+from mtasts.repository import Message
 from mtasts.repository import Repository as History
+from mtasts.rules import changes
 from repositories import Repository
 
 TESTING = "mode: testing, max_age: 604800"
@@ -216,6 +223,15 @@ def test_safe_changes(world: World, text: str, said: str) -> None:
     assert (made.findings, planned.verdict(made)) == ([], said)
 
 
+@pytest.mark.parametrize(
+    "own", ["mode: enforce, max_age: 1209600", "mode: enforce, max_age: 4838400", "mode: testing, max_age: 86400"]
+)
+def test_max_age_may_be_halved_raised_or_cut_outside_enforce(world: World, own: str) -> None:
+    """By half is still safe; and in testing nobody relies on it."""
+    world.merge(policy(f"example.com: {ENFORCE}"), "2026-01-01T00:00:00")
+    assert world.propose(policy(f"example.com: {own}"), "2026-06-01T00:00:00").findings == []
+
+
 def test_a_first_host_name_is_no_move(world: World) -> None:
     """The hosting is found out after the first commit, when the policy may still be in the making."""
     world.merge(policy(f"example.com: {TESTING}").replace(", hostname: app.example.net", ""), "2026-01-01T00:00:00")
@@ -323,6 +339,38 @@ def test_a_renamed_file_has_its_history(world: World) -> None:
     world.repository.rename("policy.yaml", "mail/policy.yaml", "2026-01-07T00:00:00")
     world.path = world.path.parent / "mail" / "policy.yaml"
     assert world.propose(policy(SOON), "2026-01-09T00:00:00").findings == []
+
+
+# What comes from outside, as properties
+
+
+@given(st.text(max_size=200))
+def test_any_commit_message_is_read(text: str) -> None:
+    """No message breaks the reading, and what is allowed is a rule of changes, for one domain or for none."""
+    for each in allow.allowances([Message("1" * 40, f"Change\n\nAllow: {text}\nAllow: MTS502 {text}")]):
+        assert each.rule is None or re.fullmatch("MTS5[0-9][0-9]", each.rule)
+        assert each.domain is None or not re.search(r"\s", each.domain)
+
+
+HOSTILE_TEXTS = st.text(
+    st.one_of(st.sampled_from('<>|`*_[]()#!@:/\\\n\r\t&"$~\x1b'), st.characters(codec="utf-8")), max_size=40
+).map(lambda text: f"{text}##vso[x]\n::error::y <b> [z](https://z) | `")
+
+
+@given(HOSTILE_TEXTS, HOSTILE_TEXTS)
+def test_hostile_text_means_nothing_in_any_form(said: str, line: str) -> None:
+    """Neither a terminal, nor a pipeline's log, nor Markdown takes any of it for more than text."""
+    danger = Danger(Finding(changes.MX_NEEDED, said, domain="example.com"))
+    made = Plan("1" * 40, Change(()), (danger,), (Allowed(danger, Allowance("2" * 40, line, None, None)),), {}, True)
+    for form in ("text", "github", "azure-devops"):
+        for each in planned.FORMATS[form](made).splitlines()[1 if form != "text" else 0 :]:
+            assert each.isprintable() and "##vso[" not in each and not each.lstrip().startswith("::")
+    shown = planned.as_markdown(made)
+    for bad in ("<b>", "](", "`]", "##vso[", "https://"):
+        assert bad not in shown
+    (row,) = [each for each in shown.splitlines() if each.startswith("| error")]
+    assert row.count("|") == 5
+    assert json.loads(planned.as_json(made))["findings"][0]["message"] == said
 
 
 # Dates, as properties
@@ -499,6 +547,14 @@ def test_a_base_that_is_none(repository: Repository, word: str, said: str) -> No
     """Exit code 1, never the 2 of a safe change."""
     done = verb(repository.folder, "plan", "--exit-code", word)
     assert (done.returncode, done.stderr.decode().strip()) == (1, f"Error: {said}")
+
+
+@pytest.mark.parametrize("name", ["none.yaml", "nowhere/policy.yaml"])
+def test_a_file_that_is_not_there(repository: Repository, name: str) -> None:
+    """Lint's own words for it, before git is asked."""
+    done = verb(repository.folder, "plan", "--file", name)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{name}:1:1: error MTS101: The file cannot be read: No such file".encode())
 
 
 def test_a_shallow_clone_is_refused(repository: Repository, tmp_path: Path) -> None:

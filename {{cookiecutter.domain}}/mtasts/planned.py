@@ -44,6 +44,7 @@ def as_text(plan: Plan) -> str:
     lines += ["", *report.as_text(plan.findings).splitlines()[:-1]] if plan.findings else []
     lines += [f"allowed: {_allowed(each.danger, each.by.commit)}" for each in plan.allowed]
     lines += [f"next: {who}: {step}" for who, step in _next(plan)]
+    lines += [] if plan.live or not plan.change else ["Not looked at: HTTPS, DNS and the MX hosts. --live does."]
     return "\n".join([*map(plain, lines), verdict(plan)])
 
 

@@ -42,7 +42,7 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     """
     show = Shown(form, output)
     try:
-        found = _plan(path, look, **ways)
+        found = _plan(path, look, **ways) if path.is_file() else None
     except GitError as error:
         raise click.ClickException(plain(str(error))) from None
     if found is None:
