@@ -873,6 +873,28 @@ def test_a_failure_ends_provisioning(fails: str, red: str, last: str, system: st
     assert [re.split("[-_]", name)[0] for name, result in ended.items() if result == "failure"] == [red]
 
 
+FAILS_TWICE = """#!/usr/bin/env bash
+echo x >> "$NOTES"
+[ "$(wc -l < "$NOTES")" -gt 2 ]
+"""
+
+
+@bash_only
+@pytest.mark.parametrize(("phase", "code", "tries"), [("app", 1, 1), ("domains", 0, 3)])
+def test_host_names_are_tried_again_until_azure_sees_their_records(
+    phase: str, code: int, tries: int, tmp_path: Path
+) -> None:
+    """Prove that a record seen a minute later does not end the run, and that the app itself is not tried in vain."""
+    stage = Stage(tmp_path, {})
+    infra(stage)
+    (stage.programs / "az").write_text(FAILS_TWICE)
+    (stage.programs / "python").write_text("#!/bin/sh")
+    variables = {"PATH": f"{stage.programs}{os.pathsep}{os.environ['PATH']}", "NOTES": str(stage.notes), "PAUSE": "0"}
+    script = ["bash", "infra/deploy.sh", "create", phase]
+    done = run(script, cwd=stage.work, env={**variables, "AZURE_RESOURCE_GROUP": "group"})
+    assert (done.returncode, len(stage.notes.read_text().splitlines())) == (code, tries)
+
+
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("missing", ["AZURE_RESOURCE_GROUP", "AZURE_CLIENT_ID", "AZURE_SERVICE_CONNECTION"])

@@ -7,7 +7,7 @@ for _ in {1..60}; do
   waiting=$(az afd custom-domain list --resource-group "$AZURE_RESOURCE_GROUP" --profile-name "$profile" \
     --query "[?domainValidationState!='Approved'].[hostName, domainValidationState]" -o tsv)
   if [ -z "$waiting" ]; then exit 0; fi
-  sleep 30
+  sleep "${PAUSE:-30}"
 done
 printf 'Front Door has not approved these. See that their _dnsauth records are in DNS:\n%s\n' "$waiting"
 exit 1
