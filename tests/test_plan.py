@@ -114,13 +114,21 @@ def test_a_year_of_a_domain(world: World) -> None:
     world.refused(cut, "2026-02-01T09:00:00", ("MTS508", said))
 
     # An MX move: the new host first, the old one last.
+    at_once = policy(f"example.com: {ENFORCE}, mx: [mx2.example.com]")
+    said = (
+        "mx 'mx1.example.com' goes as 'mx2.example.com' comes. Add that first: MX records may name it from 2026-03-10"
+    )
+    world.refused(at_once, "2026-03-10T08:00:00", ("MTS511", f"{said} 09:00 UTC on."))
     both = policy(f"example.com: {ENFORCE}, mx: [mx1.example.com, mx2.example.com]")
     world.accepted(both, "2026-03-10T08:00:00", "The MX records may name the new hosts from 2026-03-10 09:00 UTC on.")
     moved = policy(f"example.com: {ENFORCE}, mx: [mx2.example.com]")
+    said = "not all senders know 'mx2.example.com' yet. Remove it from 2026-03-10 09:00 UTC on."
+    world.refused(moved, "2026-03-10T08:59:59", ("MTS511", said))
     world.accepted(moved, "2026-03-20T08:00:00")
 
     # The hosting moves; not with the policy.
-    other = policy(f"example.com: {ENFORCE}", hostname="new.example.net")
+    longer = "mode: enforce, max_age: 4838400, mx: [mx2.example.com]"
+    other = policy(f"example.com: {longer}", hostname="new.example.net")
     said = "The hosting moves, and the policy of example.com changes with it. Make two changes of it."
     world.refused(other, "2026-04-01T08:00:00", ("MTS509", said))
     world.accepted(moved.replace("app.example", "new.example"), "2026-04-01T08:00:00")
@@ -221,6 +229,22 @@ def test_safe_changes(world: World, text: str, said: str) -> None:
     world.merge(policy(), "2026-01-01T00:00:00")
     made = world.propose(text, "2026-01-02T00:00:00")
     assert (made.findings, planned.verdict(made)) == ([], said)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[a.example.net, b.example.net]", "[a.example.net]"),
+        ("[a.example.net, b.example.net]", "['*.example.net']"),
+        ("['*.example.net']", "[a.example.net, b.example.net]"),
+        ("['*.example.net', c.example.org]", "['*.example.net']"),
+    ],
+)
+def test_an_mx_may_go_where_nothing_takes_its_place(world: World, before: str, after: str) -> None:
+    """A host that is no more, and another way to write the same hosts, are no move."""
+    world.merge(policy(f"example.com: {ENFORCE}, mx: {before}"), "2026-01-01T00:00:00")
+    made = world.propose(policy(f"example.com: {ENFORCE}, mx: {after}"), "2026-01-01T00:10:00")
+    assert made.findings == []
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from mtasts.change import Change, DomainChange
-from mtasts.findings import Finding
-from mtasts.life import Life, Span, forgotten, testing_since
+from mtasts.findings import Finding, quote
+from mtasts.life import Life, Span, covered_since, covers, forgotten, testing_since
 from mtasts.policy import Mode, Policy
 from mtasts.rules import changes as rules
 
@@ -23,11 +23,18 @@ class Danger:
     safe_from: datetime | None = None
 
 
-def dangers(change: Change, moved: bool, lives: Mapping[str, Life], now: datetime) -> Iterator[Danger]:
-    """Yield what is unsafe in a change. lives: of the domains before it. moved: whether the hosting moves."""
+def dangers(
+    change: Change, moved: bool, lives: Mapping[str, Life], now: datetime, unseen_ttl: int | None
+) -> Iterator[Danger]:
+    """Yield what is unsafe in a change. lives: of the domains before it. moved: whether the hosting moves.
+
+    unseen_ttl: of the records, in seconds, where nobody looks at the MX records; else None.
+    """
     for domain in change.domains:
-        for danger in _dangers(domain, lives.get(domain.name, ()), now):
-            yield Danger(danger.finding.at(domain=domain.name), danger.safe_from)
+        life = lives.get(domain.name, ())
+        found = [*_dangers(domain, life, now)]
+        found += _at_once(domain, life, timedelta(seconds=unseen_ttl), now) if unseen_ttl is not None else ()
+        yield from (Danger(danger.finding.at(domain=domain.name), danger.safe_from) for danger in found)
     both = [domain.name for domain in change.domains if domain.before and domain.after != domain.before]
     if moved and both:
         some = ", ".join(both[:3]) + (f" and {len(both) - 3} more" if len(both) > 3 else "")
@@ -63,6 +70,25 @@ def _too_soon(name: str, life: Life, now: datetime) -> Iterator[Danger]:
             f"and its max_age is {days(policy.max_age)}. Enforce from {date(ready)} on."
         )
         yield Danger(Finding(rules.ENFORCE_SOON, message), ready)
+
+
+def _at_once(domain: DomainChange, life: Life, ttl: timedelta, now: datetime) -> Iterator[Danger]:
+    """Judge an mx that goes in enforce: its successor has to be known to senders before (RFC 8461 §8.1)."""
+    name, before, after = domain.name, domain.before, domain.after
+    if not before or not after or {before.mode, after.mode} != {Mode.ENFORCE}:
+        return
+    gone = [pattern for pattern in before.mx if not covers(after, pattern)]
+    since = {pattern: covered_since(life, pattern, now) for pattern in (*gone, *after.mx)}
+    oldest, newest = min(gone, key=since.__getitem__, default=None), max(after.mx, key=since.__getitem__, default=None)
+    if not oldest or not newest or since[newest] <= since[oldest] or since[newest] + ttl <= now:
+        return
+    ready, old, new = since[newest] + ttl, quote(oldest), quote(newest)
+    if covers(before, newest):
+        message = f"{name}: mx {old} goes, and not all senders know {new} yet. Remove it from {date(ready)} on."
+        yield Danger(Finding(rules.MX_AT_ONCE, message), ready)
+    else:
+        message = f"{name}: mx {old} goes as {new} comes. Add that first: MX records may name it from {date(ready)} on."
+        yield Danger(Finding(rules.MX_AT_ONCE, message))
 
 
 def _removed(domain: DomainChange, before: Policy, life: Life, now: datetime) -> Iterator[Danger]:

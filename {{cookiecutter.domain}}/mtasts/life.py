@@ -9,7 +9,7 @@ from operator import is_not
 
 from mtasts.config import Config, Domain
 from mtasts.history import History
-from mtasts.policy import Mode, Policy
+from mtasts.policy import Mode, MxPattern, Policy
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,21 @@ def testing_since(life: Life) -> datetime | None:
     since = None
     for span in reversed(life):
         if not span.policy or span.policy.mode is not Mode.TESTING:
+            break
+        since = span.since
+    return since
+
+
+def covers(policy: Policy, pattern: MxPattern) -> bool:
+    """Tell whether every host that a pattern matches is matched by the policy, too."""
+    return pattern in policy.mx or (not pattern.startswith("*.") and policy.matches(pattern))
+
+
+def covered_since(life: Life, pattern: MxPattern, now: datetime) -> datetime:
+    """Return since when a domain's policy has covered a pattern without a break; now where it does not."""
+    since = now
+    for span in reversed(life):
+        if not span.policy or not covers(span.policy, pattern):
             break
         since = span.since
     return since

@@ -88,7 +88,8 @@ def plan(
     """
     before, known = in_force(history), lives(history)
     made = change(before, after)
-    found = [*_history(history), *gate.dangers(made, moved(before, after), known, now)]
+    unseen_ttl = after.ttl if live is None else None
+    found = [*_history(history), *gate.dangers(made, moved(before, after), known, now, unseen_ttl)]
     found += _live(made, after, live) if live else ()
     allowed = [Allowed(danger, by) for danger in found for by in given if by.covers(danger.finding)]
     left = [danger for danger in found if not any(each.danger is danger for each in allowed)]

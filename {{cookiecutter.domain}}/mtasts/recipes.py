@@ -37,7 +37,8 @@ _RECIPES = (
 1. Add the new host to `mx`, beside the old one, and merge. The plan says from when on the MX records may change: when
    the TTL of the `_mta-sts` record is over, senders know the new policy (RFC 8461 §8.1).
 2. From then on, change the MX records. The old host goes on taking mail until their TTL is over.
-3. When no MX record leads to the old host any more, remove its `mx`. Before that, the plan refuses with MTS503.""",
+3. When no MX record leads to the old host any more, remove its `mx`. Before that, the plan refuses with MTS503, or
+   MTS511 where it does not look.""",
     ),
     Recipe(
         "rollback",

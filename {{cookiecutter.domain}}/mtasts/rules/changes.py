@@ -98,6 +98,16 @@ ENFORCE_UNSEEN = Rule(
 networks of CI systems block port 25: run `python -m mtasts plan --live` from a network that may send mail. Where
 that is fine, or the TLS reports of the testing time show no failure, allow it by name.""",
 )
+MX_AT_ONCE = Rule(
+    "MTS511",
+    "An mx goes before its successor is known",
+    ERROR,
+    "RFC 8461 §8.1",
+    """In `enforce` a move to another MX host takes three steps: the new `mx` joins the old one; when the record's TTL
+is over, and all senders know it, the MX records change; when those lead to the old host no more, the old `mx` goes.
+This change takes the steps at once, or too early. What the MX records say is not known here: where they need the old
+`mx` no more, `plan --live` sees that, and has no objection.""",
+)
 LIVE_UNKNOWN = Rule(
     "MTS520",
     "Something cannot be seen",
