@@ -342,9 +342,9 @@ def test_a_commit_from_the_future_is_named_and_counts_as_late(world: World) -> N
     world.merge(policy(f"example.com: {TESTING}"), "2031-01-01T00:00:00")
     wrong = world.repository.head()
     made = world.propose(policy(SOON), "2026-01-09T00:00:00")
-    assert [finding.rule.id for finding in made.findings] == ["MTS523", "MTS502"]
-    assert made.findings[0].message == f"The date of commit {wrong[:12]} cannot be right."
-    assert "Enforce from 2026-01-16 00:00 UTC on." in made.findings[1].message
+    assert [finding.rule.id for finding in made.findings] == ["MTS502", "MTS523"]
+    assert "Enforce from 2026-01-16 00:00 UTC on." in made.findings[0].message
+    assert made.findings[1].message == f"The date of commit {wrong[:12]} cannot be right."
 
 
 def test_a_merge_counts_when_it_was_merged(world: World) -> None:

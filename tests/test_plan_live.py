@@ -50,6 +50,8 @@ CASES = {
     "without-tls": case(ENFORCE, "MTS501", "STARTTLS", smtp=lambda place: smtp.mx_host(place.address, place.port)),
     "refused": case(ENFORCE, "MTS501", "See that the mail server listens there", smtp=nobody),
     "unreached": case(ENFORCE, "MTS510", "from a network that may send", smtp=nobody, mx_host=f"{{mx}} A {NO_ROUTE}"),
+    "no-mx": case(ENFORCE, "MTS501", "Without an MX record, mail goes to 'no-mx.example', which no mx covers.",
+                  mx="@ A {good_smtp}"),
     "null-mx": case(ENFORCE, mx="@ MX 0 ."),
     "unnamed": case(ENFORCE, "MTS510 MTS510 MTS510", "Which MX hosts there are is unknown. unnamed", failing=""),
     "unserved": case(ENFORCE, "MTS510", "What HTTPS serves is unknown. mta-sts.unserved.example", https=nobody),

@@ -10,7 +10,7 @@ from mtasts.findings import Finding, Severity, quote
 from mtasts.repository import Message
 from mtasts.rules import changes as rules
 
-_LINE = re.compile(r"^\s*Allow:\s*(?P<rest>.*?)\s*$", re.MULTILINE | re.IGNORECASE)
+_LINE = re.compile(r"^[ \t]*Allow:(.*)$", re.MULTILINE | re.IGNORECASE)
 _WORDS = re.compile(r"(MTS5\d\d)(?:\s+(\S+))?", re.IGNORECASE)
 
 
@@ -23,25 +23,32 @@ class Allowance:
     rule: str | None
     domain: str | None
 
-    def covers(self, finding: Finding) -> bool:
-        """Tell whether it lets this finding through: an error of this rule, for this very domain."""
-        if finding.rule.severity is not Severity.ERROR:
-            return False
-        return (self.rule, self.domain) == (finding.rule.id, finding.domain)
-
 
 def allowances(messages: Iterable[Message]) -> Iterator[Allowance]:
     """Yield the Allow lines of commit messages."""
     for message in messages:
         for line in _LINE.finditer(message.text):
-            words = _WORDS.fullmatch(line["rest"])
+            text = line[1].strip()
+            words = _WORDS.fullmatch(text)
             rule, domain = words.groups() if words else (None, None)
-            yield Allowance(message.commit, line["rest"], rule and rule.upper(), domain and domain.lower().rstrip("."))
+            yield Allowance(message.commit, text, rule and rule.upper(), domain and domain.lower().rstrip("."))
+
+
+def allowed(given: Sequence[Allowance], findings: Sequence[Finding]) -> list[Allowance | None]:
+    """Return for each finding the line that lets it through: an error of the line's rule, for its very domain."""
+    lines = {(each.rule, each.domain): each for each in reversed(given)}
+    errors = (finding.rule.severity is Severity.ERROR for finding in findings)
+    return [lines.get(_key(finding)) if error else None for finding, error in zip(findings, errors, strict=True)]
 
 
 def idle(given: Sequence[Allowance], findings: Sequence[Finding]) -> Iterator[Finding]:
     """Yield a warning for each line that lets nothing through."""
+    errors = {_key(finding) for finding in findings if finding.rule.severity is Severity.ERROR}
     for each in given:
-        if not any(map(each.covers, findings)):
+        if (each.rule, each.domain) not in errors:
             message = f"{quote(f'Allow: {each.text}')} in commit {each.commit[:12]} allows nothing here."
             yield Finding(rules.ALLOW_IDLE, message)
+
+
+def _key(finding: Finding) -> tuple[str, str | None]:
+    return finding.rule.id, finding.domain

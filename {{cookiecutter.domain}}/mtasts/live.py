@@ -111,20 +111,21 @@ def _exchange(domain: DomainChange, seen: mx.Seen | None, enforcing: bool, unkno
         return
     if fault := dns.lookup_fault(seen.answer):
         yield Finding(unknown, f"Which MX hosts there are is unknown. {fault.message}")
+    lead = "The MX records lead to" if seen.answer.values else "Without an MX record, mail goes to"
     for host in seen.hosts:
         if not after.matches(host.name):
-            yield _uncovered(domain, host.name, enforcing)
+            yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name, enforcing)
         elif enforcing:
             yield from _enforced(host, after)
 
 
-def _uncovered(domain: DomainChange, host: str, enforcing: bool) -> Finding:
+def _uncovered(domain: DomainChange, leads: str, host: str, enforcing: bool) -> Finding:
     before = domain.before
     lost = next((pattern for pattern in before.mx if pattern.matches(host)), None) if before else None
     if lost:
-        message = f"The MX records lead to {quote(host)}, and only {quote(lost)} covers it. Move the MX records first."
+        message = f"{leads}, and only {quote(lost)} covers it. Move the MX records first."
         return Finding(rules.MX_NEEDED, message)
-    message = f"The MX records lead to {quote(host)}, which no mx covers. Add it to mx, or remove the MX record."
+    message = f"{leads}, which no mx covers. Add it to mx, or correct the MX records."
     return Finding(rules.ENFORCE_FAILS if enforcing else rules.MX_UNCOVERED, message)
 
 

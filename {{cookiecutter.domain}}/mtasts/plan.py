@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mtasts import gate
-from mtasts.allow import Allowance, idle
+from mtasts.allow import Allowance, allowed, idle
 from mtasts.change import Change, DomainChange, change, moved
 from mtasts.config import Config
 from mtasts.findings import Finding, Severity, has_errors
@@ -91,11 +91,13 @@ def plan(
     unseen_ttl = after.ttl if live is None else None
     found = [*_history(history), *gate.dangers(made, moved(before, after), known, now, unseen_ttl)]
     found += _live(made, after, live) if live else ()
-    allowed = [Allowed(danger, by) for danger in found for by in given if by.covers(danger.finding)]
-    left = [danger for danger in found if not any(each.danger is danger for each in allowed)]
-    left += map(Danger, idle(given, [danger.finding for danger in found]))
+    findings = [danger.finding for danger in found]
+    judged = list(zip(found, allowed(given, findings), strict=True))
+    left = [*(danger for danger, by in judged if not by), *map(Danger, idle(given, findings))]
+    left.sort(key=lambda danger: danger.finding.rule.severity is not Severity.ERROR)
     coming = {} if has_errors(danger.finding for danger in left) else dict(_coming(made, after, known, now))
-    return Plan(base, made, tuple(left), tuple(allowed), coming, live is not None)
+    let_through = tuple(Allowed(danger, by) for danger, by in judged if by)
+    return Plan(base, made, tuple(left), let_through, coming, live is not None)
 
 
 def _coming(made: Change, after: Config, known: Mapping[str, Life], now: datetime) -> Iterator[tuple[str, str]]:
