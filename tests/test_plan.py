@@ -62,7 +62,7 @@ class World:
         assert after, findings
         moment = datetime.fromisoformat(now).replace(tzinfo=timezone.utc)
         known = History.of(self.path)
-        past = history.read(known, start, moment)
+        past, _ = history.read(known, start, b"", moment)
         given = list(allow.allowances(known.messages(start, known.resolve("HEAD"))))
         made = plan(start, past, after, given, moment)
         self.repository.git("reset", "--quiet", "--hard", start)
@@ -571,6 +571,14 @@ def test_a_base_that_is_none(repository: Repository, word: str, said: str) -> No
     """Exit code 1, never the 2 of a safe change."""
     done = verb(repository.folder, "plan", "--exit-code", word)
     assert (done.returncode, done.stderr.decode().strip()) == (1, f"Error: {said}")
+
+
+def test_what_cannot_be_looked_at_is_no_safe_change(repository: Repository, tmp_path: Path) -> None:
+    """Wrong use is 2 elsewhere; with --exit-code that would say that the change is safe."""
+    (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
+    done = verb(repository.folder, "plan", "--live", "--exit-code", "--ca-file", str(tmp_path / "ca.pem"))
+    assert done.returncode == 1
+    assert b"holds no certificates" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "nowhere/policy.yaml"])

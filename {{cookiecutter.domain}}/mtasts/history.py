@@ -48,21 +48,16 @@ class History:
     misdated: tuple[str, ...]
 
 
-def read(repository: Repository, commit: str, now: datetime) -> History:
-    """Return the history of the policy file up to a commit, through renames. Raises GitError."""
-    return read_with(b"", repository, commit, now)[1]
+def read(repository: Repository, commit: str, draft: bytes, now: datetime) -> tuple[History, Config | Finding]:
+    """Return the history of the policy file up to a commit, and what a draft of it is: its config, or its first error.
 
-
-def read_with(draft: bytes, repository: Repository, commit: str, now: datetime) -> tuple[Config | Finding, History]:
-    """Return what a draft of the policy file is, its first error or its config, and the history before it.
-
-    Read together they take little longer than the history alone, since most of a draft is not new.
+    Read together they take little longer than the history alone, since most of a draft is not new. Raises GitError.
     """
     path = repository.path_at(commit) or repository.path
     changes = list(repository.changes(commit, path))[::-1]
     blobs = list(dict.fromkeys(change.blob for change in changes if change.blob))
     *found, last = revisions.read(chain(repository.contents(blobs, document.BYTES + 1), [draft]))
-    return last, history(changes, dict(zip(blobs, found, strict=True)), now)
+    return history(changes, dict(zip(blobs, found, strict=True)), now), last
 
 
 def history(changes: Sequence[Change], judged: Mapping[str, Config | Finding], now: datetime) -> History:

@@ -43,7 +43,7 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     show = Shown(form, output)
     try:
         found = _plan(path, look, **ways) if path.is_file() else None
-    except GitError as error:
+    except (GitError, click.UsageError) as error:  # not with the 2 of wrong use, which could be taken for SAFE_CHANGE
         raise click.ClickException(plain(str(error))) from None
     if found is None:
         show(planned.INVALID, config.load(path)[1])
@@ -61,7 +61,7 @@ def _plan(path: Path, look: bool, base: str | None, **ways: Any) -> Plan | None:
     repository = Repository.of(path)
     start = repository.resolve(base) if base else repository.merge_base(repository.default_base(os.environ))
     now = datetime.now(timezone.utc)
-    after, past = history.read_with(_content(path), repository, start, now)
+    past, after = history.read(repository, start, _content(path), now)
     if isinstance(after, Finding):
         return None
     given = list(allow.allowances(repository.messages(start, repository.resolve("HEAD"))))
