@@ -643,6 +643,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             "${{ steps.login.outcome != 'failure' }}": good and self.outcomes["login"] != "failure",
             "${{ !cancelled() && hashFiles('hosting.md', 'announcement.md') != '' }}": any(self.work.glob("[ha]*.md")),
             "${{ !cancelled() && hashFiles('plan.md') != '' }}": (self.work / "plan.md").exists(),
+            "${{ hashFiles('plan.md') != '' }}": good and (self.work / "plan.md").exists(),
             "succeededOrFailed()": True,
             COMMENTS: True,
         }[condition]
@@ -1108,6 +1109,18 @@ def test_an_unsafe_change_is_red_and_shown(system: str, tmp_path: Path) -> None:
     ended = stage.play(pipeline(system, "pull-request"))
     assert [name for name, result in ended.items() if result != "success"] == ["plan"]
     assert stage.noted() == PLANNED
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_plan_that_breaks_down_leaves_the_comment(system: str, tmp_path: Path) -> None:
+    """Prove that where there is no plan, as in a shallow clone, one job is red and not two."""
+    stage = Stage(tmp_path.resolve(), GIVEN, fails="mtasts plan")
+    program = stage.programs / "python"
+    program.write_text(program.read_text().replace("= --output ]", "= --output ] && [ $2 != plan.md ]"))
+    ended = stage.play(pipeline(system, "pull-request"))
+    assert [name for name, result in ended.items() if result != "success"] == ["plan"]
+    assert "python -m mtasts comment plan.md" not in stage.noted()
 
 
 @bash_only
