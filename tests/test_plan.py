@@ -289,7 +289,7 @@ def test_an_allow_line_lets_an_error_through(world: World, message: str) -> None
     assert [each.danger.finding.rule.id for each in made.allowed] == ["MTS502"]
     assert planned.verdict(made) == "Allowed, with 1 error let through by name: 1 domain changes."
     commit = made.allowed[0].by.commit[:12]
-    assert f"allowed: by commit {commit}: MTS502 example.com has been in testing for 1 day," in planned.as_text(made)
+    assert f"allowed by commit {commit}: MTS502 example.com has been in testing for 1 day," in planned.as_text(made)
     assert f"- Allowed by commit {commit}: MTS502 example.com has been" in planned.as_markdown(made)
 
 
@@ -302,6 +302,7 @@ def test_an_allow_line_that_fits_nothing_is_told_of(world: World, line: str) -> 
     made = proposed(world, f"Enforce\n\nAllow: {line}")
     assert [finding.rule.id for finding in made.findings] == ["MTS502", "MTS524"]
     assert f"'Allow: {line}' in commit " in made.findings[1].message
+    assert made.findings[1].message.endswith(" allows nothing here. Correct it, or drop it.")
 
 
 def test_an_allow_line_on_main_allows_nothing_more(world: World) -> None:
@@ -344,7 +345,8 @@ def test_a_commit_from_the_future_is_named_and_counts_as_late(world: World) -> N
     made = world.propose(policy(SOON), "2026-01-09T00:00:00")
     assert [finding.rule.id for finding in made.findings] == ["MTS502", "MTS523"]
     assert "Enforce from 2026-01-16 00:00 UTC on." in made.findings[0].message
-    assert made.findings[1].message == f"The date of commit {wrong[:12]} cannot be right."
+    said = f"The date of commit {wrong[:12]} cannot be right: it counts as late as it can be. See that clock."
+    assert made.findings[1].message == said
 
 
 def test_a_merge_counts_when_it_was_merged(world: World) -> None:

@@ -64,7 +64,7 @@ CASES = {
     "served-else": case("", "MTS521", "HTTPS serves mode enforce, max_age 604800, mx *.mx.example. This branch has "
                         "mode testing, max_age 604800, mx *.mx.example, id 24248a25", https=Answer(POLICY)),
     "announced-else": case("", "MTS521", "DNS has the id 20260101.", sts=f"_mta-sts {txt('v=STSv1; id=20260101;')}"),
-    "unannounced": case("", "MTS521", "DNS announces no policy, and this branch has one.", sts=""),
+    "unannounced": case("", "MTS521", "this branch has one. See its last deployment.", sts=""),
     "new": case("{mode: testing}", "MTS521 MTS521", "HTTPS serves mode enforce", https=Answer(POLICY),
                 sts=f"_mta-sts {txt('v=STSv1; id=20260101;')}"),
     "new-and-clean": case("{mode: testing}", sts="", https=nobody, host=""),

@@ -80,11 +80,23 @@ def check(built: Path, folder: Path, net: Loopback, address: str) -> subprocess.
         return verb(built, "check", "--only", "https,policy", "--timeout", "15", *network)
 
 
-def test_nginx_serves_each_domain_its_policy(built: Path, tmp_path: Path) -> None:
-    """By SNI and Host, as text/plain, with the repository's own bytes: check has nothing to say."""
-    net, authority = Loopback(), Authority()
+@pytest.fixture
+def net(tmp_path: Path) -> Loopback:
+    """A network of this machine's own, with certificates for the policy hosts in it."""
+    authority = Authority()
     authority.write(tmp_path / "ca.pem")
     certificates(tmp_path, authority)
+    return Loopback()
+
+
+def assert_good(done: subprocess.CompletedProcess[bytes]) -> None:
+    """Expect that check has nothing to say of the three domains."""
+    assert done.returncode == 0, done.stdout.decode()
+    assert done.stdout.decode().splitlines()[-1] == "3 domains, none with errors: no findings"
+
+
+def test_nginx_serves_each_domain_its_policy(built: Path, net: Loopback, tmp_path: Path) -> None:
+    """By SNI and Host, as text/plain, with the repository's own bytes: check has nothing to say."""
     address = net.address()
     servers = (built / "build" / "nginx.conf").read_text(encoding="utf-8")
     servers = servers.replace("listen 443", f"listen {address}:{net.https_port}").replace(
@@ -99,15 +111,11 @@ def test_nginx_serves_each_domain_its_policy(built: Path, tmp_path: Path) -> Non
     )
     with running([program("nginx"), "-p", str(tmp_path), "-c", str(config)], tmp_path):
         done = check(built, tmp_path, net, address)
-    assert done.returncode == 0, done.stdout.decode()
-    assert done.stdout.decode().splitlines()[-1] == "3 domains, none with errors: no findings"
+    assert_good(done)
 
 
-def test_caddy_serves_each_domain_its_policy(built: Path, tmp_path: Path) -> None:
+def test_caddy_serves_each_domain_its_policy(built: Path, net: Loopback, tmp_path: Path) -> None:
     """The same; the certificates are given, since no authority can be asked here."""
-    net, authority = Loopback(), Authority()
-    authority.write(tmp_path / "ca.pem")
-    certificates(tmp_path, authority)
     address = net.address()
     sites = (built / "build" / "Caddyfile").read_text(encoding="utf-8")
     for domain in DOMAINS:
@@ -119,5 +127,4 @@ def test_caddy_serves_each_domain_its_policy(built: Path, tmp_path: Path) -> Non
     config.write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{sites}", encoding="utf-8")
     with running([program("caddy"), "run", "--config", str(config), "--adapter", "caddyfile"], tmp_path):
         done = check(built, tmp_path, net, address)
-    assert done.returncode == 0, done.stdout.decode()
-    assert done.stdout.decode().splitlines()[-1] == "3 domains, none with errors: no findings"
+    assert_good(done)

@@ -46,8 +46,8 @@ def idle(given: Sequence[Allowance], findings: Sequence[Finding]) -> Iterator[Fi
     errors = {_key(finding) for finding in findings if finding.rule.severity is Severity.ERROR}
     for each in given:
         if (each.rule, each.domain) not in errors:
-            message = f"{quote(f'Allow: {each.text}')} in commit {each.commit[:12]} allows nothing here."
-            yield Finding(rules.ALLOW_IDLE, message)
+            line = f"{quote(f'Allow: {each.text}')} in commit {each.commit[:12]}"
+            yield Finding(rules.ALLOW_IDLE, f"{line} allows nothing here. Correct it, or drop it.")
 
 
 def _key(finding: Finding) -> tuple[str, str | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mtasts.config import Config, Domain
 from mtasts.life import published
-from mtasts.policy import Policy
+from mtasts.policy import Mode, Policy
 from mtasts.record import policy_id
 from mtasts.records import records_of
 
@@ -35,6 +35,12 @@ class DomainChange:
     after: Policy | None
     listed: tuple[bool, bool]
     records: tuple[RecordChange, ...]
+
+    @property
+    def enforcing(self) -> bool:
+        """Whether the domain goes to enforce."""
+        before, after = (policy is not None and policy.mode is Mode.ENFORCE for policy in (self.before, self.after))
+        return after and not before
 
     @property
     def ids(self) -> tuple[str | None, str | None]:

@@ -6,7 +6,7 @@ Every verb speaks in these. Rules stand in mtasts.rules; forms of output in mtas
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -65,6 +65,12 @@ class Finding:
 def has_errors(findings: Iterable[Finding]) -> bool:
     """Tell whether any finding is an error, which is what exit code 1 means."""
     return any(finding.rule.severity is Severity.ERROR for finding in findings)
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names with commas between them, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def quote(value: object, limit: int = 80) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from mtasts.change import Change, DomainChange
-from mtasts.findings import Finding, quote
+from mtasts.findings import Finding, listed, quote
 from mtasts.life import Life, Span, covered_since, covers, forgotten, testing_since
 from mtasts.policy import Mode, Policy
 from mtasts.rules import changes as rules
@@ -37,14 +37,13 @@ def dangers(
         yield from (Danger(danger.finding.at(domain=domain.name), danger.safe_from) for danger in found)
     both = [domain.name for domain in change.domains if domain.before and domain.after != domain.before]
     if moved and both:
-        some = ", ".join(both[:3]) + (f" and {len(both) - 3} more" if len(both) > 3 else "")
-        message = f"The hosting moves, and the policy of {some} changes with it. Make two changes of it."
+        message = f"The hosting moves, and the policy of {listed(both)} changes with it. Make two changes of it."
         yield Danger(Finding(rules.HOSTING_TOO, message))
 
 
 def _dangers(domain: DomainChange, life: Life, now: datetime) -> Iterator[Danger]:
     name, before, after = domain.name, domain.before, domain.after
-    if after and after.mode is Mode.ENFORCE and not (before and before.mode is Mode.ENFORCE):
+    if domain.enforcing:
         yield from _too_soon(name, life, now)
     if before and after and {before.mode, after.mode} == {Mode.ENFORCE} and after.max_age * 2 < before.max_age:
         half = -(-before.max_age // 2)

@@ -9,10 +9,10 @@ from functools import partial
 
 from mtasts.change import DomainChange
 from mtasts.check import Edges, reach_all
-from mtasts.findings import Finding, Rule, quote
+from mtasts.findings import Finding, Rule, listed, quote
 from mtasts.gate import Danger
 from mtasts.lookup import Answer
-from mtasts.policy import Mode, Policy
+from mtasts.policy import Policy
 from mtasts.record import StsRecord, policy_id
 from mtasts.rules import changes as rules
 from mtasts.steps import Reach, dns, https, mx, policy
@@ -57,13 +57,11 @@ async def _look(name: str, exchange: bool, reach: Reach) -> Live:
 
 def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
     """Yield what the look at a domain says of its change, or of its state where nothing changes."""
-    after, before = domain.after, domain.before
-    enforcing = bool(after and after.mode is Mode.ENFORCE and not (before and before.mode is Mode.ENFORCE))
-    unknown = rules.ENFORCE_UNSEEN if enforcing else rules.LIVE_UNKNOWN
+    unknown = rules.ENFORCE_UNSEEN if domain.enforcing else rules.LIVE_UNKNOWN
     if isinstance(live, Exception):
         found = [Finding(unknown, f"The look at it broke off: {type(live).__name__} {quote(live)}. Report it.")]
     else:
-        found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, enforcing, unknown)]
+        found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, unknown)]
     for finding in found:
         yield Danger(Finding(finding.rule, f"{domain.name}: {finding.message}", domain=domain.name))
 
@@ -89,23 +87,22 @@ def _record_drift(domain: DomainChange, record: Answer, known: list[Policy], unk
     if found and found.id not in map(policy_id, known):
         yield Finding(rules.DRIFT, f"DNS has the id {found.id}. {_than_known(domain)}")
     if not found and domain.before:
-        yield Finding(rules.DRIFT, "DNS announces no policy, and this branch has one. Was it ever deployed?")
+        yield Finding(rules.DRIFT, "DNS announces no policy, and this branch has one. See its last deployment.")
 
 
 def _than_known(domain: DomainChange) -> str:
     if not domain.before:
         return f"This change brings {_shown(domain.after)}." if domain.after else "This branch has none."
-    return f"This branch has {_shown(domain.before)}, id {policy_id(domain.before)}."
+    return f"This branch has {_shown(domain.before)}, id {policy_id(domain.before)}. See its last deployment."
 
 
 def _shown(known: Policy | None) -> str:
     if not known:
         return "no policy"
-    hosts = ", ".join(known.mx[:3]) + (f" and {len(known.mx) - 3} more" if len(known.mx) > 3 else "")
-    return f"mode {known.mode}, max_age {known.max_age}, mx {hosts or 'none'}"
+    return f"mode {known.mode}, max_age {known.max_age}, mx {listed(known.mx) or 'none'}"
 
 
-def _exchange(domain: DomainChange, seen: mx.Seen | None, enforcing: bool, unknown: Rule) -> Iterator[Finding]:
+def _exchange(domain: DomainChange, seen: mx.Seen | None, unknown: Rule) -> Iterator[Finding]:
     after = domain.after
     if not seen or not after:
         return
@@ -114,19 +111,19 @@ def _exchange(domain: DomainChange, seen: mx.Seen | None, enforcing: bool, unkno
     lead = "The MX records lead to" if seen.answer.values else "Without an MX record, mail goes to"
     for host in seen.hosts:
         if not after.matches(host.name):
-            yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name, enforcing)
-        elif enforcing:
+            yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name)
+        elif domain.enforcing:
             yield from _enforced(host, after)
 
 
-def _uncovered(domain: DomainChange, leads: str, host: str, enforcing: bool) -> Finding:
+def _uncovered(domain: DomainChange, leads: str, host: str) -> Finding:
     before = domain.before
     lost = next((pattern for pattern in before.mx if pattern.matches(host)), None) if before else None
     if lost:
         message = f"{leads}, and only {quote(lost)} covers it. Move the MX records first."
         return Finding(rules.MX_NEEDED, message)
     message = f"{leads}, which no mx covers. Add it to mx, or correct the MX records."
-    return Finding(rules.ENFORCE_FAILS if enforcing else rules.MX_UNCOVERED, message)
+    return Finding(rules.ENFORCE_FAILS if domain.enforcing else rules.MX_UNCOVERED, message)
 
 
 def _enforced(host: mx.Host, after: Policy) -> Iterator[Finding]:

@@ -113,7 +113,8 @@ def _history(history: History) -> Iterator[Danger]:
         message = f"Commit {skipped.commit[:12]} is passed over, since lint refuses its policy.yaml: {skipped.why}"
         yield Danger(Finding(rules.REVISION_INVALID, message))
     for commit in history.misdated:
-        yield Danger(Finding(rules.COMMIT_MISDATED, f"The date of commit {commit[:12]} cannot be right."))
+        message = f"The date of commit {commit[:12]} cannot be right: it counts as late as it can be. See that clock."
+        yield Danger(Finding(rules.COMMIT_MISDATED, message))
 
 
 def _live(made: Change, after: Config, live: Live) -> Iterator[Danger]:

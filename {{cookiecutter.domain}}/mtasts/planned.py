@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from mtasts import report
 from mtasts.change import DomainChange, RecordChange
-from mtasts.findings import Finding
+from mtasts.findings import Finding, listed
 from mtasts.gate import Danger, date
-from mtasts.plan import Plan
+from mtasts.plan import Allowed, Plan
 from mtasts.policy import Policy
 from mtasts.record import policy_id
 from mtasts.report import markdown, plain
@@ -42,7 +42,7 @@ def as_text(plan: Plan) -> str:
     lines += _more(groups)
     lines += [f"{what}: {before} to {after}" for what, before, after in _wholes(plan)]
     lines += ["", *report.as_text(plan.findings).splitlines()[:-1]] if plan.findings else []
-    lines += [f"allowed: {_allowed(each.danger, each.by.commit)}" for each in plan.allowed]
+    lines += [f"allowed {_through(each)}" for each in plan.allowed]
     lines += [f"next: {who}: {step}" for who, step in _next(plan)]
     lines += [] if plan.live or not plan.change else ["Not looked at: HTTPS, DNS and the MX hosts. --live does."]
     return "\n".join([*map(plain, lines), verdict(plan)])
@@ -53,8 +53,7 @@ def as_markdown(plan: Plan) -> str:
     mark = "❌" if plan.unsafe else "✅"
     lines = [f"## {mark} MTA-STS: {markdown(verdict(plan))}", ""]
     lines += [*_findings_table(plan.findings), ""] if plan.findings else []
-    for each in plan.allowed:
-        lines += [f"- Allowed by commit {each.by.commit[:12]}: {markdown(_said(each.danger))}"]
+    lines += [f"- Allowed {markdown(_through(each))}" for each in plan.allowed]
     lines += [f"- **Next, {markdown(who)}**: {markdown(step)}" for who, step in _next(plan)]
     groups = _groups(plan)
     for group in groups[:GROUPS]:
@@ -74,11 +73,8 @@ def as_json(plan: Plan) -> str:
         "safe_from": _iso(plan.safe_from),
         "base": plan.base,
         "live": plan.live,
-        "findings": [{**danger.finding.as_dict(), "safe_from": _iso(danger.safe_from)} for danger in plan.dangers],
-        "allowed": [
-            {**each.danger.finding.as_dict(), "safe_from": _iso(each.danger.safe_from), "commit": each.by.commit}
-            for each in plan.allowed
-        ],
+        "findings": [_danger(danger) for danger in plan.dangers],
+        "allowed": [{**_danger(each.danger), "commit": each.by.commit} for each in plan.allowed],
         "domains": [_domain(each, steps.get(each.name)) for each in change.domains],
         "next": [{"domain": name, "step": step} for name, step in steps.items()],
         "hosting": _before_after(change.hosting),
@@ -135,7 +131,7 @@ def _head(group: Sequence[DomainChange]) -> str:
 def _text_group(group: Sequence[DomainChange]) -> Iterator[str]:
     yield _head(group)
     if len(group) > 1:
-        yield f"  {', '.join(_some(each.name for each in group))}"
+        yield f"  {listed([each.name for each in group], SHOWN)}"
     yield from (f"  {line}" for line in _diff(group[0]))
     yield from (f"  {line}" for line in _some(_record(record) for each in group for record in each.records))
 
@@ -143,7 +139,7 @@ def _text_group(group: Sequence[DomainChange]) -> Iterator[str]:
 def _markdown_group(group: Sequence[DomainChange]) -> Iterator[str]:
     yield f"<details><summary>{markdown(_head(group))}</summary>\n"
     if len(group) > 1:
-        yield f"{markdown(', '.join(_some(each.name for each in group)))}\n"
+        yield f"{markdown(listed([each.name for each in group], SHOWN))}\n"
     lines = [*_diff(group[0]), *_some(_record(record) for each in group for record in each.records)]
     yield "\n".join(["```diff", *(plain(line).replace("`", "'") for line in lines), "```", "\n</details>"])
 
@@ -190,13 +186,9 @@ def _findings_table(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"| | | | and {len(findings) - 200} more |"
 
 
-def _allowed(danger: Danger, commit: str) -> str:
-    return f"by commit {commit[:12]}: {_said(danger)}"
-
-
-def _said(danger: Danger) -> str:
-    finding = danger.finding
-    return f"{finding.rule.id} {finding.message}"
+def _through(allowed: Allowed) -> str:
+    finding = allowed.danger.finding
+    return f"by commit {allowed.by.commit[:12]}: {finding.rule.id} {finding.message}"
 
 
 def _some(items: Iterable[str]) -> list[str]:
@@ -204,6 +196,10 @@ def _some(items: Iterable[str]) -> list[str]:
     found = list(items)
     more = len(found) - SHOWN
     return found if more <= 0 else [*found[:SHOWN], f"and {more} more"]
+
+
+def _danger(danger: Danger) -> dict[str, object]:
+    return {**danger.finding.as_dict(), "safe_from": _iso(danger.safe_from)}
 
 
 def _domain(change: DomainChange, step: str | None) -> dict[str, object]:
@@ -232,5 +228,5 @@ def _before_after(pair: tuple[str, str] | None) -> dict[str, str] | None:
     return {"before": pair[0], "after": pair[1]} if pair else None
 
 
-def _iso(moment: Any) -> str | None:
+def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -127,12 +127,6 @@ class Repository:
         words = ("diff-index", "-z", "--find-renames", "--diff-filter=R", "--name-status", "--ignore-submodules")
         return _source(git.run(self.folder, *words, commit, "--"), self.path)
 
-    def content_at(self, commit: str, most: int) -> bytes | None:
-        """Return the file's content in a commit, at most so many bytes; None where it was not there."""
-        path = self.path_at(commit)
-        blob = self._blob(commit, path) if path else None
-        return next(self.contents([blob], most)) if blob else None
-
     def contents(self, blobs: Iterable[str], most: int) -> Iterator[bytes]:
         """Yield the content of each blob, at most so many bytes of it."""
         return git.blobs(self.folder, blobs, most)

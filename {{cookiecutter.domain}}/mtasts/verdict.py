@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mtasts.findings import listed
 from mtasts.policy import Mode, Policy
 from mtasts.steps.mx import Host, Outcome, outcome
 
@@ -28,15 +29,10 @@ def verdict(policy: Policy | None, announced: bool | None, hosts: tuple[Host, ..
     if len(failing) == len(hosts):
         return f"{would} would not deliver: mail bounces."
     if failing and len(failing) + len(unknown) == len(hosts):
-        return f"{would} would not deliver to {_some(failing)}; no TLS was seen of {_some(unknown)}."
+        return f"{would} would not deliver to {listed(failing)}; no TLS was seen of {listed(unknown)}."
     if failing:
-        return f"{would} would deliver, but not to {_some(failing)}: mail that has to go there bounces."
+        return f"{would} would deliver, but not to {listed(failing)}: mail that has to go there bounces."
     if unknown:
-        return f"{would}: cannot be told from here, since no TLS was seen of {_some(unknown)}."
+        return f"{would}: cannot be told from here, since no TLS was seen of {listed(unknown)}."
     ready = " It is ready for enforce." if policy.mode is Mode.TESTING else ""
     return f"{would} would deliver to every MX host.{ready}"
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
