@@ -15,12 +15,12 @@ import pytest
 import urllib3
 
 from conftest import Bake, verb
+from pipelines import SYSTEMS, bash_only, run, script_of
 from servers.az import ACCOUNT, container
 from servers.bind import Named, txt
 from servers.emulators import emulator
 from servers.loopback import Loopback
 from servers.tls import Authority
-from test_pipelines import SYSTEMS, bash_only, run, script_of
 
 CONFIG = """version: STSv1
 mode: enforce
