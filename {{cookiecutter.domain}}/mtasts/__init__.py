@@ -2,12 +2,12 @@
 
 Floors, from the ground up. A module imports only from floors below its own, and from those named before it on its own:
 
-0 findings · rules · recipes · report
+0 findings · files · deadline · rules · recipes · report
 1 names · policy · reporting · record · document · edit
 2 schema · judge · meaning · hosting · config · lint
 3 page · packages · build · serve · records · zones · publish · parameters · outputs
 3 git · repository · cut · revisions · history
-3 deadline · tls · lookup · fetch · smtp · steps · verdict · check · checked · adopt · comment
+3 tls · lookup · fetch · smtp · steps · verdict · check · checked · adopt · comment
 3 life · change · gate · live · allow · plan · planned
 4 verbs · cli
 """

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from mtasts import document
+
 Path = tuple[str, ...]
 
 
@@ -16,7 +18,7 @@ def with_values(text: str, values: Mapping[Path, str]) -> str:
 
     Raises KeyError for a path that leads nowhere. text is YAML that mtasts.document could read.
     """
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = document.compose(text)
     edits = [edit for path, value in values.items() for edit in _edit(text, _parent(root, path), path[-1], value)]
     for start, end, written in sorted(edits, reverse=True):
         text = text[:start] + written + text[end:]

@@ -13,6 +13,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mtasts.files import read
+
 FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks for them
 
 _TARGET = ("--platform=manylinux2014_x86_64", "--python-version=3.13", "--implementation=cp", "--only-binary=:all:")
@@ -28,7 +30,12 @@ def files(requirements: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
     wheels: a folder that keeps what was downloaded: with it, a second build needs no network.
     Raises PackagesError.
     """
-    hashes = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", requirements.read_text(encoding="utf-8")))
+    hashes = set(
+        re.findall(
+            r"--hash=sha256:([0-9a-f]{64})",
+            read(requirements, top=requirements.parent.parent).decode(),
+        )
+    )
     if not hashes <= _held(wheels).keys():
         _download(requirements, wheels)
     for digest, path in sorted(_held(wheels).items()):
@@ -37,7 +44,8 @@ def files(requirements: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _held(wheels: Path) -> dict[str, Path]:
-    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(wheels.glob("*.whl"))}
+    found = (path for path in sorted(wheels.glob("*.whl")) if path.is_file() and not path.is_symlink())
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in found}
 
 
 def _download(requirements: Path, wheels: Path) -> None:

@@ -28,11 +28,11 @@ _JUDGED_BY_MEANING = {
 _RULES = {"version": rules.VERSION, "mode": rules.MODE, "max_age": rules.MAX_AGE}
 _NUMBER = "That is too few, or too many."
 _TYPES = {
-    "integer": "a whole number without quotes",
+    "integer": "a whole number without quotes: digits only, and no leading 0",
     "array": "a list, one `- item` per line",
     "boolean": "true or false, without quotes",
     "object": "a block of `key: value` lines",
-    "string": "text",
+    "string": "text, in quotes if YAML takes it for something else",
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mtasts import build
+from mtasts.files import reason
 from mtasts.packages import PackagesError, files
 from mtasts.verbs.common import ROOT, load_served, policy_file
 
@@ -24,6 +25,7 @@ def command(packages: bool, path: Path) -> None:
         static = ROOT / "static"
         target = build.write(root, function, build.static_files(config, static), build.server_files(config, static))
     except (OSError, PackagesError) as error:
-        raise click.ClickException(f"Nothing was built; an earlier build stands as it was. {error}") from None
+        why = reason(error) if isinstance(error, OSError) else error
+        raise click.ClickException(f"Nothing was built; an earlier build stands as it was. {why}") from None
     for written in sorted(target.iterdir()):
         click.echo(f"{target.name}/{written.name}{'/' if written.is_dir() else ''}")

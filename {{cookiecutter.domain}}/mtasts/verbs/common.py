@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mtasts import config as configuration
-from mtasts import report
+from mtasts import files, report
 from mtasts.config import Config
 from mtasts.findings import Finding, has_errors
 
@@ -59,8 +59,17 @@ class Shown:
     def __call__(self, forms: Mapping[str, Callable[[Any], str]], what: object) -> None:
         """Show what was found, in one of the forms that there are for it."""
         if self._output:
-            self._output.write_text(forms[self._form](what) + "\n", encoding="utf-8")
+            write(self._output, forms[self._form](what) + "\n")
         click.echo(forms[self._ci if self._output else self._form](what))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole, or say why not and end with exit code 1: an earlier file then stays as it was."""
+    try:
+        files.write(path, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        why = f"{path} could not be written, and is as it was. {files.reason(error)}"
+        raise click.ClickException(report.plain(why)) from None
 
 
 def unknown(word: str, known: Iterable[str], what: str) -> click.UsageError:

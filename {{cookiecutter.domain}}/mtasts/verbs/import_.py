@@ -11,7 +11,7 @@ import click
 from mtasts import adopt, check, config
 from mtasts.hosting import Hosting, Kind
 from mtasts.lint import lint
-from mtasts.verbs.common import policy_file, print_report
+from mtasts.verbs.common import policy_file, print_report, write
 from mtasts.verbs.network import domain_name, edges, network_options
 
 
@@ -31,7 +31,7 @@ def command(domain: str, force: bool, timeout: float, path: Path, **network: Any
             f"{name} publishes neither a policy nor an MX host. Check the name and the resolver."
         )
     text = adopt.compose(name, adopt.policy_for(name, found), found.rua, _hosting(path))
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write(path, text)
     source = "the published policy" if found.policy else "the MX hosts: no policy could be read"
     click.echo(f"{path} is written from {source}. Read it, then run: python -m mtasts check {name}")
     print_report(lint(path), None)

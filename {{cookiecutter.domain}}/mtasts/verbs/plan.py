@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mtasts import allow, config, document, history, planned
+from mtasts import allow, config, document, files, history, planned
 from mtasts.config import Config
 from mtasts.document import Document
 from mtasts.findings import Finding
@@ -42,7 +42,7 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     """
     show = Shown(form, output)
     try:
-        found = _plan(path, look, **ways) if path.is_file() else None
+        found = _plan(path, look, **ways) if path.is_file() and not path.is_symlink() else None
     except (GitError, click.UsageError) as error:  # not with the 2 of wrong use, which could be taken for SAFE_CHANGE
         raise click.ClickException(plain(str(error))) from None
     if found is None:
@@ -71,8 +71,7 @@ def _plan(path: Path, look: bool, base: str | None, **ways: Any) -> Plan | None:
 def _content(path: Path) -> bytes:
     """Return a file's content, as far as anyone reads it; nothing where it cannot be read, which lint will tell."""
     try:
-        with path.open("rb") as file:
-            return file.read(document.BYTES + 1)
+        return files.read(path, document.BYTES + 1)
     except OSError:
         return b""
 

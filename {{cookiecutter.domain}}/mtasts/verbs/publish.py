@@ -11,7 +11,7 @@ import click
 
 from mtasts import report
 from mtasts.records import FORMATS, Stage, records
-from mtasts.verbs.common import ROOT, load, policy_file, print_report
+from mtasts.verbs.common import ROOT, load, policy_file, print_report, write
 
 if TYPE_CHECKING:
     from mtasts.publish import Published
@@ -40,7 +40,7 @@ def command(stage: str, doit: bool, force: bool, form: str, output: Path | None,
     os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
     done = _publish(file, doit, force)
     if output:
-        output.write_text("\n\n".join(_parts(done, form)) + "\n", encoding="utf-8")
+        write(output, "\n\n".join(_parts(done, form)) + "\n")
     if done.plans or not done.findings:
         click.echo(_plan(done, "text" if output else form))
     if done.findings:
