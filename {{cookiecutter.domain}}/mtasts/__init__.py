@@ -2,7 +2,7 @@
 
 Floors, from the ground up. A module imports only from floors below its own, and from those named before it on its own:
 
-0 findings · files · deadline · rules · recipes · report
+0 findings · files · deadline · machine · rules · recipes · report
 1 names · policy · reporting · record · document · edit
 2 schema · judge · meaning · hosting · config · lint
 3 page · packages · build · serve · records · zones · publish · parameters · outputs

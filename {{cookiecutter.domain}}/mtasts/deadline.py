@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 class Deadline:
@@ -14,6 +15,15 @@ class Deadline:
     def open(self) -> bool:
         """Tell whether there is time left."""
         return time.monotonic() < self._end
+
+    def turn(self) -> Callable[[], None]:
+        """Return what to call once a turn has come. The time until then does not count."""
+        left = self._end - time.monotonic()
+
+        def come() -> None:
+            self._end = max(self._end, time.monotonic() + left)
+
+        return come
 
     def left(self) -> float:
         """Return the seconds left. Raises TimeoutError where there are none."""

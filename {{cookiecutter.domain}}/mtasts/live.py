@@ -109,6 +109,11 @@ def _exchange(domain: DomainChange, seen: mx.Seen | None, unknown: Rule) -> Iter
     if fault := dns.lookup_fault(seen.answer):
         yield Finding(unknown, f"Which MX hosts there are is unknown. {fault.message}")
     lead = "The MX records lead to" if seen.answer.values else "Without an MX record, mail goes to"
+    for name in seen.more:
+        if not after.matches(name):
+            yield _uncovered(domain, f"{lead} {quote(name)}", name)
+    if domain.enforcing and seen.unseen:
+        yield Finding(rules.ENFORCE_UNSEEN, f"{seen.unseen} were not looked at. Publish fewer.")
     for host in seen.hosts:
         if not after.matches(host.name):
             yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name)

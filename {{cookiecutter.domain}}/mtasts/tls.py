@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
+import time
 from enum import Enum
 from typing import Any
 
+from mtasts import machine
 from mtasts.deadline import Deadline
 
 BYTES = 1024 * 1024  # what one connection may send us before we stop listening
@@ -17,6 +20,7 @@ class Fault(Enum):
 
     REFUSED = "the connection is refused"
     UNREACHABLE = "there is no way there"
+    NOT_TRIED = "this machine has no room for the connection"
     TIMEOUT = "no answer in time"
     HANDSHAKE = "the TLS handshake fails"
     VERSION = "TLS 1.2 is not spoken"
@@ -76,15 +80,28 @@ def context(ca_file: str | None = None) -> ssl.SSLContext:
 
 
 def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
-    """Return a TCP connection to an address. Raises OSError."""
+    """Return a TCP connection to an address; while this machine has no room for one, try again. Raises OSError."""
+    while True:
+        try:
+            return _connected(address, port, deadline)
+        except OSError as error:
+            if fault(error) is not Fault.NOT_TRIED or not deadline.open():
+                raise
+        time.sleep(machine.PAUSE)
+
+
+def _connected(address: str, port: int, deadline: Deadline) -> PlainSocket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     made = PlainSocket(family, socket.SOCK_STREAM)
     made.deadline = deadline
     try:
         made.settimeout(deadline.left())
         made.connect((address, port))
-    except BaseException:
+    except BaseException as error:
         made.close()
+        # Without a free port; over IPv6 it rather says that this machine has no address of that kind.
+        if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL and family is socket.AF_INET:
+            raise OSError(errno.EAGAIN, error.strerror) from None
         raise
     return made
 
@@ -117,12 +134,16 @@ def fault(error: OSError) -> Fault:
         return Fault.VERSION if old else Fault.HANDSHAKE
     if isinstance(error, TimeoutError):
         return Fault.TIMEOUT
+    if machine.at_limit(error):
+        return Fault.NOT_TRIED
     if isinstance(error, ConnectionRefusedError):
         return Fault.REFUSED
     return Fault.INCOMPLETE if isinstance(error, ConnectionError) else Fault.UNREACHABLE
 
 
 def expiry(connection: ssl.SSLSocket) -> float:
-    """Return when the other side's certificate ends, in seconds since 1970."""
-    certificate = connection.getpeercert() or {}
-    return ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    """Return when the other side's certificate ends, in seconds since 1970. Raises ssl.SSLError if it does not say."""
+    try:
+        return ssl.cert_time_to_seconds(str((connection.getpeercert() or {})["notAfter"]))
+    except (KeyError, ValueError) as error:
+        raise ssl.SSLError(f"no date: {error}") from None
