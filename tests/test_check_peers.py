@@ -76,7 +76,10 @@ SMTP: dict[str, tuple[Server, set[str]]] = {
 # Documented by nobody: a zone may hold what its owner wants. 60 hosts with 70 addresses each are 4,200 doors.
 DOORS = "\n".join(f"m{host} A 127.200.{host}.{number}" for host in range(60) for number in range(1, 71))
 MANY = Site(mx="\n".join(f"@ MX {host} m{host}" for host in range(60)) + f"\n{DOORS}")
-WIDE = Site(host="mta-sts A {https}\n" + "\n".join(f"mta-sts A 127.201.{number // 250}.{number % 250 + 1}" for number in range(1000)))
+WIDE = Site(
+    host="mta-sts A {https}\n"
+    + "\n".join(f"mta-sts A 127.201.{number // 250}.{number % 250 + 1}" for number in range(1000))
+)
 SITES = {
     **{name: Site(https=server) for name, (server, _) in HTTPS.items()},
     **{name: Site(smtp=server) for name, (server, _) in SMTP.items()},
