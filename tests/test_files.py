@@ -216,7 +216,9 @@ WRITING = [
 
 
 @pytest.mark.parametrize("make", [fill, None], ids=["full", "read-only"])
-def test_a_disk_that_takes_nothing_leaves_every_file_as_it_was(repository: Path, make: Callable[[Path], None]) -> None:
+def test_a_disk_that_takes_nothing_leaves_every_file_as_it_was(
+    repository: Path, make: Callable[[Path], None] | None
+) -> None:
     """A full disk and a read-only one: one plain line, exit code 1, nothing half written and nothing left behind."""
     (repository / "outputs.json").write_text('{"hostname": {"value": "a.example.net"}}', encoding="utf-8")
     for name in ("parameters.json", "plan.md", "report.md", "build/static/index.html"):
