@@ -199,8 +199,9 @@ def answered(port: int, content: bytes) -> int:
         with contextlib.suppress(ConnectionError):
             while part := connection.recv(65_536):
                 said += part
-    found = re.search(rb"^HTTP/1.1 ([0-9]{3}) |Error code: ([0-9]{3})", said)  # HTTP/0.9 has no status line
-    return int(found[1] or found[2]) if found else 0
+    found = re.match(rb"HTTP/1.1 ([0-9]{3}) ", said)
+    assert found or not said
+    return int(found[1]) if found else 0
 
 
 @contextlib.contextmanager

@@ -108,6 +108,8 @@ class _Request(Request):
 class _Handler(WSGIRequestHandler):
     """Takes any bytes, and prints a plain line per request: a log file or a CI page shows no colours."""
 
+    default_request_version = "HTTP/1.0"  # what names no version gets a status line too
+
     def setup(self) -> None:
         """Give the whole request SECONDS to come in."""
         super().setup()
