@@ -129,7 +129,15 @@ async def reach_all(
 
 def _broken_off(error: Exception) -> Section:
     if machine.at_limit(error):
-        return Section("All", (Finding(MACHINE_LIMIT, f"{machine.FULL}, so this domain was not looked at."),))
+        return Section(
+            "All",
+            (
+                Finding(
+                    MACHINE_LIMIT,
+                    f"{machine.FULL}, so this domain was not looked at. Run this again with fewer --jobs.",
+                ),
+            ),
+        )
     message = f"The look at this domain broke off: {type(error).__name__} {quote(error)}. Report it."
     return Section("All", (Finding(BROKEN_OFF, message),))
 

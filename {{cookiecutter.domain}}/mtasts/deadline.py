@@ -12,9 +12,9 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
-    def open(self) -> bool:
-        """Tell whether there is time left."""
-        return time.monotonic() < self._end
+    def open(self, ahead: float = 0) -> bool:
+        """Tell whether there is time left, or will be so many seconds from now."""
+        return time.monotonic() + ahead < self._end
 
     def turn(self) -> Callable[[], None]:
         """Return what to call once a turn has come. The time until then does not count."""

@@ -29,7 +29,6 @@ _Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {f"{_TAG}bool", f"{_TAG}null"}
 _NUMBER = re.compile("0|[1-9][0-9]{0,17}")  # the only form that every reader takes for the same number
-# All that YAML 1.1 or YAML 1.2 takes for a number: signs, octal, hexadecimal, base 60, `_`, fractions, powers.
 # All that YAML 1.1 or 1.2 takes for a number: signs, binary, octal, hexadecimal, base 60, `_`, fractions, powers.
 _NUMERIC = re.compile(
     r"""(?: [-+]?(?: 0b[01_]+ | 0x[0-9a-f_]+ | 0o[0-7_]+ | \.inf

@@ -56,7 +56,7 @@ class Lookup:
     def __call__(self, name: str, kind: str, deadline: Deadline) -> Answer:
         """Return the records of a kind (TXT, MX, A, AAAA) at a name, over TCP where UDP cuts them off."""
         answer = self._ask(name, kind, deadline)
-        while answer.status is Status.NOT_ASKED and deadline.open():
+        while answer.status is Status.NOT_ASKED and deadline.open(2 * machine.PAUSE):
             time.sleep(machine.PAUSE)
             answer = self._ask(name, kind, deadline)
         return answer

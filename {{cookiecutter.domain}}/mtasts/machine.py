@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 
@@ -32,6 +33,7 @@ def connections(most: int) -> int:
     wanted = most * _FILES + _OTHERS
     endless = resource.RLIM_INFINITY
     if soft != endless and soft < wanted and soft != hard:  # as on macOS, where 256 are the default
-        soft = wanted if hard == endless else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == endless else min(wanted, hard), hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return most if soft == endless else max(1, min(most, (soft - _OTHERS) // _FILES))

@@ -85,7 +85,7 @@ def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
         try:
             return _connected(address, port, deadline)
         except OSError as error:
-            if fault(error) is not Fault.NOT_TRIED or not deadline.open():
+            if fault(error) is not Fault.NOT_TRIED or not deadline.open(2 * machine.PAUSE):
                 raise
         time.sleep(machine.PAUSE)
 

@@ -69,12 +69,14 @@ class Seen:
     more: tuple[str, ...] = ()
 
     @property
-    def unseen(self) -> str:
-        """What was not looked at, in words; nothing where all was."""
-        addresses = sum(len(answer.values) for host in self.hosts for answer in host.answers)
-        left = addresses - sum(len(host.probes) for host in self.hosts)
-        hosts = f"{len(self.more)} of its MX hosts" if self.more else ""
-        return " and ".join(filter(None, (hosts, f"{left} of their addresses" if left else "")))
+    def unseen(self) -> str | None:
+        """What was not looked at, in a sentence; None if all was."""
+        found = sum(len(answer.values) for host in self.hosts for answer in host.answers)
+        left = found - sum(len(host.probes) for host in self.hosts)
+        if not left and not self.more:
+            return None
+        what = f"{len(self.more)} MX hosts and {left} addresses of the others were not looked at"
+        return f"{what}: {HOSTS} hosts and {PROBES} addresses are the most. Publish fewer."
 
 
 async def see(domain: str, reach: Reach) -> Seen:
@@ -162,8 +164,7 @@ def _judge_more(domain: str, seen: Seen, policy: Policy | None) -> Iterator[Find
         message = f"{listed(uncovered)}: in no mx of the policy. {_NO_DELIVERY}; Exchange Online bounces with 5.4.8."
         yield Finding(rules.UNLISTED, message)
     if seen.unseen:
-        message = f"{domain}: {seen.unseen} were not looked at, as {HOSTS} hosts and {PROBES} addresses are the most."
-        yield Finding(dns_rules.ADDRESSES_MANY, f"{message} Publish fewer.")
+        yield Finding(dns_rules.ADDRESSES_MANY, f"{domain}: {seen.unseen}")
 
 
 def _judge_patterns(domain: str, policy: Policy, hosts: Sequence[str]) -> Iterator[Finding]:
