@@ -69,14 +69,13 @@ class Seen:
     more: tuple[str, ...] = ()
 
     @property
-    def unseen(self) -> str | None:
-        """What was not looked at, in a sentence; None if all was."""
+    def unseen(self) -> str:
+        """What was not looked at, in two sentences; empty if all was."""
         found = sum(len(answer.values) for host in self.hosts for answer in host.answers)
         left = found - sum(len(host.probes) for host in self.hosts)
-        if not left and not self.more:
-            return None
-        what = f"{len(self.more)} MX hosts and {left} addresses of the others were not looked at"
-        return f"{what}: {HOSTS} hosts and {PROBES} addresses are the most. Publish fewer."
+        counts = {"MX hosts": len(self.more), "addresses": left}
+        what = " and ".join(f"{number} {name}" for name, number in counts.items() if number)
+        return what and f"{what} were not looked at: {HOSTS} hosts and {PROBES} addresses are the most. Publish fewer."
 
 
 async def see(domain: str, reach: Reach) -> Seen:
