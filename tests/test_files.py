@@ -108,6 +108,13 @@ def test_no_verb_reads_a_policy_that_is_no_file(repository: Path, words: list[st
     assert not (repository / "build").exists()
 
 
+def test_a_served_policy_may_come_from_a_pipe(repository: Path) -> None:
+    """`curl … | python -m mtasts lint /dev/stdin`: nobody publishes what is linted so."""
+    policy = b"version: STSv1\nmode: testing\nmx: a.example.com\nmax_age: 604800\n"
+    done = verb(repository, "lint", "/dev/stdin", input=policy)
+    assert (done.returncode, done.stdout) == (0, b"no findings\n")
+
+
 def test_a_link_above_the_policy_that_leads_out_is_refused(repository: Path, tmp_path: Path) -> None:
     """With and without git. One that stays inside is as good as a folder, and an absolute path is one's own word."""
     outside = tmp_path / "outside"

@@ -6,7 +6,7 @@ What is read is what stands there: no anchors, no aliases, no tags, no deep nest
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -95,10 +95,10 @@ class Document:
         return self.places[steps]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, reader: Callable[[Path, int], bytes] = files.read) -> str:
     """Return a file's text. Raises DocumentError if it is missing, no regular file, too large, empty or not UTF-8."""
     try:
-        return decode(files.read(path, BYTES + 1))
+        return decode(reader(path, BYTES + 1))
     except NotAFileError as error:
         raise _unreadable(f"is {error.strerror}. Put the file itself there.") from None
     except OSError as error:

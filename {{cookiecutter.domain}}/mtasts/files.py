@@ -42,6 +42,12 @@ def read(path: Path, most: int = -1, top: Path | None = None) -> bytes:
         return file.read(most)
 
 
+def read_any(path: Path, most: int) -> bytes:
+    """Return what stands at a path that people name, be it a link or a pipe such as /dev/stdin. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(most)
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: where the disk is full, an earlier one stays. Raises OSError.
 
