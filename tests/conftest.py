@@ -49,7 +49,7 @@ def verb(folder: Path, *words: str, **options: Any) -> subprocess.CompletedProce
     """Run `python -m mtasts` in a baked repository, as its users and pipelines do."""
     environment = {key: value for key, value in os.environ.items() if key not in ("GITHUB_ACTIONS", "TF_BUILD")}
     environment.update(options.pop("env", {}))
-    command = [sys.executable, "-m", "mtasts", *words]
+    command = [options.pop("python", sys.executable), "-m", "mtasts", *words]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False, **options
     )
@@ -81,6 +81,15 @@ def bake(cookiecutter_config: Path, tmp_path: Path) -> Bake:
         )
 
     return baked
+
+
+@pytest.fixture(scope="session")
+def runtime_python() -> Path:
+    """Return a Python that has azure-functions-runtime, as ci/test.py makes it."""
+    given = os.environ.get("MTASTS_RUNTIME_PYTHON")
+    if not given:
+        give_up("Microsoft's runtime needs Python 3.13: run python ci/test.py, or set MTASTS_RUNTIME_PYTHON")
+    return Path(str(given))
 
 
 class Served:

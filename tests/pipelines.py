@@ -83,7 +83,9 @@ def let_in(pairs: Iterable[tuple[Any, Any]], values: Mapping[str, Any]) -> Itera
 def expanded(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the steps that a step stands for: itself, or those of this repository's action or template."""
     if str(step.get("uses")).startswith("$/"):
-        yield from compiled(load(GENERATED / step["uses"][2:] / "action.yml")["runs"]["steps"], step.get("with", {}))
+        action = load(GENERATED / step["uses"][2:] / "action.yml")
+        defaults = {name: each.get("default") for name, each in action.get("inputs", {}).items()}
+        yield from compiled(action["runs"]["steps"], {**defaults, **step.get("with", {})})
     elif "template" in step:
         template = load(AZURE / step["template"])
         yield from compiled(template["steps"], parameters_of(template, step.get("parameters", {})))
@@ -139,10 +141,13 @@ def steps_of(path: Path) -> list[dict[str, Any]]:
 
 
 def python_commands(path: Path) -> list[str]:
-    """Return the commands that run Python, in order."""
-    scripts = [str(step.get("run") or step.get("bash") or step.get("script")) for step in steps_of(path)]
-    commands = [command for script in scripts for command in re.findall(r"\bpython [^\n;|]+", script)]
-    return [command.strip() for command in commands]
+    """Return the commands that run Python, in order, with the lock that the toolkit's action is asked for."""
+    commands = []
+    for step in steps_of(path):
+        script = str(step.get("run") or step.get("bash") or step.get("script"))
+        script = script.replace('"$lock"', step.get("env", {}).get("LOCK", ""))
+        commands += [command.strip() for command in re.findall(r"\bpython [^\n;|]+", script)]
+    return commands
 
 
 def what(step: dict[str, Any]) -> str:
@@ -229,7 +234,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             path.mkdir()
         if dns:
             (self.work / "dns").mkdir()
-            (self.work / "dns" / "requirements.txt").touch()
+            (self.work / "dns" / "cloudflare.txt").touch()
         for name in ("python", "az"):
             (self.programs / name).write_text(self.PROGRAM)
             (self.programs / name).chmod(0o755)
@@ -261,7 +266,6 @@ case $note in *"$FAILS"*) exit 1 ;; esac
         """Judge the condition of a step. good: none has failed before it."""
         return {
             None: good,
-            "${{ hashFiles('dns/requirements.txt') != '' }}": good and (self.work / "dns").is_dir(),
             "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}": good and "AZURE_DNS_RESOURCE_GROUP" in self.values,
             "${{ steps.login.outcome != 'failure' }}": good and self.outcomes["login"] != "failure",
             "${{ !cancelled() && hashFiles('hosting.md', 'announcement.md') != '' }}": any(self.work.glob("[ha]*.md")),
@@ -301,7 +305,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
 
     def noted(self) -> list[str]:
         """Return the notes, but for what every job begins with, and for what only carries files."""
-        routine = re.compile("actions/|checkout|download$|UsePythonVersion|PublishPipelineArtifact|.*install -r req")
+        routine = re.compile("actions/|checkout|download$|UsePythonVersion|PublishPipelineArtifact|.*-requirement req")
         return [line for line in self.notes.read_text().splitlines() if not routine.match(line)]
 
 
@@ -312,7 +316,7 @@ def needs_of(job: Any) -> set[str]:
 
 BUILDING = ["python -m mtasts lint", "python -m mtasts build"]
 ANNOUNCING = [
-    "python -m pip install -r dns/requirements.txt",
+    "python -m pip install --require-hashes --requirement dns/cloudflare.txt",
     "python -m mtasts publish announcement --doit (t0ken)",
     "python -m mtasts check --wait 300",
 ]

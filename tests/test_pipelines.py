@@ -197,7 +197,9 @@ def test_checkout_leaves_no_credentials(path: Path) -> None:
     checkouts = [dict(step["with"]) for step in steps_of(path) if what(step) == "actions/checkout"]
     deep = [given.pop("fetch-depth") for given in checkouts if "fetch-depth" in given]
     assert checkouts and all(given == {"persist-credentials": False} for given in checkouts)
-    assert deep == ([0] if path == pipeline("github", "pull-request") else [])
+    assert deep == (
+        [0] if path in (pipeline("github", "pull-request"), TEMPLATE_GITHUB / "workflows" / "test.yml") else []
+    )
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *AZURE.glob("*.yml"), TEMPLATE_AZURE], ids=name_of)
@@ -245,41 +247,40 @@ def test_a_new_push_stops_the_checks_of_the_old_one() -> None:
 # The same on both systems
 
 
+INSTALL = "python -m pip install --require-hashes --requirement"
 CHECK = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} function/local.txt",
     "python -m mtasts lint",
     "python -m unittest discover -s tests",
 ]
 BUILD = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} requirements.txt",
     "python -m mtasts lint",
     "python -m mtasts build",
 ]
 PLAN = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} requirements.txt",
     "python -m mtasts plan --live --format markdown --output plan.md",
 ]
 COMMENT = {
-    "github": ["python -m pip install -r requirements.txt", "python -m mtasts comment plan.md"],
+    "github": [f"{INSTALL} requirements.txt", "python -m mtasts comment plan.md"],
     "azure-devops": ["python -m mtasts comment plan.md"],  # the same job
 }
 DNS_PLAN = [
-    "python -m pip install -r requirements.txt",
-    "python -m pip install -r dns/requirements.txt",
+    f"{INSTALL} dns/*.txt",
     "python -m mtasts publish hosting --format markdown --output hosting.md",
     "python -m mtasts publish announcement --format markdown --output announcement.md",
 ]
 ANNOUNCE = [
-    "python -m pip install -r requirements.txt",
-    "python -m pip install -r dns/requirements.txt",
+    f"{INSTALL} dns/*.txt",
     "python -m mtasts publish announcement --doit",
 ]
 SEEN = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} requirements.txt",
     "python -m mtasts check --wait 300",
 ]
 WATCH = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} requirements.txt",
     "python -m mtasts check --format markdown --output report.md",
 ]
 
@@ -290,7 +291,7 @@ def test_verbs(system: str) -> None:
     assert python_commands(pipeline(system, "pull-request")) == [*CHECK, *PLAN, *COMMENT[system], *DNS_PLAN]
     assert python_commands(pipeline(system, "watch")) == WATCH
     for hosting, seconds in (("function", 300), ("static-web-app", 300), ("front-door", 300), ("web-server", 1800)):
-        gate = ["python -m pip install -r requirements.txt", f"python -m mtasts check --only https --wait {seconds}"]
+        gate = [f"{INSTALL} requirements.txt", f"python -m mtasts check --only https --wait {seconds}"]
         assert python_commands(pipeline(system, f"deploy-{hosting}")) == [*BUILD, *gate, *ANNOUNCE, *SEEN]
 
 
@@ -509,43 +510,31 @@ def test_the_static_web_app_is_deployed_as_it_was_built() -> None:
 # Dependabot
 
 
-@pytest.mark.parametrize(
-    ("path", "actions", "python"),
-    [
-        (
-            GITHUB / "dependabot.yml",
-            ["/", "/.github/actions/build", "/.github/actions/toolkit"],
-            "/",
-        ),
-        (
-            TEMPLATE_GITHUB / "dependabot.yml",
-            [
-                "/",
-                "/{{cookiecutter.domain}}/.github/workflows",
-                "/{{cookiecutter.domain}}/.github/actions/build",
-                "/{{cookiecutter.domain}}/.github/actions/toolkit",
-            ],
-            "/{{cookiecutter.domain}}",
-        ),
-    ],
-    ids=["generated", "template"],
-)
-def test_dependabot(path: Path, actions: list[str], python: str) -> None:
+OWN_ACTIONS = ["build", "toolkit"]
+
+
+def test_dependabot_for_the_template() -> None:
     """Prove that every pinned version is looked after, weekly, and that a new one has to be a week old."""
     common = {"schedule": {"interval": "weekly"}, "cooldown": {"default-days": 7}}
-    assert load(path)["updates"] == [
-        {
-            "package-ecosystem": "github-actions",
-            "directories": actions,
-            **common,
-            "groups": {"actions": {"patterns": ["*"]}},
-        },
-        {
-            "package-ecosystem": "pip",
-            "directory": python,
-            **common,
-            "groups": {"python": {"patterns": ["*"]}},
-        },
+    inner = "/{{cookiecutter.domain}}"
+    actions = ["/", f"{inner}/.github/workflows", *(f"{inner}/.github/actions/{name}" for name in OWN_ACTIONS)]
+    assert load(TEMPLATE_GITHUB / "dependabot.yml")["updates"] == [
+        {"package-ecosystem": kind, **place, **common, "groups": {group: {"patterns": ["*"]}}}
+        for kind, place, group in (
+            ("github-actions", {"directories": actions}, "actions"),
+            ("uv", {"directories": ["/ci", inner]}, "python"),
+            ("npm", {"directory": "/ci"}, "node"),
+        )
+    ]
+
+
+def test_dependabot_for_a_repository() -> None:
+    """Prove that only security updates are opened: a limit of 0 stops the others, which `cruft update` brings."""
+    actions = ["/", *(f"/.github/actions/{name}" for name in OWN_ACTIONS)]
+    common = {"schedule": {"interval": "weekly"}, "cooldown": {"default-days": 7}, "open-pull-requests-limit": 0}
+    assert load(GITHUB / "dependabot.yml")["updates"] == [
+        {"package-ecosystem": "github-actions", "directories": actions, **common},
+        {"package-ecosystem": "uv", "directory": "/", **common},
     ]
 
 
@@ -569,4 +558,4 @@ def test_the_template_runs_the_same_everywhere() -> None:
     parameters = {parameter["name"]: parameter["default"] for parameter in load(TEMPLATE_AZURE)["parameters"]}
     assert parameters == {"images": ["ubuntu-latest", "windows-latest", "macOS-latest"], "pythons": pythons}
     for path in (TEMPLATE_GITHUB / "workflows" / "test.yml", TEMPLATE_AZURE):
-        assert python_commands(path) == ["python ci/demo.py", "python ci/test.py"]
+        assert python_commands(path) == ["python ci/lock.py --upgrade", "python ci/demo.py", "python ci/test.py"]

@@ -618,7 +618,7 @@ def test_without_the_packages_it_says_how_to_get_them(world: World, tmp_path: Pa
     world.write("example.com:")
     done = world.publish("announcement", PYTHONPATH=str(tmp_path))
     assert done.code == 2
-    wanted = f"Error: {package} is not installed. Run: python -m pip install -r dns/requirements.txt"
+    wanted = f"Error: {package} is not installed. Run: python -m pip install -r dns/rfc2136.txt"
     assert done.lines[-1] == wanted
     assert "Traceback" not in done.printed
     assert verb(world.folder, "records", env={"PYTHONPATH": str(tmp_path)}).returncode == 0
@@ -689,7 +689,7 @@ def test_the_configuration_is_the_providers_own(bake: Bake, monkeypatch: pytest.
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(socket.socket, "connect", None)
     package, _, kind = wanted.kind.partition(".")
-    assert f"\n{package.replace('_', '-')}>=" in (folder / "dns" / "requirements.txt").read_text(encoding="utf-8")
+    assert f"\n{package.replace('_', '-')}>=" in (folder / "dns" / f"{name}.in").read_text(encoding="utf-8")
     for stage in ("hosting", "announcement"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the providers' packages have their own

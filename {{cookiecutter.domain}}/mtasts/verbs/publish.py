@@ -64,5 +64,6 @@ def _publish(file: Path, doit: bool, force: bool) -> Published:
 
         return publish.publish(file, doit, force)
     except ModuleNotFoundError as error:
-        needed = f"{error.name} is not installed. Run: python -m pip install -r dns/requirements.txt"
+        lock = next(file.parent.glob("*.txt")).name  # of the one provider that is in this repository
+        needed = f"{error.name} is not installed. Run: python -m pip install -r dns/{lock}"
         raise click.UsageError(needed) from None
