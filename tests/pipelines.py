@@ -85,7 +85,9 @@ def expanded(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if str(step.get("uses")).startswith("$/"):
         action = load(GENERATED / step["uses"][2:] / "action.yml")
         defaults = {name: each.get("default") for name, each in action.get("inputs", {}).items()}
-        yield from compiled(action["runs"]["steps"], {**defaults, **step.get("with", {})})
+        condition = {"if": step["if"]} if "if" in step else {}
+        inner = compiled(action["runs"]["steps"], {**defaults, **step.get("with", {})})
+        yield from ({**each, **condition} for each in inner)
     elif "template" in step:
         template = load(AZURE / step["template"])
         yield from compiled(template["steps"], parameters_of(template, step.get("parameters", {})))
@@ -224,9 +226,16 @@ while [ $# -gt 0 ]; do
 done
 case $note in *"$FAILS"*) exit 1 ;; esac
 """
+    # In place of `python3 -m mtasts.tip`, which tests/test_tip.py runs with real git.
+    TIP = """#!/usr/bin/env bash
+echo current=true >> "$GITHUB_OUTPUT"
+echo "##vso[task.setvariable variable=current;isOutput=true]true"
+"""
 
     def __init__(self, folder: Path, values: Mapping[str, str], fails: str = "nothing", dns: bool = True) -> None:
         self.fails, self.outcomes = fails, {"login": "skipped"}
+        self.outputs, self.handed = dict[str, str](), dict[str, str]()  # of the steps of a job; of jobs to jobs
+        self.predefined = dict[str, str]()  # variables that the system sets for every step
         self.values = {"Pipeline.Workspace": str(folder), **values}
         self.work, self.notes, self.programs = folder / "work", folder / "notes", folder / "bin"
         self.left = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
@@ -237,7 +246,9 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             (self.work / "dns" / "cloudflare.txt").touch()
         for name in ("python", "az"):
             (self.programs / name).write_text(self.PROGRAM)
-            (self.programs / name).chmod(0o755)
+        (self.programs / "python3").write_text(self.TIP)
+        for program in self.programs.iterdir():
+            program.chmod(0o755)
         self.notes.touch()
 
     def play(self, path: Path, **given: str) -> dict[str, str]:
@@ -249,17 +260,35 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             reported = "!cancelled() && needs.plan.result != 'skipped'" in job.get("if", "")
             ready = all(ended[need] in ("success", "failure" if reported else "") for need in needs_of(job))
             ready = ready and (job.get("if") != "${{ inputs.create }}" or given["create"] == "true")
-            ended[name] = self.job(job) if ready else "skipped"
+            ended[name] = self.job(name, job) if ready and self.not_overtaken(job) else "skipped"
         return ended
 
-    def job(self, job: Any) -> str:
+    def not_overtaken(self, job: Any) -> bool:
+        """Judge the condition of a job that asks whether the one before it found the tip of main."""
+        on_github = re.fullmatch(r"\$\{\{ needs\.(\w+)\.outputs\.current == 'true' \}\}", job.get("if", ""))
+        form = r"and\(succeeded\(\), ne\(dependencies\.(\w+)\.outputs\['([\w.]+)'\], 'false'\)\)"
+        in_azure = re.fullmatch(form, job.get("condition", ""))
+        if on_github:
+            return self.handed[f"{on_github[1]}/current"] == "true"
+        return not in_azure or self.handed["/".join(in_azure.groups())] != "false"
+
+    def hand_over(self, name: str, job: Any) -> None:
+        """Keep a job's outputs: GitHub's are named in the job, Azure DevOps has all, a deployment's below its name."""
+        for key, value in job.get("outputs", {}).items():
+            output = re.sub(r"\$\{\{ steps\.(\w+)\.outputs\.(\w+) \}\}", r"\1.\2", value)
+            self.handed[f"{name}/{key}"] = self.outputs.get(output, "")
+        below = f"{name}/{name}." if "deployment" in job else f"{name}/"
+        self.handed |= {f"{below}{key}": value for key, value in self.outputs.items()}
+
+    def job(self, name: str, job: Any) -> str:
         """Run a job's steps, and say how it ended. After a failed step only those run that ask for it."""
-        good = True
+        good, self.outputs = True, {}
         for step in all_steps(job):
             if self.runs(step.get("if") or step.get("condition"), good):
                 outcome = self.step(step)
                 self.outcomes[step.get("id", "")] = "success" if outcome else "failure"
                 good = good and (outcome or step.get("continue-on-error") is True)
+        self.hand_over(name, job)
         return "success" if good else "failure"
 
     def runs(self, condition: str | None, good: bool) -> bool:
@@ -271,6 +300,11 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             "${{ !cancelled() && hashFiles('hosting.md', 'announcement.md') != '' }}": any(self.work.glob("[ha]*.md")),
             "${{ !cancelled() && hashFiles('plan.md') != '' }}": (self.work / "plan.md").exists(),
             "${{ hashFiles('plan.md') != '' }}": good and (self.work / "plan.md").exists(),
+            "${{ steps.tip.outputs.current == 'true' }}": good and self.outputs.get("tip.current") == "true",
+            "and(succeeded(), eq(variables['tip.current'], 'true'))": (
+                good and self.outputs.get("tip.current") == "true"
+            ),
+            "succeeded()": good,
             "succeededOrFailed()": True,
             COMMENTS: True,
         }[condition]
@@ -280,6 +314,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
         script = step.get("run") or step.get("bash") or step.get("inputs", {}).get("inlineScript")
         if script is None:
             self.note(what(step))
+            self.act(step)
             return what(step) != self.fails
         if "task" in step:
             self.note(f"{what(step)} {self.filled(step['inputs']['azureSubscription'])}")
@@ -287,10 +322,20 @@ case $note in *"$FAILS"*) exit 1 ;; esac
         environment = {name: self.filled(text) for name, text in step.get("env", {}).items()}
         environment |= {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}", "NOTES": str(self.notes)}
         environment |= {"FAILS": self.fails, **{name: str(path) for name, path in self.left.items()}}
+        environment |= self.predefined
+        self.left["GITHUB_OUTPUT"].write_text("")
         options = ["-eo", "pipefail"] if "shell" in step else ["-e"] if "run" in step else []
         done = run(["bash", "--noprofile", "--norc", *options, "-c", script], cwd=self.work, env=environment)
         self.said = done.stdout + done.stderr
+        set_here = re.findall(
+            r"^##vso\[task\.setvariable variable=(\w+);isOutput=true\](.*)$", done.stdout, re.MULTILINE
+        )
+        set_here += re.findall("^(.+?)=(.*)$", self.left["GITHUB_OUTPUT"].read_text(), re.MULTILINE)
+        self.outputs |= {f"{step.get('id', step.get('name'))}.{key}": value for key, value in set_here}
         return done.returncode == 0
+
+    def act(self, step: dict[str, Any]) -> None:
+        """Do what an action or a task does: nothing here."""
 
     def note(self, text: str) -> None:
         """Write down what was asked for."""
@@ -372,5 +417,5 @@ def script_of(system: str, hosting: str) -> str:
     """Return the script that calls az. GitHub stops at an error by itself, Azure DevOps must be told."""
     steps = own_steps(job_of(pipeline(system, f"deploy-{hosting}"), "deploy"))
     if system == "github":
-        return "set -e\n" + next(str(step["run"]) for step in steps if "run" in step)
+        return "set -e\n" + next(str(step["run"]) for step in steps if "az " in step.get("run", ""))
     return next(str(step["inputs"]["inlineScript"]) for step in steps if what(step) == "AzureCLI")
