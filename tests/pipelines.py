@@ -365,7 +365,7 @@ ANNOUNCING = [
     "python -m mtasts publish announcement --doit (t0ken)",
     "python -m mtasts check --wait 300",
 ]
-ASKED = "az staticwebapp secrets list --name app --query properties.apiKey -o tsv"
+ASKED = "az staticwebapp secrets list --name app --resource-group group --query properties.apiKey -o tsv"
 UPLOADED = (
     "az storage blob upload-batch --auth-mode login --account-name account --source {} --destination $web "
     "--overwrite --content-cache-control no-store --no-progress"
@@ -384,6 +384,7 @@ WAITED = dict.fromkeys(HOSTINGS, "python -m mtasts check --only https --wait 300
 WAITED["web-server"] = "python -m mtasts check --only https --wait 1800"
 GIVEN = {
     **dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_FUNCTIONAPP_NAME"), "x"),
+    "AZURE_RESOURCE_GROUP": "group",
     "AZURE_SERVICE_CONNECTION": "connection",
     "AZURE_STATICWEBAPP_NAME": "app",
     "AZURE_STORAGE_ACCOUNT": "account",
@@ -410,7 +411,8 @@ SAYS = {
 
 def names(system: str, hosting: str) -> list[str]:
     """Return the variables of a pipeline, in the order in which people are told of them."""
-    return [*SIGN_IN_NAMES[system], TARGET_NAMES[hosting]]
+    group = ["AZURE_RESOURCE_GROUP"] if hosting == "static-web-app" else []
+    return [*SIGN_IN_NAMES[system], *group, TARGET_NAMES[hosting]]
 
 
 def script_of(system: str, hosting: str) -> str:

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtasts.config import load
+from mtasts.config import load, read
 from mtasts.lint import lint
 from mtasts.policy import Policy, PolicyError
 
@@ -197,3 +197,63 @@ def test_any_yaml_gives_findings_and_no_traceback(tmp_path_factory: pytest.TempP
     config, findings = load(path)
     assert config is None
     assert all(finding.message and finding.line for finding in findings)
+
+
+BELOW = [
+    ("example.com", None),
+    ("Mail.Example.COM", "example.com"),  # octodns#174: publish made a zone of this name
+    ("a.b.c.example.com", "example.com"),
+    ("mail.example.co.uk", "example.co.uk"),
+    ("example.co.uk", None),
+    ("co.uk", None),
+    ("www.ck", None),  # an exception of the list
+    ("example.github.io", None),  # the list's private part: GitHub's users are not one another's
+    ("mail.example.github.io", "example.github.io"),
+    ("mail.corp.internal", "corp.internal"),  # no suffix of the list
+    ("mail.xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
+]
+
+
+@pytest.mark.parametrize(("domain", "parent"), BELOW)
+def test_a_domain_below_its_zone_is_to_name_it(domain: str, parent: str | None) -> None:
+    """Without zone its records have wrong names. Each suggestion passes, and so does a zone of the domain's own."""
+    found = _findings(f"{domain}:")
+    if parent is None:
+        assert found == []
+        return
+    message = (
+        f"{domain} has no zone, so its records are written for a DNS zone of its own. If they belong into {parent},"
+        f" add zone: {parent}. If {domain} is a zone, add zone: {domain}."
+    )
+    assert found == [("MTS133", message)]
+    for zone in (parent, domain):
+        assert _findings(f"{domain}: {{zone: {zone}}}") == []
+
+
+LOOPS = [
+    ("mta-sts.example.com", "MTS156"),  # published as a CNAME to itself
+    ("MTA-STS.Example.COM", "MTS156"),
+    ("mta-sts.example.com.", "MTS156"),  # not MTS120, whose advice would be this name without the dot
+    ("mta-sts.example.net", "MTS156"),  # of another domain here, and that is a CNAME to it again
+    ("mta-sts.example.org", "MTS156"),  # of a retired domain: it goes
+    ("mta-sts.example.edu", None),  # of somebody else
+    ("host.mta-sts.example.com", None),
+    ("example.com", None),
+    ("example.com.", "MTS120"),
+]
+
+
+@pytest.mark.parametrize(("hostname", "rule"), LOOPS)
+def test_the_policy_hosts_lead_to_no_policy_host_of_the_file(hostname: str, rule: str | None) -> None:
+    """A CNAME that leads to itself, at once or by way of another domain, has no address."""
+    found = _findings("example.com:", "Example.NET:", "example.org: {retired: true}", hostname=hostname)
+    assert [each for each, _ in found] == ([rule] if rule else [])
+    if rule == "MTS156":
+        assert found[0][1].startswith(f"hostname '{hostname}' is the policy host of ")
+
+
+def _findings(*domains: str, hostname: str = "www.example.org") -> list[tuple[str, str]]:
+    head = "version: STSv1\nmode: enforce\nmax_age: 604800\nmx: [mx.example.com]\ndomains:\n"
+    lines = "".join(f"  {domain}\n" for domain in domains)
+    text = f"{head}{lines}hosting: {{kind: web-server, hostname: {hostname}}}\n"
+    return [(finding.rule.id, finding.message) for finding in read(text)[1]]

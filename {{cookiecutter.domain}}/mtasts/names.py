@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mtasts.findings import Finding, quote
 from mtasts.rules import policy_file as rules
@@ -65,6 +67,19 @@ def is_public_suffix(name: str) -> bool:
     if dot and "xn--" not in name and not any(f"\n{line}\n" in text for line in (name, f"*.{parent}")):
         return False
     return bool(publicsuffixlist.PublicSuffixList(text.splitlines()).is_public(name))
+
+
+def registrable(name: str) -> str | None:
+    """Return the name that was registered for this one, by the public suffix list; None if it is itself a suffix."""
+    found = _suffixes().privatesuffix(name.lower())
+    return None if found is None else str(found)
+
+
+@cache
+def _suffixes() -> Any:
+    import publicsuffixlist  # here, since few runs need it
+
+    return publicsuffixlist.PublicSuffixList()
 
 
 def a_label(name: str) -> str | None:

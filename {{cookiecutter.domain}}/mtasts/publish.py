@@ -13,6 +13,7 @@ from typing import Any
 from octodns.manager import Manager
 from octodns.yaml import safe_load
 
+from mtasts import providers
 from mtasts.findings import Finding
 from mtasts.report import markdown, plain
 from mtasts.rules import dns as rules
@@ -55,9 +56,11 @@ def publish(config_file: Path, doit: bool, force: bool) -> Published:
     """
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
     try:
+        providers.choose_subscription(os.environ)
         if missing := _missing(config_file):
             return _without(missing, doit)
         manager = Manager(str(config_file))
+        providers.confine(manager.providers["zone"], manager.processors["ours"].names)
     except Exception as error:  # a variable, an option or a package: octoDNS and its providers raise what they like
         if isinstance(error.__context__, ModuleNotFoundError):
             raise error.__context__ from None
@@ -115,7 +118,9 @@ def _failure(zone: str, error: Exception) -> Finding:
     if isinstance(error, ForeignRecordError):
         message = f"{error} Remove it, or write over it with --force."
         return Finding(rules.ZONE_FOREIGN, message, domain=zone[:-1])
-    message = f"The zone {zone} could not be brought in line: {_reason(error)}. Correct that, and run this again."
+    reason = _reason(error).rstrip(".")
+    advice = "Give the rights that README.md lists" if providers.is_refusal(reason) else "Correct that"
+    message = f"The zone {zone} could not be brought in line: {reason}. {advice}, and run this again."
     return Finding(rules.ZONE_FAILED, message, domain=zone[:-1])
 
 

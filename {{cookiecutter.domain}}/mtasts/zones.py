@@ -25,6 +25,10 @@ class ForeignRecordError(ProcessorException):  # type: ignore[misc]
     """A record that this repository did not make stands in the way."""
 
 
+class MissingZoneError(ProcessorException):  # type: ignore[misc]
+    """The provider does not have the zone, and octoDNS would make it."""
+
+
 class PolicySource(BaseSource):  # type: ignore[misc]
     """The records of one stage, hosting or announcement, of every domain in policy.yaml."""
 
@@ -66,24 +70,32 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
     def __init__(self, id: str, records: str, file: str = "policy.yaml", force: bool = False) -> None:  # noqa: A002
         super().__init__(id)
         config = _load(file)
-        self._names = names(config, Stage(records))
+        self.names = names(config, Stage(records))
         self._target = f"{config.hosting.hostname}."
         self.force = force
 
     def process_target_zone(self, existing: Any, target: Any, lenient: bool = False) -> Any:  # noqa: ARG002
         """Leave in a zone what has one of our names."""
-        ours = self._names.get(existing.name[:-1], set())
+        ours = self.names.get(existing.name[:-1], set())
         for record in existing.records:
             if record.name not in ours:
                 existing.remove_record(record)
         return existing
 
     def process_plan(self, plan: Any, sources: Any, target: Any, lenient: bool = False) -> Any:  # noqa: ARG002
-        """Raise ForeignRecordError where a change would take another's record away."""
+        """Raise ForeignRecordError where a change would take another's record away, MissingZoneError without a zone."""
+        if plan and not plan.exists:
+            raise MissingZoneError(_MISSING)
         for change in plan.changes if plan and not self.force else ():
             if change.existing and not _is_ours(change.existing, self._target):
                 raise ForeignRecordError(_foreign(change.existing))
         return plan
+
+
+_MISSING = (
+    "it is not in the account, subscription or resource group that dns/provider.yaml leads to, and publish never makes"
+    " a zone. If the records belong in a parent zone, name that with zone: in policy.yaml"
+)
 
 
 def _is_ours(record: Any, target: str) -> bool:
