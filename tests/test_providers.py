@@ -334,6 +334,27 @@ def test_an_alias_at_our_own_name_is_another_ones_record(start: Start, name: str
     assert provider.all() == sorted([*plain, HOSTING, sts(TESTING), REPORTS])
 
 
+@pytest.mark.parametrize("name", ["azure-dns", "cloudflare", "route53"])
+def test_what_others_write_after_the_plan_is_seen(start: Start, name: str) -> None:
+    """All zones are planned before the first is changed, which takes a while, and two of octoDNS's classes cache."""
+    publisher = start(name)
+    provider = publisher.provider
+    assert isinstance(provider, Api)
+    provider.add_zone("example.com")
+    reads: list[str] = []
+
+    def before(call: str) -> None:
+        right = call.partition(" example.com")[0]
+        reads.extend([call] if right.endswith(("recordsets/read", "DNS Read")) or "ListResource" in right else [])
+        if len(reads) == 2 and call is reads[-1]:
+            provider.put("mta-sts.example.com", "A", ["192.0.2.7"])
+
+    provider.before = before
+    publisher.write("example.com:")
+    message = finding(publisher.publish("hosting", "--doit"))
+    assert message.startswith("example.com: error MTS231: mta-sts.example.com. has A '192.0.2.7'")
+
+
 def test_a_proxied_record_of_ours_becomes_dns_only(start: Start) -> None:
     """Cloudflare's proxy would show its own certificate, and serve no policy."""
     publisher = start("cloudflare")

@@ -84,6 +84,7 @@ def _cloudflare(provider: Any, ours: Ours) -> None:
         return sorted(public, key=lambda zone: zone.get("status") == "active")
 
     def populated(zone: Any, target: bool = False, lenient: bool = False) -> bool:
+        provider._zone_records.clear()  # as it was read for the plan, before any zone was changed
         populate(zone, target=target, lenient=lenient)
         return zone.name in provider.zones  # octoDNS says no as well if there is a zone and it holds nothing
 
@@ -94,7 +95,7 @@ def _route53(provider: Any, ours: Ours) -> None:
     read = provider._load_records
 
     def records(zone: str) -> list[Any]:
-        provider._r53_rrsets.clear()  # or what was changed since would be read as it was
+        provider._r53_rrsets.clear()  # as it was read for the plan, before any zone was changed
         return [record for record in read(zone) if ours(record["Name"])]
 
     provider._load_records = records
