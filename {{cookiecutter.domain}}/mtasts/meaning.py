@@ -5,7 +5,7 @@ Takes any data: what has a wrong form is passed over, so that one run shows all 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from mtasts.document import Document, Steps
@@ -140,12 +140,19 @@ def _hosting(data: Mapping[str, Any]) -> Iterator[Located]:
         yield ("hosting", "hostname"), fault
 
 
+def leads_to(hostname: str, domains: Container[str]) -> str | None:
+    """Return the domain whose policy host this is, so that its CNAME would lead to itself. domains: in lower case."""
+    host = hostname.lower().rstrip(".")
+    domain = host.removeprefix(policy_host(""))
+    return domain if domain != host and domain in domains else None
+
+
 def _hostname_fault(hostname: str, domains: Iterable[str]) -> Finding | None:
-    of = {policy_host(domain.lower()): domain for domain in domains}.get(hostname.lower().rstrip("."))
-    if of is None:
+    domain = leads_to(hostname, {name.lower() for name in domains})
+    if domain is None:
         return name_fault(hostname, "hostname")
     message = (
-        f"hostname {quote(hostname)} is the policy host of {of}, so a CNAME would point to itself."
+        f"hostname {quote(hostname)} is the policy host of {domain}, so a CNAME would point to itself."
         " Write the hosting's own name. If you enter the address of that host in DNS by hand, remove hostname."
     )
     return Finding(rules.HOSTNAME_LOOP, message)
