@@ -181,7 +181,7 @@ def test_the_right_to_publish_in_route_53(bake: Bake) -> None:
     assert policy == {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": ["route53:ListHostedZones", "route53:ListHealthChecks"], "Resource": "*"},
+            {"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"},
             {"Effect": "Allow", "Action": "route53:ListResourceRecordSets", "Resource": zone},
             {
                 "Effect": "Allow",
