@@ -28,6 +28,7 @@ import pytest
 from cookiecutter.main import cookiecutter
 
 from conftest import ROOT, Bake, verb
+from repositories import Repository
 from servers.bind import UPDATE_KEY, Named, txt
 from servers.https import PATH, Answer, PolicyHosts
 from servers.loopback import Connection, Listener, Loopback
@@ -81,11 +82,13 @@ class Done(NamedTuple):
 
 
 class World:
-    """A baked repository, and the name server that it publishes to."""
+    """A baked repository in git, and the name server that it publishes to."""
 
     def __init__(self, folder: Path, scratch: Path) -> None:
         self.folder, self._scratch = folder, scratch
         self.net = Loopback()
+        shutil.rmtree(folder / ".git", ignore_errors=True)  # of the test before
+        self.repository = Repository(folder)
 
     def serving(self, zones: dict[str, str], **options: Any) -> Named:
         """Return the name server, with these zones."""
@@ -94,11 +97,22 @@ class World:
         return Named(folder, self.net.dns_port, zones, **{"updates": True, **options})
 
     def write(self, *domains: str, **changes: Any) -> None:
-        """Write policy.yaml, with a line for each domain."""
-        (self.folder / "policy.yaml").write_text(policy(*domains, **changes), encoding="utf-8")
+        """Write policy.yaml, with a line for each domain, and commit it."""
+        self.commit(policy(*domains, **changes))
 
-    def publish(self, *words: str, **variables: str | None) -> Done:
-        """Run the verb as a pipeline does, with what the name server wants to know. None: the variable is not set."""
+    def commit(self, text: str, when: str | None = None) -> None:
+        """Put a text for policy.yaml on the branch."""
+        self.repository.write({"policy.yaml": text})
+        self.repository.git("add", "policy.yaml")
+        self.repository.git("commit", "--quiet", "--allow-empty", "--message=Change", when=when)
+
+    def publish(self, *words: str, look: bool = False, **variables: str | None) -> Done:
+        """Run the verb as a pipeline does, with what the name server wants to know. None: the variable is not set.
+
+        look: whether it looks at HTTPS before it announces; most tests have a name server and nothing else.
+        """
+        if not look:
+            words = (*words, "--no-check")
         given: dict[str, str | None] = {
             "RFC2136_HOST": Loopback.dns,
             "RFC2136_PORT": str(self.net.dns_port),
@@ -331,8 +345,9 @@ def test_semicolons_and_long_values_come_out_right(world: World) -> None:
 
 def test_a_plan_as_markdown(world: World) -> None:
     """For the summary of a run: a table, and nothing where nothing changes."""
+    world.write("example.com:", max_age=700000)
     world.write("example.com:")
-    with world.serving({"example.com": sts("1", ttl=60)}):
+    with world.serving({"example.com": sts(LONGER, ttl=60)}):
         done = world.publish("announcement", "--format", "markdown")
         assert done.code == 0
         table = [line for line in done.lines if line.startswith("|")]
@@ -563,12 +578,18 @@ def test_a_hostile_error_is_shown_as_text(own_world: World, ci: str) -> None:
 
 
 def test_a_hostile_record_is_shown_as_text(world: World) -> None:
-    """It stands where ours is to be, and the plan shows it: in no form as a command or as markup."""
+    """It stands where ours is to be, and is shown: in no form as a command or as markup."""
     value = b"v=STSv1; id=1;\x1b[2J\n::error::x\n##vso[task.complete]|<img src=x>`"
     world.write("example.com:")
     with world.serving({"example.com": f"_mta-sts {txt(value)}"}):
+        done = world.publish("announcement", GITHUB_ACTIONS="true")
+        assert done.code == 1
+        assert not [char for char in done.printed if not char.isprintable() and char != "\n"]
+        assert [line for line in done.lines if line.lstrip().startswith("::")] == [
+            line for line in done.lines if line.startswith("::error title=MTS231::")
+        ]
         for form in ("text", "markdown"):
-            done = world.publish("announcement", "--format", form, GITHUB_ACTIONS="true")
+            done = world.publish("announcement", "--force", "--format", form, GITHUB_ACTIONS="true")
             assert done.code == 0
             assert not [char for char in done.printed if not char.isprintable() and char != "\n"]
             assert not [line for line in done.lines if line.lstrip().startswith("::")]
@@ -754,14 +775,20 @@ class Operator:
     def write(self, mode: str, *mx: str) -> None:
         """Edit policy.yaml."""
         text = policy("example.com:", mode=mode).replace("[mx.example.com]", f"[{', '.join(mx)}]")
-        (self._world.folder / "policy.yaml").write_text(text, encoding="utf-8")
+        self._world.commit(text)
 
     def deploy(self, *order: str) -> list[str]:
         """Take the steps of a deployment in this order, as a pipeline does: the first that fails is the last.
 
         Return those that were taken, the last with its rules where it failed. Raise MisledError where senders could be.
         """
-        steps = {"serve": self.serve, "https": self.sees_https, "announce": self.announce, "whole": self.sees_all}
+        steps = {
+            "serve": self.serve,
+            "https": self.sees_https,
+            "announce": self.announce,
+            "announce unchecked": lambda: self.announce(look=False),
+            "whole": self.sees_all,
+        }
         taken: list[str] = []
         for name in order:
             failed = steps[name]()
@@ -782,10 +809,12 @@ class Operator:
         self._answers["mta-sts.example.com"] = Answer(built.read_bytes())
         return ""
 
-    def announce(self) -> str:
-        """Publish the announcement."""
-        done = self._world.publish("announcement", "--doit")
-        return "" if done.code == 0 else done.printed
+    def announce(self, look: bool = True) -> str:
+        """Publish the announcement. Return the rules of what went wrong."""
+        done = self._world.publish("announcement", "--doit", *self._network(), look=look)
+        rules = sorted({message.partition(":")[0] for message in findings(done).values()})
+        assert done.code == (1 if rules else 0)
+        return " ".join(rules)
 
     def sees_https(self) -> str:
         """Check whether HTTPS serves the policy of policy.yaml."""
@@ -809,6 +838,14 @@ class Operator:
 
     def _check(self, *words: str) -> str:
         """Return the rules of the errors, empty where there are none."""
+        done = verb(self._world.folder, "check", *words, *self._network(), "--format", "json")
+        found = json.loads(done.stdout)["findings"]
+        rules = sorted({finding["rule"] for finding in found if finding["severity"] == "error"})
+        assert done.returncode == (1 if rules else 0)
+        return " ".join(rules)
+
+    def _network(self) -> list[str]:
+        """Return the options that lead into this network."""
         net = self._world.net
         options = {
             "--resolver": f"{Loopback.dns}:{net.dns_port}",
@@ -816,14 +853,8 @@ class Operator:
             "--https-port": net.https_port,
             "--smtp-port": net.smtp_port,
             "--timeout": 30,
-            "--format": "json",
         }
-        given = [str(word) for option in options.items() for word in option]
-        done = verb(self._world.folder, "check", *words, *given)
-        found = json.loads(done.stdout)["findings"]
-        rules = sorted({finding["rule"] for finding in found if finding["severity"] == "error"})
-        assert done.returncode == (1 if rules else 0)
-        return " ".join(rules)
+        return [str(word) for option in options.items() for word in option]
 
     def _guard(self, step: str) -> None:
         """A sender that sees a new id fetches the policy, and keeps what it gets under that id (RFC 8461 §5.1)."""
@@ -878,11 +909,13 @@ def test_from_nothing_to_announced_and_through_changes(operator: Operator) -> No
 
 
 def test_the_reversed_order_is_caught(operator: Operator) -> None:
-    """By check before the announcement, by check after it, and by whoever looks at DNS and HTTPS from outside."""
+    """By publish, which looks before it announces; without that, by check, and by whoever looks from outside."""
     operator.write("testing", "mx1.example.com")
     operator.provision()
+    assert operator.deploy("announce", "https", "serve") == ["announce: MTS232"]
+    assert operator.announced() is None
     with pytest.raises(MisledError, match="announce"):
-        operator.deploy("announce", "https", "serve")
+        operator.deploy("announce unchecked", "https", "serve")
     assert operator.sees_all() == "MTS309"
     assert operator.deploy(*ORDER) == list(ORDER)
 
@@ -890,8 +923,9 @@ def test_the_reversed_order_is_caught(operator: Operator) -> None:
     before = operator.announced()
     assert operator.deploy(*reversed(ORDER)) == ["whole: MTS206 MTS316"]
     assert operator.deploy("https", "announce", "serve") == ["https: MTS316"]
+    assert operator.deploy("announce", "serve") == ["announce: MTS232"]
     assert operator.announced() == before
     with pytest.raises(MisledError, match="announce"):
-        operator.deploy("announce", "serve")
+        operator.deploy("announce unchecked", "serve")
     assert operator.sees_all() == "MTS316"
     assert operator.deploy(*ORDER) == list(ORDER)

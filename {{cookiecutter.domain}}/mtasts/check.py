@@ -18,7 +18,7 @@ from mtasts.record import StsRecord, policy_id
 from mtasts.rules.dns import BROKEN_OFF
 from mtasts.smtp import Probe
 from mtasts.steps import NAMES, Reach, Section, dns, https, mx, policy, tlsrpt
-from mtasts.verdict import verdict
+from mtasts.verdict import UNSEEN, verdict
 
 THREADS = 1024  # at the most, and made only as they are needed: a domain with many MX hosts needs many
 
@@ -75,9 +75,9 @@ async def walk(wanted: Wanted, reach: Reach, only: Collection[str] = NAMES) -> C
         "mx": lambda: mx.judge(name, exchange, served),
         "tlsrpt": lambda: tlsrpt.judge(reporting, wanted.rua),
     }
-    said = None
+    said = UNSEEN if host and host.unseen else None
     if {"dns", "mx"} <= set(only):
-        said = verdict(served, _announced(record), exchange.hosts)
+        said = verdict(served, _announced(record), exchange.hosts, host.unseen)
     return Checked(name, tuple(sections[step]() for step in NAMES if step in only), said)
 
 

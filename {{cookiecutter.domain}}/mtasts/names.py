@@ -15,6 +15,7 @@ DOMAIN_OCTETS = 253 - len("_mta-sts.")
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_VERIFICATION = re.compile(r"(.+\.)?mx-verification\.google\.com|ms[0-9]+\.msv1\.invalid", re.IGNORECASE)
 
 
 def name_fault(name: str, what: str, octets: int = 253) -> Finding | None:
@@ -46,6 +47,11 @@ def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
     if not _NAME.fullmatch(name):
         return Finding(rules.NAME_FORM, f"{shown} is not a host name. Write labels of letters, digits and hyphens.")
     return None
+
+
+def is_verification(host: str) -> bool:
+    """Tell whether an MX host is one that takes no mail, and only proved the domain to Google or to Microsoft."""
+    return bool(_VERIFICATION.fullmatch(host.removesuffix(".")))
 
 
 def public_suffix_fault(pattern: str) -> Finding | None:

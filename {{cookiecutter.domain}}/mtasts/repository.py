@@ -24,6 +24,10 @@ _REVISION = re.compile(r"(?![-^])(?!.*\.\.).{1,1000}")
 _ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
+class NoRepositoryError(GitError):
+    """A file is in no git repository."""
+
+
 @dataclass(frozen=True)
 class Change:
     """A commit that changed a file. seconds: its committer's clock; parent: its first, None for a root.
@@ -62,7 +66,9 @@ class Repository:
         answer = git.ask(file.parent, *words)
         where = quote(file.parent.as_posix(), 200)
         if "not a git repository" in answer.error:
-            raise GitError(f"{where} is in no git repository, so there is no history. Name a policy file of one.")
+            raise NoRepositoryError(
+                f"{where} is in no git repository, so there is no history. Name a policy file of one."
+            )
         if answer.code:
             raise git.failed(file.parent, "rev-parse", answer)
         top, prefix, shallow = os.fsdecode(answer.output).split("\n")[:3]

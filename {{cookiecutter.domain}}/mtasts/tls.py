@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import socket
 import ssl
 from enum import Enum
@@ -17,6 +19,7 @@ class Fault(Enum):
 
     REFUSED = "the connection is refused"
     UNREACHABLE = "there is no way there"
+    NO_ROUTE = "this machine has no way there"
     TIMEOUT = "no answer in time"
     HANDSHAKE = "the TLS handshake fails"
     VERSION = "TLS 1.2 is not spoken"
@@ -28,6 +31,14 @@ class Fault(Enum):
     TURNED_AWAY = "the host turns us away"
     STARTTLS_NONE = "STARTTLS is not offered"
     STARTTLS_REFUSED = "STARTTLS is refused"
+
+
+# What a machine says of itself when it has no IPv6, or no IPv4: of the other side it says nothing.
+_NO_ROUTE = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class NoRouteError(OSError):
+    """An address that this machine has no way to, whatever is there."""
 
 
 class _Bounded:
@@ -76,7 +87,14 @@ def context(ca_file: str | None = None) -> ssl.SSLContext:
 
 
 def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
-    """Return a TCP connection to an address. Raises OSError."""
+    """Return a TCP connection to an address. Raises OSError; of these NoRouteError where it never left this machine."""
+    try:
+        return _connect(address, port, deadline)
+    except OSError as error:
+        raise (NoRouteError(*error.args) if _is_no_route(error, address) else error) from None
+
+
+def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     made = PlainSocket(family, socket.SOCK_STREAM)
     made.deadline = deadline
@@ -87,6 +105,12 @@ def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
         made.close()
         raise
     return made
+
+
+def _is_no_route(error: OSError, address: str) -> bool:
+    if ":" in address:
+        return error.errno in {*_NO_ROUTE, errno.EHOSTUNREACH}  # which macOS says where it has no IPv6
+    return error.errno in _NO_ROUTE and not ipaddress.ip_address(address).is_multicast  # that no machine can reach
 
 
 def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocket:
@@ -117,6 +141,8 @@ def fault(error: OSError) -> Fault:
         return Fault.VERSION if old else Fault.HANDSHAKE
     if isinstance(error, TimeoutError):
         return Fault.TIMEOUT
+    if isinstance(error, NoRouteError):
+        return Fault.NO_ROUTE
     if isinstance(error, ConnectionRefusedError):
         return Fault.REFUSED
     return Fault.INCOMPLETE if isinstance(error, ConnectionError) else Fault.UNREACHABLE

@@ -26,6 +26,7 @@ _BOUNCE = f"{_NO_DELIVERY}; Exchange Online bounces with 5.7.5."
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.REFUSED: (rules.REFUSED, "See that the mail server listens there, or remove the address."),
     Fault.UNREACHABLE: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
+    Fault.NO_ROUTE: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
     Fault.TIMEOUT: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
     Fault.INCOMPLETE: (rules.TURNED_AWAY, "Run this check from a mail server."),
     Fault.TURNED_AWAY: (rules.TURNED_AWAY, "Run this check from a mail server."),
@@ -69,15 +70,16 @@ class Seen:
 async def see(domain: str, reach: Reach) -> Seen:
     """Ask for the MX hosts, and speak to each of their addresses."""
     answer = await reach.lookup(domain, "MX")
-    hosts = await asyncio.gather(*(_see_host(name, reach) for name in _names(domain, answer)))
+    hosts = await asyncio.gather(*(_see_host(name, reach) for name in names(domain, answer)[:HOSTS]))
     return Seen(answer, tuple(hosts))
 
 
-def _names(domain: str, answer: Answer) -> list[str]:
+def names(domain: str, answer: Answer) -> list[str]:
+    """Return the MX hosts in the order of preference: the domain itself where it has no MX record (RFC 5321 §5.1)."""
     if answer.status in (Status.NO_DATA, Status.NO_NAME):
         return [domain]
     pairs = sorted((int(number), name) for number, _, name in (value.partition(" ") for value in answer.values))
-    return [name for _, name in pairs if name not in ("", ".")][:HOSTS]
+    return [name for _, name in pairs if name not in ("", ".")]
 
 
 async def _see_host(name: str, reach: Reach) -> Host:
