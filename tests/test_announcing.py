@@ -53,6 +53,8 @@ CASES = {
     "refused": case("the connection is refused", https=nobody),
     # One address that serves it is enough, if none that can be reached serves another.
     "one-of-two-refused": case(host="mta-sts A {https}\nmta-sts A {nobody}"),
+    "one-refused-one-old": case("serves another policy", https=Answer(OLD),
+                                host="mta-sts A {nobody}\nmta-sts A {https}"),
     "one-of-two-is-old": case("serves another policy", https=talks(https.answers(OLD)),
                               host="mta-sts A {https}\nmta-sts A {good_https}"),
     # A1, actions/runner-images#668: no IPv6 on this machine. A2, aykevl/mta-sts#17: and no IPv4 on the other.

@@ -35,6 +35,16 @@ class Memory:
         cls.calls, cls.killed_at, cls.between = 0, None, lambda _: None
 
     @classmethod
+    def kill_at(cls, call: int | None) -> None:
+        """Break off at this call, counted from 0 and from `begin` on; None: never."""
+        cls.killed_at = call
+
+    @classmethod
+    def meanwhile(cls, happens: Callable[[int], object]) -> None:
+        """Let something happen before each call, by its number."""
+        cls.between = happens
+
+    @classmethod
     def call(cls) -> None:
         """Note that the provider is called."""
         if cls.calls == cls.killed_at:
@@ -83,6 +93,9 @@ def _data(kind: str, values: Iterable[str]) -> dict[str, Any]:
     if kind == "MX":
         pairs = (value.split() for value in values)
         return {"values": [{"preference": int(number), "exchange": host} for number, host in pairs]}
+    if kind == "CAA":
+        parts = (value.split(" ", 2) for value in values)
+        return {"values": [{"flags": int(flags), "tag": tag, "value": value.strip('"')} for flags, tag, value in parts]}
     return {"values": list(values)}
 
 

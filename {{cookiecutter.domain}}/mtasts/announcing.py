@@ -12,11 +12,12 @@ from itertools import chain
 
 from mtasts.check import Edges, reach_all
 from mtasts.config import Domain
-from mtasts.findings import Finding, listed, quote
+from mtasts.findings import Finding, Severity, listed, quote
 from mtasts.lookup import Answer
 from mtasts.names import is_verification
 from mtasts.policy import Mode
 from mtasts.rules import dns as rules
+from mtasts.rules import https as https_rules
 from mtasts.steps import Reach, https, mx
 from mtasts.steps.dns import lookup_fault
 
@@ -82,7 +83,10 @@ def _served(domain: Domain, host: https.Seen) -> Iterator[str]:
         shown = listed(list(host.unreached))
         yield f"What {host.host} serves cannot be told from here: this machine has no way to {shown}."
         return
-    yield https.judge(host, expected).findings[0].message
+    errors = [each for each in https.judge(host, expected).findings if each.rule.severity is Severity.ERROR]
+    yield min(
+        errors, key=lambda each: each.rule is not https_rules.DRIFT
+    ).message  # another policy is what matters most
 
 
 def _covered(domain: Domain, seen: Seen) -> Iterator[str]:

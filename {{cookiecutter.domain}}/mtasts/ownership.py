@@ -12,7 +12,7 @@ from mtasts.policy import MAX_AGE_LIMIT
 from mtasts.records import records_of
 from mtasts.recordset import Past, canonical
 
-# A policy may be kept for so long (RFC 8461 §3.2): what no sender can know any more is not in the way of anyone.
+# A sender keeps a policy for so long at the most (RFC 8461 §3.2). What is older is nobody's business any more.
 REMEMBERED = timedelta(seconds=MAX_AGE_LIMIT)
 
 

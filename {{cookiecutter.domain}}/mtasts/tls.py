@@ -91,7 +91,9 @@ def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
     try:
         return _connect(address, port, deadline)
     except OSError as error:
-        raise (NoRouteError(*error.args) if _is_no_route(error, address) else error) from None
+        if _is_no_route(error, address):
+            raise NoRouteError(*error.args) from None
+        raise
 
 
 def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
