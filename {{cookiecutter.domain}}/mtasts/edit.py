@@ -115,7 +115,7 @@ class _Editor:
         """Write a block's items anew. Those that stay keep their lines, and the comments between them stay too."""
         begin = position = self._line_start(node.value[0])
         dash = self._text[begin : node.value[0].start_mark.index]
-        lines = {item: [f"{dash}{_scalar(item)}"] for item in value}
+        lines = {item: [f"{dash}{scalar(item)}"] for item in value}
         above: list[str] = []  # comments: those above an item that goes stay above the next one
         for item in node.value:
             own, end = self._line_start(item), self._line_end(self._end(item))
@@ -145,11 +145,11 @@ class _Editor:
 
     def _block(self, key: str, value: Value, indent: str) -> list[str]:
         """Return the lines of a key and its value in a block."""
-        head, deeper = f"{indent}{_scalar(key)}:", indent + " " * self._step
+        head, deeper = f"{indent}{scalar(key)}:", indent + " " * self._step
         if isinstance(value, Mapping):
             return [head, *(line for name, own in value.items() for line in self._block(name, own, deeper))]
         if _is_list(value) and value:
-            return [head, *(f"{deeper}- {_scalar(item)}" for item in value)]
+            return [head, *(f"{deeper}- {scalar(item)}" for item in value)]
         return [head if value is None else f"{head} {_flow(value)}"]
 
     def _end(self, node: Any) -> int:
@@ -209,9 +209,9 @@ def _is_list(value: Value) -> bool:
 def _flow(value: Value) -> str:
     """Return a value on one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(own)}" for key, own in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(key)}: {_flow(own)}" for key, own in value.items()) + "}"
     if _is_list(value):
-        return "[" + ", ".join(map(_scalar, value)) + "]"
+        return "[" + ", ".join(map(scalar, value)) + "]"
     return str(value.value) if isinstance(value, Enum) else json.dumps(value, ensure_ascii=False)  # JSON is YAML, too
 
 
@@ -220,7 +220,7 @@ def _in_flow(parent: Any, value: Value) -> str:
     return json.dumps(value, ensure_ascii=False) if parent.value[0][0].style == '"' else _flow(value)
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """Return a key or item as people write it, in quotes where YAML would read something else."""
     plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text) and yaml.safe_load(text) == text
     return text if plain else json.dumps(text, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,21 @@ def load_served(path: Path) -> Config:
     if not config.domains:
         raise click.ClickException(f"Every domain in {path} is retired, so there is nothing to serve.")
     return config
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file anew in one step: it has its old content or the new one, whatever happens."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.unlink(missing_ok=True)  # left by a run that was cut off, or put there to lead elsewhere
+        with new.open("xb") as file:
+            file.write(text.encode("utf-8"))
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}. It is as it was.") from None
 
 
 def print_report(findings: Sequence[Finding], form: str | None) -> None:
