@@ -109,7 +109,7 @@ class _Editor:
         before, after = len(self._text[:start].rstrip(" ")), self._line_end(end)
         indent = " " * (parent.value[0][0].start_mark.column + self._step)
         lines = [line for key, own in value.items() for line in self._block(key, own, indent)]
-        return _Edit(before, after, self._newline.join([self._text[end:after], *lines]))
+        return _Edit(before, after, self._newline.join([self._text[end:after], *lines]), depth=document.DEPTH)
 
     def _relisted(self, node: Any, value: Sequence[str]) -> _Edit:
         """Write a block's items anew. Those that stay keep their lines, and the comments between them stay too."""
