@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import yaml
@@ -25,7 +26,7 @@ NAMES = ["a.example", "b.example", "c.example", "107.example", "xn--bcher-kva.ex
 MX = ["mx1.example.net", "MX2.example.net", "*.example.org", "1.5", "null", "0x1f", "2001-01-01", "mx1.example.net.eu"]
 RUA = ["mailto:a@x.example", "https://x.example/#tls", "mailto:b@x.example?subject=a:b", "HTTPS://y.example/"]
 
-POLICIES = st.builds(
+POLICIES = st.just(Policy(Mode.NONE, (), 86400)) | st.builds(
     Policy,
     st.sampled_from(Mode),
     st.lists(st.sampled_from(MX).map(MxPattern), min_size=1, max_size=4, unique_by=str.lower).map(tuple),
@@ -42,7 +43,7 @@ ENTRIES = st.lists(
     max_size=4,
     unique_by=lambda entry: entry.domain,
 )
-OWN = st.one_of(
+OWN: st.SearchStrategy[dict[str, Any] | None] = st.one_of(
     st.none(),
     st.just({}),
     st.fixed_dictionaries(
@@ -63,7 +64,7 @@ def files(draw: st.DrawFn) -> str:
     """Return a policy.yaml without errors: blocks, flow or JSON, with comments and either line end."""
     data = {
         "version": "STSv1",
-        "mode": draw(st.sampled_from(["testing", "enforce"])),
+        "mode": draw(st.sampled_from(["testing", "enforce", "none"])),
         "max_age": 604800,
         "mx": draw(st.lists(st.sampled_from(MX), min_size=1, max_size=3, unique_by=str.lower)),
         "domains": draw(st.dictionaries(st.sampled_from([*NAMES, "A.Example"][1:]), OWN, min_size=1, max_size=3)),
@@ -126,7 +127,7 @@ def test_all_that_was_there_stays_and_what_was_asked_is_there(text: str, entries
             assert (entry.domain in result.kept, now) == (True, earlier[entry.domain])
         else:
             assert (now.policy.mode, now.policy.max_age) == (entry.policy.mode, entry.policy.max_age)
-            assert set(now.policy.mx) == {pattern.lower() for pattern in entry.policy.mx}
+            assert set(now.policy.mx) == {pattern.lower() for pattern in entry.policy.mx or now.policy.mx}
             assert now in after.domains
     assert merged(result.text, entries, force).text == result.text
 
@@ -148,6 +149,42 @@ def test_a_repository_for_one_domain_keeps_its_policy_at_the_top(before: str, af
     assert merged(text, [Entry("a.example", policy)], True).text == (
         top.format("enforce", 1209600, '  - mx1.example.net  # new\n  - "*.example.org"\n') + after + end
     )
+
+
+@given(ENTRIES)
+def test_a_new_file_has_what_was_asked_and_a_hosting_that_can_carry_it(entries: list[Entry]) -> None:
+    """Of several domains at once, the first and the most common policy at the top."""
+    result = merged(None, entries, force=False)
+    assert (result.refused, result.kept) == ({}, frozenset())
+    after = read(result.text or "")
+    assert [domain.name for domain in after.domains] == [entry.domain for entry in entries]
+    for domain, entry in zip(after.domains, entries, strict=True):
+        assert (domain.policy.mode, domain.policy.max_age) == (entry.policy.mode, entry.policy.max_age)
+        assert not entry.policy.mx or set(domain.policy.mx) == {pattern.lower() for pattern in entry.policy.mx}
+    assert set(after.rua) == set(next((entry.rua for entry in entries if entry.rua), ()))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "[  # ours\n  old.example.net,  # gone\n  mx1.example.net, # new, too\n]",
+            '[  # ours\n  mx1.example.net, "*.example.org"  # gone\n   # new, too\n]',
+        ),
+        (
+            "\n  # ours\n  - old.example.net  # gone\n  # the next\n  - mx1.example.net\n  # no more",
+            '\n  # ours\n  # the next\n  - mx1.example.net\n  - "*.example.org"\n  # no more',
+        ),
+    ],
+)
+def test_comments_between_hosts_stay(before: str, after: str) -> None:
+    """In brackets and in lines; only a comment behind a host in its line goes with the host."""
+    text = (
+        "version: STSv1\nmode: testing\nmax_age: 604800\nmx: {}\ndomains:\n  a.example:\n"
+        "hosting: {{kind: web-server, hostname: www.example.com}}\n"
+    )
+    policy = Policy(Mode.TESTING, (MxPattern("*.example.org"), MxPattern("mx1.example.net")), 604800)
+    assert merged(text.format(before), [Entry("a.example", policy)], True).text == text.format(after)
 
 
 def test_a_retired_domain_stays_retired_unless_forced() -> None:
@@ -245,7 +282,7 @@ def answers(draw: st.DrawFn) -> Published:
 def test_whatever_a_domain_answers_the_file_stays_right_and_every_mx_host_is_named(
     seen: Published, text: str, force: bool
 ) -> None:
-    """CASES F: the file has no error after it, and an MX host is covered, or named in what is said."""
+    """The file has no error after it, and an MX host is covered, or named in what is said."""
     found = judge("a.example", seen)
     said = "\n".join(note if isinstance(note, str) else note.message for note in found.notes)
     for value in seen.exchange.values:

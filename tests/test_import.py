@@ -25,11 +25,13 @@ HEAD, HOST, AGE = b"version: STSv1\nmode: enforce\n", b"mx: good.mx.example\n", 
 SERVED = HEAD + HOST + AGE
 PUBLISHED = HEAD + HOST + b"mx: *.mx.example\n" + AGE
 UTF8 = {"Content-Type": "text/plain; charset=utf-8"}
-START = "Strict senders see no policy today, while {} read one, with mode enforce. When you publish this file, all "
+START = "Strict senders see no policy today. Others ({}) read one, with mode enforce. When you publish this file, all "
 ALL_THREE = "postfix-mta-sts-resolver, mailauth, checkdmarc"
 LEFT = "No sender reads a policy in what mta-sts.{}.example serves. It holds: "
 
-# Each is served by a domain of its own: name, body, mode, max_age, mx, what is said. The first five are CASES F1.
+# Each is served by a domain of its own: name, body, mode, max_age, what is said. Blank lines and comments are served by
+# several real domains. Who reads what: RFC 8461 §3.2, and the source of postfix-mta-sts-resolver 1.5.1 (resolver.py),
+# mailauth 4.9.5 (lib/mta-sts.js) and checkdmarc 6.0.4 (mta_sts.py).
 UNSTRICT = [
     ("blank", SERVED + b"\n", "enforce", 1209600, ["MTS116: The line '' is blank", START.format(ALL_THREE)]),
     ("bom", b"\xef\xbb\xbf" + SERVED, "enforce", 1209600, ["MTS116", "byte order mark", START.format("mailauth")]),
@@ -57,7 +59,7 @@ UNSTRICT = [
             "mx 'good.mx.example.' matches no host, because of its final dot. It was taken as 'good.mx.example'.",
         ],
     ),
-    # Variations: what no sender reads is shown, and kept if it can mean only one thing (CASES G4).
+    # What no sender reads is shown, and kept if it can mean only one thing.
     (
         "one-line",
         SERVED.replace(b"\n", b" "),
@@ -90,7 +92,10 @@ UNSTRICT = [
         b"\n" + SERVED + b"mode: testing\n",
         "enforce",
         1209600,
-        ["MTS103", "mailauth reads mode testing in what is served now. Look which mode is meant."],
+        [
+            "MTS103",
+            "Not all senders read mode enforce there: postfix-mta-sts-resolver mode testing, mailauth mode testing.",
+        ],
     ),
     ("age-0", SERVED.replace(b"1209600", b"0"), "enforce", 604800, ["max_age 0 was not taken: no sender keeps such a"]),
     (
@@ -109,7 +114,8 @@ UNSTRICT = [
     ),
 ]
 
-# MX records beside `10 good.mx.example.`, the name that is not taken, and why (CASES F2 and F5).
+# MX records beside `10 good.mx.example.`, the name that is not taken, and why. Sources: Cloudflare's names for MX hosts that
+# it proxies; RFC 952 and RFC 5321 §2.3.5 for underscores and addresses; how Google and Microsoft verify domains.
 UNNAMED = [
     ("cloudflare", "_dc-mx.0a1b2c3d4e5f.cloudflare.example.", "switch the proxy off for that name (DNS only)"),
     (
@@ -123,7 +129,8 @@ UNNAMED = [
     ("wildcard", "*.co.uk.", "is not a host name, so no policy can name it. Correct the MX record."),
 ]
 
-# Records at _smtp._tls, the addresses that are taken, and what is said (CASES F4, D1, D3).
+# Records at _smtp._tls, the addresses that are taken, and what is said. RFC 8460 §3; `TLSRPv1` and bare addresses are
+# from published guides, a CNAME from vendors of reporting.
 REPORTS = [
     ("version", txt("v=TLSRPv1; rua=mailto:a@x.example"), ["mailto:a@x.example"], ["MTS222", "TLSRPv1"]),
     (
@@ -219,7 +226,7 @@ class TakenIn:
 def taken_in(internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> TakenIn:
     """All domains of the two tables, taken into a new file at once."""
     path = tmp_path_factory.mktemp("many") / "policy.yaml"
-    names = [f"{row[0]}.example" for row in (*UNSTRICT, *UNNAMED)]
+    names = [f"{name}.example" for name in [row[0] for row in UNSTRICT] + [row[0] for row in UNNAMED]]
     code, shown = take_in(internet, names[0], path, *names[1:])
     assert code == 0, shown
     config = load(path)[0]
@@ -235,7 +242,7 @@ def taken_in(internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Ta
 def test_what_strict_senders_throw_away_is_taken_and_said(
     taken_in: TakenIn, domain: str, _: bytes, mode: str, max_age: int, said: list[str]
 ) -> None:
-    """CASES F1 and its kind: the mode that lenient senders read is written, and each finding is printed."""
+    """The mode that lenient senders read is written, and each finding is printed."""
     shown, policy = taken_in.said[f"{domain}.example"], taken_in.policies[f"{domain}.example"]
     assert [words for words in said if words not in shown] == [], shown
     assert (policy.mode, policy.max_age, policy.mx) == (mode, max_age, ("good.mx.example",))
@@ -266,12 +273,12 @@ def test_a_policy_host_without_its_policy_is_named(internet: Internet, tmp_path:
     code, shown = take_in(internet, "gone.example", tmp_path / "policy.yaml")
     assert code == 0, shown
     assert "MTS309: mta-sts.gone.example" in shown
-    assert "gone.example is written from the MX hosts: no policy could be read: mode testing" in shown
+    assert "gone.example is written from the MX hosts (no policy could be read): mode testing" in shown
 
 
 @pytest.mark.parametrize("domain", ["silent.example", "broken.example"])
 def test_what_cannot_be_seen_from_here_is_not_guessed(internet: Internet, tmp_path: Path, domain: str) -> None:
-    """A time-out and a failing name server may hide a policy in enforce (CASES A)."""
+    """A time-out and a failing name server may hide a policy in enforce: then nothing is written."""
     code, shown = take_in(internet, domain, tmp_path / "policy.yaml", timeout="2")
     assert (code, list(tmp_path.iterdir())) == (1, []), shown
     assert f"{domain} is not taken in. Its policy host could not be looked at from here" in shown
@@ -287,7 +294,7 @@ def test_a_domain_without_mail_gives_no_file(internet: Internet, tmp_path: Path,
 
 @pytest.mark.parametrize(("domain", "host", "why"), UNNAMED)
 def test_an_mx_host_that_no_policy_can_name_is_named(taken_in: TakenIn, domain: str, host: str, why: str) -> None:
-    """CASES F2 and F5: the others are taken, and it is said what to do about this one."""
+    """The others are taken, and it is said what to do about this one."""
     shown = taken_in.said[f"{domain}.example"]
     assert f"MX host '{host[:-1]}' was not taken: it " in shown
     assert why in shown
@@ -295,7 +302,7 @@ def test_an_mx_host_that_no_policy_can_name_is_named(taken_in: TakenIn, domain: 
 
 
 def test_without_another_mx_host_there_is_nothing_to_write(internet: Internet, tmp_path: Path) -> None:
-    """A domain whose only MX host is proxied by Cloudflare (CASES F2)."""
+    """A domain whose only MX host is proxied by Cloudflare."""
     code, shown = take_in(internet, "proxied.example", tmp_path / "policy.yaml")
     assert (code, list(tmp_path.iterdir())) == (1, [])
     assert "neither a policy nor an MX host that a policy can name" in shown
@@ -306,7 +313,7 @@ def test_without_another_mx_host_there_is_nothing_to_write(internet: Internet, t
 def test_a_record_for_reports_that_senders_ignore_is_said(
     internet: Internet, tmp_path: Path, domain: str, _: str, rua: list[str] | None, said: list[str]
 ) -> None:
-    """CASES F4: what is wrong with it, on the output; an address that is right is taken all the same."""
+    """What is wrong with it, on the output; an address that is right is taken all the same."""
     path = tmp_path / "policy.yaml"
     code, shown = take_in(internet, f"{domain}.example", path)
     assert code == 0, shown
@@ -332,7 +339,7 @@ dns: {{ttl: 300}}
 
 
 def test_one_domain_among_300_is_merged_and_all_others_stay(internet: Internet, tmp_path: Path) -> None:
-    """CASES F3: not a line of the others changes, nor where reports go, nor DNS; and what was not taken is said."""
+    """Not a line of the others changes, nor where reports go, nor DNS; and what was not taken is said."""
     before = "".join(f"  d{number}.example:  # number {number}\n    mode: none\n" for number in range(300))
     path = tmp_path / "policy.yaml"
     path.write_text(MANY.format(before), encoding="utf-8")

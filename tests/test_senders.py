@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from postfix_mta_sts_resolver.utils import is_plaintext
 from postfix_mta_sts_resolver.utils import parse_mta_sts_policy as parse_as_postfix
+from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from mtasts.senders import read, remnants
@@ -56,7 +57,7 @@ def test_checkdmarc_reads_what_checkdmarc_reads(body: bytes, content_type: str) 
 def ours(body: bytes, content_type: str, sender: str) -> Values | None:
     """Return what we say that a sender reads."""
     policy = read(body, content_type).lenient.get(sender)
-    return policy and (policy.mode.value, policy.max_age, list(policy.mx))
+    return (policy.mode.value, policy.max_age, list(policy.mx)) if policy else None
 
 
 def as_postfix(body: bytes, content_type: str) -> Values | None:
@@ -74,7 +75,7 @@ def as_postfix(body: bytes, content_type: str) -> Values | None:
 
 def as_checkdmarc(body: bytes, content_type: str) -> Values | None:
     """Return what checkdmarc makes of an answer."""
-    charset = get_encoding_from_headers({"content-type": content_type}) or "utf-8"
+    charset = get_encoding_from_headers(CaseInsensitiveDict({"content-type": content_type})) or "utf-8"
     try:
         text = str(body, charset, errors="replace")
     except LookupError:
@@ -98,7 +99,7 @@ def once(hosts: list[str]) -> list[str]:
     ("text", "readers"),
     [
         (POLICY, {POSTFIX: "enforce", MAILAUTH: "enforce", CHECKDMARC: "enforce"}),
-        # CASES F1 and C1: policies that real domains serve
+        # what real domains serve
         (f"{POLICY}\n", {POSTFIX: "enforce", MAILAUTH: "enforce", CHECKDMARC: "enforce"}),
         (f"# ours\n{POLICY}", {POSTFIX: "enforce", MAILAUTH: "enforce"}),
         (f"\ufeff{POLICY}", {MAILAUTH: "enforce"}),
@@ -153,7 +154,7 @@ def test_a_policy_over_64_kb_is_read_by_those_that_have_no_limit() -> None:
     ],
 )
 def test_what_nobody_reads_is_still_shown(text: str, left: tuple[str, str, str]) -> None:
-    """All keys on one line, JSON, a web page (CASES G4): the values, for a person to look at."""
+    """All keys on one line, JSON, a web page: the values, for a person to look at."""
     found = remnants(text)
     assert tuple(" ".join(found[key]) for key in ("mode", "max_age", "mx")) == left
 

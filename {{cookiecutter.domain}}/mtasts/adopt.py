@@ -28,7 +28,11 @@ MAX_AGE = 604_800  # seconds, for a domain that had none
 NAMED = 20  # things of one kind that are named; a domain with more is told how many more
 ADDRESS = 2000  # characters of one report address
 
-_UNSEEN = (Fault.TIMEOUT, Fault.UNREACHABLE)  # what may be this machine's network, and not the domain
+# How a policy host fails for every sender. All else, such as a time-out, may be this machine's network.
+_FAILS = (
+    *(Fault.REFUSED, Fault.HANDSHAKE, Fault.VERSION, Fault.INCOMPLETE),
+    *(Fault.EXPIRED, Fault.NAME, Fault.UNTRUSTED),
+)
 
 Note = str | Finding
 
@@ -74,7 +78,7 @@ def judge(domain: str, seen: Published) -> Found:
         source, policy = _policy(domain, read, hosts, notes)
     unseen = _unseen(seen.host)
     if not policy and not unseen:
-        source, policy = "the MX hosts: no policy could be read", _testing(hosts)
+        source, policy = "the MX hosts (no policy could be read)", _testing(hosts)
     notes += [*_named(mx_hosts.refusals(hosts)), *_uncovered(policy, hosts)]
     rua = _addresses(seen.reporting.right, notes)
     return Found(domain, Entry(domain, policy, rua) if policy else None, source, tuple(notes), unseen)
@@ -96,7 +100,7 @@ def _reading(host: https.Seen) -> Reading | None:
 
 def _unseen(host: https.Seen) -> bool:
     """Tell whether the policy host could not be looked at from here, so that nobody knows whether there is a policy."""
-    if any(isinstance(one, Fetched) or one.fault not in _UNSEEN for one in host.fetched):
+    if any(isinstance(one, Fetched) or one.fault in _FAILS for one in host.fetched):
         return False
     return bool(host.fetched) or any(map(lookup_fault, host.answers))
 
@@ -148,11 +152,12 @@ def _policy(domain: str, read: Reading, hosts: Sequence[str], notes: list[Note])
 def _who_reads(read: Reading) -> Iterator[str]:
     if read.some_only and read.policy:
         yield (
-            f"Strict senders see no policy today, while {listed(list(read.lenient))} read one, with mode "
+            f"Strict senders see no policy today. Others ({listed(list(read.lenient))}) read one, with mode "
             f"{read.policy.mode}. When you publish this file, all senders start to follow mode {read.policy.mode}."
         )
-    for name, other in read.others.items():
-        yield f"{name} reads mode {other.mode} in what is served now. Look which mode is meant."
+    if read.policy and read.others:
+        others = listed([f"{name} mode {other.mode}" for name, other in read.others.items()])
+        yield f"Not all senders read mode {read.policy.mode} there: {others}. Look which is meant."
 
 
 def _one_mode(values: Sequence[str], notes: list[Note]) -> Mode:
@@ -160,7 +165,10 @@ def _one_mode(values: Sequence[str], notes: list[Note]) -> Mode:
     modes = {value.lower() for value in values}
     if len(modes) == 1 and modes <= set(Mode):
         mode = Mode(modes.pop())
-        notes.append(f"Mode {mode} was taken. No sender follows it today, and all do when you publish this file.")
+        notes.append(
+            f"Mode {mode} was taken. No sender follows it today, and all do when you publish this file. If you are not "
+            "sure that every MX host is ready, write testing."
+        )
         return mode
     notes.append("mode: testing was written, since the served text does not say which mode is meant. Decide yourself.")
     return Mode.TESTING
@@ -188,7 +196,7 @@ def _fit(mode: Mode, max_age: int, mx: Sequence[str], hosts: Sequence[str], note
 def _fitting_mx(mx: Iterable[str], notes: list[Note]) -> tuple[MxPattern, ...]:
     """Return the mx patterns that can stand in a policy. A final dot is taken off: it can mean only one name."""
     taken, said = [], []
-    for served in mx:
+    for served in dict.fromkeys(mx):
         name = served.rstrip(".") if len(served) > 1 else served
         if fault := pattern_fault(name) or public_suffix_fault(name):
             said.append(f"This mx was not taken: {fault.message}")

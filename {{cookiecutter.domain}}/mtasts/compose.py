@@ -200,14 +200,17 @@ def _not_taken(addresses: Sequence[str], full: bool) -> str:
 
 
 def _changes(policy: Policy, now: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of a policy that are otherwise now, with the values to write."""
+    """Return the keys of a policy that are otherwise now, with the values to write.
+
+    A policy in mode none may lack mx. Then those that are there stay: senders do not read them, and the next mode does.
+    """
     mx = [str(pattern) for pattern in policy.mx]
     spelt = {pattern.lower(): pattern for pattern in now.get("mx", ())}
     changed: dict[str, Any] = {"mode": policy.mode} if now["mode"] != policy.mode else {}
     if now["max_age"] != policy.max_age:
         changed["max_age"] = policy.max_age
-    if {pattern.lower() for pattern in mx} != spelt.keys():
-        wanted = {pattern.lower() for pattern in mx}
+    wanted = {pattern.lower() for pattern in mx}
+    if wanted and wanted != spelt.keys():
         stay = [pattern for lower, pattern in spelt.items() if lower in wanted]
         changed["mx"] = stay + [pattern for pattern in mx if pattern.lower() not in spelt]
     return changed

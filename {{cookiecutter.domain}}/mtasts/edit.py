@@ -93,9 +93,9 @@ class _Editor:
             return self._filled(parent, start, end, value)
         if isinstance(node, yaml.SequenceNode) and not node.flow_style and value:
             return self._relisted(node, value)
-        if isinstance(node, yaml.CollectionNode) and (not node.flow_style or "#" in self._text[start:end]):
-            raise _UnforeseenError
         written = _in_flow(parent, value) if parent.flow_style else _flow(value)
+        if isinstance(node, yaml.CollectionNode) and (not node.flow_style or "#" in self._text[start:end]):
+            return self._relisted_in_flow(node, written[1:-1])
         return _Edit(start, end, f"{self._lead(start, end)}{written}")
 
     def _lead(self, start: int, end: int) -> str:
@@ -127,6 +127,16 @@ class _Editor:
                 above = []
             position = self._text.find("\n", end) + 1
         return _Edit(begin, end, self._newline.join([line for item in value for line in lines[item]] + above))
+
+    def _relisted_in_flow(self, node: Any, written: str) -> _Edit:
+        """Write all items of a list in brackets where the first one stands, and keep the comments between them."""
+        if not (isinstance(node, yaml.SequenceNode) and node.flow_style and node.value):
+            raise _UnforeseenError
+        ends = [item.end_mark.index for item in node.value]
+        starts = [item.start_mark.index for item in node.value[1:]] + [node.end_mark.index]
+        gaps = "".join(self._text[end:start] for end, start in zip(ends, starts, strict=True))
+        without_commas = re.sub(r"(#[^\n]*)|,", lambda found: found[1] or "", gaps)
+        return _Edit(node.value[0].start_mark.index, node.end_mark.index, written + without_commas)
 
     def _inserted(self, parent: Any, key: str, value: Value, depth: int) -> _Edit:
         """Put a new key among those of a block: behind the one that it follows by ORDER, or at the end."""
@@ -222,5 +232,7 @@ def _in_flow(parent: Any, value: Value) -> str:
 
 def scalar(text: str) -> str:
     """Return a key or item as people write it, in quotes where YAML would read something else."""
-    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text) and yaml.safe_load(text) == text
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    text = str(text)  # the reader takes no class made from str
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text) and document.parse(text).data == text == yaml.safe_load(text):
+        return text
+    return json.dumps(text, ensure_ascii=False)

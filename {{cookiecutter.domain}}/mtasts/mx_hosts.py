@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from mtasts.findings import quote
-from mtasts.names import name_fault
+from mtasts.names import is_verification, name_fault
 from mtasts.policy import MxPattern, unique
 from mtasts.rules import policy_file as rules
 
@@ -19,21 +19,12 @@ _PROVIDERS = (
     ),
 )
 _GOOGLEMAIL = re.compile(r"aspmx\d\.googlemail\.com", re.IGNORECASE)
-_VERIFICATION = re.compile(r".+\.mx-verification\.google\.com|(.+\.)?invalid", re.IGNORECASE)
 _CLOUDFLARE = re.compile(r"_dc-mx\.", re.IGNORECASE)
-
-
-def is_verification(host: str) -> bool:
-    """Tell whether an MX record only proves to a provider who owns the domain. Google's and Microsoft's are known.
-
-    Microsoft's are `ms12345678.msv1.invalid`, and no host can stand under `invalid` (RFC 6761 §6.4).
-    """
-    return bool(_VERIFICATION.fullmatch(host))
 
 
 def host_fault(host: str) -> str | None:
     """Return why no policy can name an MX host, and what to do, or None. It completes a sentence about the host."""
-    if is_verification(host):
+    if is_verification(host) or host.lower().endswith(".invalid"):  # where no host can be (RFC 6761 §6.4)
         return "is a verification record, not a mail server. Remove it from DNS once the domain is verified."
     if _CLOUDFLARE.match(host):
         return (

@@ -49,7 +49,7 @@ def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path
         write(path, merged.text)
         click.echo(f"{path} is written. Read it, then run: python -m mtasts check {listed(names)}")
     else:
-        click.echo(f"{path} is as it was.")
+        click.echo(f"{path} is as it was." if path.exists() else f"{path} is not written.")
     missing = [each for each in found if not each.entry or each.domain in merged.refused]
     if path.exists():
         print_report(configuration.load(path)[1], None)
@@ -89,7 +89,7 @@ def _nothing(found: Found) -> str:
         return ""
     if found.unseen:
         return "Its policy host could not be looked at from here, so it may have a policy. Run this again later."
-    return f"{found.domain} publishes neither a policy nor an MX host that a policy can name."
+    return "It publishes neither a policy nor an MX host that a policy can name."
 
 
 def _policy(policy: Policy) -> str:
