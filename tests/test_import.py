@@ -114,8 +114,8 @@ UNSTRICT = [
     ),
 ]
 
-# MX records beside `10 good.mx.example.`, the name that is not taken, and why. Sources: Cloudflare's names for MX hosts that
-# it proxies; RFC 952 and RFC 5321 §2.3.5 for underscores and addresses; how Google and Microsoft verify domains.
+# MX records beside `10 good.mx.example.`, the name that is not taken, and why. Sources: Cloudflare's names for the MX
+# hosts that it proxies; RFC 952, RFC 5321 §2.3.5 (underscores, addresses); how Google and Microsoft verify domains.
 UNNAMED = [
     ("cloudflare", "_dc-mx.0a1b2c3d4e5f.cloudflare.example.", "switch the proxy off for that name (DNS only)"),
     (
