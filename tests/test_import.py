@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,6 +107,13 @@ UNSTRICT = [
         ["This mx was not taken: mx '*.co.uk' matches names that anyone can register", "MX hosts were taken: good.mx."],
     ),
     (
+        "zipped",
+        gzip.compress(SERVED, mtime=0),
+        "enforce",
+        1209600,
+        ["MTS317: mta-sts.zipped.example", "compresses ('gzip')"],
+    ),
+    (
         "key",
         SERVED + b"owner: x\n",
         "enforce",
@@ -170,7 +178,8 @@ def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
         "broken": dataclasses.replace(bare, failing=""),
     }
     for name, body, *_ in UNSTRICT:
-        sites[name] = Site(https=Answer(body, headers=UTF8), tlsrpt="")
+        headers = {**UTF8, "Content-Encoding": "gzip"} if name == "zipped" else UTF8
+        sites[name] = Site(https=Answer(body, headers=headers), tlsrpt="")
     for name, host, _ in UNNAMED:
         sites[name] = dataclasses.replace(bare, mx=f"@ MX 5 {host}\n@ MX 10 good.mx.example.")
     for name, record, *_ in REPORTS:
@@ -238,7 +247,7 @@ def taken_in(internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Ta
     )
 
 
-@pytest.mark.parametrize(("domain", "_", "mode", "max_age", "said"), UNSTRICT)
+@pytest.mark.parametrize(("domain", "_", "mode", "max_age", "said"), UNSTRICT, ids=[row[0] for row in UNSTRICT])
 def test_what_strict_senders_throw_away_is_taken_and_said(
     taken_in: TakenIn, domain: str, _: bytes, mode: str, max_age: int, said: list[str]
 ) -> None:
@@ -369,6 +378,21 @@ def test_an_entry_that_exists_stays_unless_forced(internet: Internet, tmp_path: 
     code, shown = take_in(internet, "bare.example", path, "--force")
     changed = own.replace("old.example.net", "a.example.net, b.example.net")
     assert (code, path.read_text(encoding="utf-8")) == (0, before.replace(own, changed)), shown
+
+
+def test_an_entry_that_stays_is_not_said_to_be_written(internet: Internet, tmp_path: Path) -> None:
+    """What import would take by --force is told as that, and nothing of it if there is no difference."""
+    path = tmp_path / "policy.yaml"
+    code, _ = take_in(internet, "no-mode.example", path)
+    assert code == 0
+    code, shown = take_in(internet, "no-mode.example", path)
+    assert (code, "was written" in shown, "MTS111: mode is 'on'" in shown) == (0, False, True), shown
+    path.write_text(path.read_text(encoding="utf-8").replace("1209600", "604800"), encoding="utf-8")
+    code, shown = take_in(internet, "no-mode.example", path)
+    assert code == 0, shown
+    before, after = shown.split("  If you add --force:\n")
+    assert "max_age is 604800 there, and 1209600 is published" in before
+    assert "mode: testing was written" in after
 
 
 def test_a_fresh_repository_takes_its_domain_in(internet: Internet, bake: Bake) -> None:

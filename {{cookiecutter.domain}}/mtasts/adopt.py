@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mtasts import mx_hosts, senders
 from mtasts.compose import Entry
-from mtasts.fetch import Fetched
+from mtasts.fetch import BYTES, Fetched
 from mtasts.findings import Finding, Severity, listed, quote
 from mtasts.lint import lint_policy
 from mtasts.lookup import Answer
@@ -94,8 +95,18 @@ def _reading(host: https.Seen) -> Reading | None:
     """Read what the first address serves, whatever it is."""
     for one in host.fetched:
         if isinstance(one, Fetched) and one.status == 200 and one.body.strip():
-            return senders.read(one.body, one.headers.get("content-type"))
+            return senders.read(_unpacked(one), one.headers.get("content-type"))
     return None
+
+
+def _unpacked(one: Fetched) -> bytes:
+    """Return a body as those senders read it whose HTTP client unpacks what nobody asked to be packed."""
+    if one.headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip", "deflate"):
+        return one.body
+    try:
+        return zlib.decompressobj(wbits=47).decompress(one.body, BYTES + 1)
+    except zlib.error:
+        return one.body
 
 
 def _unseen(host: https.Seen) -> bool:
@@ -107,9 +118,7 @@ def _unseen(host: https.Seen) -> bool:
 
 def _findings(domain: str, seen: Published, read: Reading | None) -> Iterator[Note]:
     """Yield what is wrong with what is published now: why senders see no policy, or read another."""
-    found: list[Finding] = []
-    if not read or not read.strict:
-        found += [finding for finding in https.judge(seen.host, None).findings if _matters(finding)]
+    found = [finding for finding in https.judge(seen.host, None).findings if _matters(finding)]
     if read and not read.text.lstrip("\ufeff \t\r\n").startswith("<"):
         found += [finding.at(file=policy_url(domain)) for finding in lint_policy(read.text) if _matters(finding)]
     found += filter(None, [lookup_fault(seen.exchange)])

@@ -23,6 +23,7 @@ from mtasts.steps import Reach
 from mtasts.verbs.common import load, policy_file, print_report, write
 from mtasts.verbs.network import domain_name, edges, jobs_option, network_options
 
+CHECKED = 5  # domains that the command to run next names; without any it takes all
 WRONG, WARNING = MARKS[Severity.ERROR], MARKS[Severity.WARNING]
 
 
@@ -47,7 +48,8 @@ def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path
         click.echo("\n".join(plain(line) for line in _lines(each, merged, path)))
     if merged.text != before and merged.text is not None:
         write(path, merged.text)
-        click.echo(f"{path} is written. Read it, then run: python -m mtasts check {listed(names)}")
+        words = " ".join(names) if len(names) <= CHECKED else ""
+        click.echo(f"{path} is written. Read it, then run: python -m mtasts check {words}".rstrip())
     else:
         click.echo(f"{path} is as it was." if path.exists() else f"{path} is not written.")
     missing = [each for each in found if not each.entry or each.domain in merged.refused]
@@ -80,8 +82,21 @@ def _lines(found: Found, merged: Merged, path: Path) -> Iterator[str]:
         yield f"{FINE} {name} stands in {path} already."
     else:
         yield f"{FINE} {name} is written from {found.source}: {_policy(found.entry.policy)}"
-    for note in (*refused, *merged.notes.get(name, ()), *found.notes):
-        yield f"  {WARNING} {_note(note)}"
+    for note in (*refused, *merged.notes.get(name, ())):
+        yield f"  {WARNING} {note}"
+    yield from _notes(found, name in merged.kept, bool(merged.notes.get(name)))
+
+
+def _notes(found: Found, kept: bool, differs: bool) -> Iterator[str]:
+    """Yield what is wrong with what is published, and what is said of what was taken, or would be with --force."""
+    findings = [note for note in found.notes if isinstance(note, Finding)]
+    taken = [note for note in found.notes if isinstance(note, str)]
+    for finding in findings:
+        yield f"  {WARNING} {_placed(finding)}"
+    if kept and differs and taken:
+        yield "  If you add --force:"
+    for text in taken if differs or not kept else ():
+        yield f"  {WARNING} {text}"
 
 
 def _nothing(found: Found) -> str:
@@ -97,8 +112,6 @@ def _policy(policy: Policy) -> str:
     return f"mode {policy.mode}, max_age {policy.max_age}, mx {mx}"
 
 
-def _note(note: str | Finding) -> str:
-    if isinstance(note, str):
-        return note
-    place = f"{note.file}:{note.line}: " if note.file else ""
-    return f"{place}{note.rule.id}: {note.message}"
+def _placed(finding: Finding) -> str:
+    place = f"{finding.file}:{finding.line}: " if finding.file else ""
+    return f"{place}{finding.rule.id}: {finding.message}"
