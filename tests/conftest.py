@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import os
 import shutil
@@ -9,15 +10,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cookiecutter.main import cookiecutter
 from hypothesis import settings
 
+if TYPE_CHECKING:
+    from providers import Publisher
+
 sys.dont_write_bytecode = True  # the tests import from the template, and bakes copy what lies in it
 
+PROVIDERS = ("azure-dns", "cloudflare", "route53", "rfc2136")
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.domain}}"
 
@@ -49,7 +55,7 @@ def verb(folder: Path, *words: str, **options: Any) -> subprocess.CompletedProce
     """Run `python -m mtasts` in a baked repository, as its users and pipelines do."""
     environment = {key: value for key, value in os.environ.items() if key not in ("GITHUB_ACTIONS", "TF_BUILD")}
     environment.update(options.pop("env", {}))
-    command = [sys.executable, "-m", "mtasts", *words]
+    command = [options.pop("python", sys.executable), "-m", "mtasts", *words]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False, **options
     )
@@ -81,6 +87,54 @@ def bake(cookiecutter_config: Path, tmp_path: Path) -> Bake:
         )
 
     return baked
+
+
+@pytest.fixture(scope="session")
+def runtime_python() -> Path:
+    """Return a Python that has azure-functions-runtime, as ci/test.py makes it."""
+    given = os.environ.get("MTASTS_RUNTIME_PYTHON")
+    if not given:
+        give_up("Microsoft's runtime needs Python 3.13: run python ci/test.py, or set MTASTS_RUNTIME_PYTHON")
+    return Path(str(given))
+
+
+@pytest.fixture(scope="session")
+def baked_with(cookiecutter_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a repository for a DNS provider. Each is baked once, and not to be changed."""
+
+    @functools.cache
+    def baked(provider: str) -> Path:
+        answers = {"dns_provider": provider, "hosting": "web-server"}
+        where = {"output_dir": str(tmp_path_factory.mktemp(provider)), "config_file": str(cookiecutter_config)}
+        return Path(cookiecutter(str(ROOT), no_input=True, extra_context=answers, **where))
+
+    return baked
+
+
+@pytest.fixture
+def start(baked_with: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[[str], Publisher]]:
+    """Return a DNS provider by its name, without a zone, and a repository of the test's own that publishes to it."""
+    from providers import begin  # here, since it imports from this module
+
+    with ExitStack() as running:
+
+        def started(name: str) -> Publisher:
+            (tmp_path / name).mkdir()
+            return begin(name, baked_with(name), tmp_path / name, running)
+
+        yield started
+
+
+@pytest.fixture(params=PROVIDERS)
+def publisher(request: pytest.FixtureRequest, start: Callable[[str], Publisher]) -> Publisher:
+    """Each DNS provider in turn, with the zone example.com and what others have in it."""
+    from providers import OTHERS
+
+    made = start(request.param)
+    made.provider.add_zone("example.com")
+    for name, kind, values in OTHERS:
+        made.provider.put(name, kind, values)
+    return made
 
 
 class Served:

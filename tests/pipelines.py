@@ -83,7 +83,11 @@ def let_in(pairs: Iterable[tuple[Any, Any]], values: Mapping[str, Any]) -> Itera
 def expanded(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the steps that a step stands for: itself, or those of this repository's action or template."""
     if str(step.get("uses")).startswith("$/"):
-        yield from compiled(load(GENERATED / step["uses"][2:] / "action.yml")["runs"]["steps"], step.get("with", {}))
+        action = load(GENERATED / step["uses"][2:] / "action.yml")
+        defaults = {name: each.get("default") for name, each in action.get("inputs", {}).items()}
+        condition = {"if": step["if"]} if "if" in step else {}
+        inner = compiled(action["runs"]["steps"], {**defaults, **step.get("with", {})})
+        yield from ({**each, **condition} for each in inner)
     elif "template" in step:
         template = load(AZURE / step["template"])
         yield from compiled(template["steps"], parameters_of(template, step.get("parameters", {})))
@@ -139,10 +143,13 @@ def steps_of(path: Path) -> list[dict[str, Any]]:
 
 
 def python_commands(path: Path) -> list[str]:
-    """Return the commands that run Python, in order."""
-    scripts = [str(step.get("run") or step.get("bash") or step.get("script")) for step in steps_of(path)]
-    commands = [command for script in scripts for command in re.findall(r"\bpython [^\n;|]+", script)]
-    return [command.strip() for command in commands]
+    """Return the commands that run Python, in order, with the lock that the toolkit's action is asked for."""
+    commands = []
+    for step in steps_of(path):
+        script = str(step.get("run") or step.get("bash") or step.get("script"))
+        script = script.replace('"$lock"', step.get("env", {}).get("LOCK", ""))
+        commands += [command.strip() for command in re.findall(r"\bpython [^\n;|]+", script)]
+    return commands
 
 
 def what(step: dict[str, Any]) -> str:
@@ -219,9 +226,16 @@ while [ $# -gt 0 ]; do
 done
 case $note in *"$FAILS"*) exit 1 ;; esac
 """
+    # In place of `python3 -m mtasts.tip`, which tests/test_tip.py runs with real git.
+    TIP = """#!/usr/bin/env bash
+echo current=true >> "$GITHUB_OUTPUT"
+echo "##vso[task.setvariable variable=current;isOutput=true]true"
+"""
 
     def __init__(self, folder: Path, values: Mapping[str, str], fails: str = "nothing", dns: bool = True) -> None:
         self.fails, self.outcomes = fails, {"login": "skipped"}
+        self.outputs, self.handed = dict[str, str](), dict[str, str]()  # of the steps of a job; of jobs to jobs
+        self.predefined = dict[str, str]()  # variables that the system sets for every step
         self.values = {"Pipeline.Workspace": str(folder), **values}
         self.work, self.notes, self.programs = folder / "work", folder / "notes", folder / "bin"
         self.left = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
@@ -229,10 +243,12 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             path.mkdir()
         if dns:
             (self.work / "dns").mkdir()
-            (self.work / "dns" / "requirements.txt").touch()
+            (self.work / "dns" / "cloudflare.txt").touch()
         for name in ("python", "az"):
             (self.programs / name).write_text(self.PROGRAM)
-            (self.programs / name).chmod(0o755)
+        (self.programs / "python3").write_text(self.TIP)
+        for program in self.programs.iterdir():
+            program.chmod(0o755)
         self.notes.touch()
 
     def play(self, path: Path, **given: str) -> dict[str, str]:
@@ -244,29 +260,51 @@ case $note in *"$FAILS"*) exit 1 ;; esac
             reported = "!cancelled() && needs.plan.result != 'skipped'" in job.get("if", "")
             ready = all(ended[need] in ("success", "failure" if reported else "") for need in needs_of(job))
             ready = ready and (job.get("if") != "${{ inputs.create }}" or given["create"] == "true")
-            ended[name] = self.job(job) if ready else "skipped"
+            ended[name] = self.job(name, job) if ready and self.not_overtaken(job) else "skipped"
         return ended
 
-    def job(self, job: Any) -> str:
+    def not_overtaken(self, job: Any) -> bool:
+        """Judge the condition of a job that asks whether the one before it found the tip of main."""
+        on_github = re.fullmatch(r"\$\{\{ needs\.(\w+)\.outputs\.current == 'true' \}\}", job.get("if", ""))
+        form = r"and\(succeeded\(\), ne\(dependencies\.(\w+)\.outputs\['([\w.]+)'\], 'false'\)\)"
+        in_azure = re.fullmatch(form, job.get("condition", ""))
+        if on_github:
+            return self.handed[f"{on_github[1]}/current"] == "true"
+        return not in_azure or self.handed["/".join(in_azure.groups())] != "false"
+
+    def hand_over(self, name: str, job: Any) -> None:
+        """Keep a job's outputs: GitHub's are named in the job, Azure DevOps has all, a deployment's below its name."""
+        for key, value in job.get("outputs", {}).items():
+            output = re.sub(r"\$\{\{ steps\.(\w+)\.outputs\.(\w+) \}\}", r"\1.\2", value)
+            self.handed[f"{name}/{key}"] = self.outputs.get(output, "")
+        below = f"{name}/{name}." if "deployment" in job else f"{name}/"
+        self.handed |= {f"{below}{key}": value for key, value in self.outputs.items()}
+
+    def job(self, name: str, job: Any) -> str:
         """Run a job's steps, and say how it ended. After a failed step only those run that ask for it."""
-        good = True
+        good, self.outputs = True, {}
         for step in all_steps(job):
             if self.runs(step.get("if") or step.get("condition"), good):
                 outcome = self.step(step)
                 self.outcomes[step.get("id", "")] = "success" if outcome else "failure"
                 good = good and (outcome or step.get("continue-on-error") is True)
+        self.hand_over(name, job)
         return "success" if good else "failure"
 
     def runs(self, condition: str | None, good: bool) -> bool:
         """Judge the condition of a step. good: none has failed before it."""
         return {
             None: good,
-            "${{ hashFiles('dns/requirements.txt') != '' }}": good and (self.work / "dns").is_dir(),
             "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}": good and "AZURE_DNS_RESOURCE_GROUP" in self.values,
             "${{ steps.login.outcome != 'failure' }}": good and self.outcomes["login"] != "failure",
             "${{ !cancelled() && hashFiles('hosting.md', 'announcement.md') != '' }}": any(self.work.glob("[ha]*.md")),
             "${{ !cancelled() && hashFiles('plan.md') != '' }}": (self.work / "plan.md").exists(),
             "${{ hashFiles('plan.md') != '' }}": good and (self.work / "plan.md").exists(),
+            "${{ steps.tip.outputs.current == 'true' }}": good and self.outputs.get("tip.current") == "true",
+            "and(succeeded(), eq(variables['tip.current'], 'true'))": (
+                good and self.outputs.get("tip.current") == "true"
+            ),
+            "succeeded()": good,
             "succeededOrFailed()": True,
             COMMENTS: True,
         }[condition]
@@ -276,6 +314,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
         script = step.get("run") or step.get("bash") or step.get("inputs", {}).get("inlineScript")
         if script is None:
             self.note(what(step))
+            self.act(step)
             return what(step) != self.fails
         if "task" in step:
             self.note(f"{what(step)} {self.filled(step['inputs']['azureSubscription'])}")
@@ -283,10 +322,20 @@ case $note in *"$FAILS"*) exit 1 ;; esac
         environment = {name: self.filled(text) for name, text in step.get("env", {}).items()}
         environment |= {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}", "NOTES": str(self.notes)}
         environment |= {"FAILS": self.fails, **{name: str(path) for name, path in self.left.items()}}
+        environment |= self.predefined
+        self.left["GITHUB_OUTPUT"].write_text("")
         options = ["-eo", "pipefail"] if "shell" in step else ["-e"] if "run" in step else []
         done = run(["bash", "--noprofile", "--norc", *options, "-c", script], cwd=self.work, env=environment)
         self.said = done.stdout + done.stderr
+        set_here = re.findall(
+            r"^##vso\[task\.setvariable variable=(\w+);isOutput=true\](.*)$", done.stdout, re.MULTILINE
+        )
+        set_here += re.findall("^(.+?)=(.*)$", self.left["GITHUB_OUTPUT"].read_text(), re.MULTILINE)
+        self.outputs |= {f"{step.get('id', step.get('name'))}.{key}": value for key, value in set_here}
         return done.returncode == 0
+
+    def act(self, step: dict[str, Any]) -> None:
+        """Do what an action or a task does: nothing here."""
 
     def note(self, text: str) -> None:
         """Write down what was asked for."""
@@ -301,7 +350,7 @@ case $note in *"$FAILS"*) exit 1 ;; esac
 
     def noted(self) -> list[str]:
         """Return the notes, but for what every job begins with, and for what only carries files."""
-        routine = re.compile("actions/|checkout|download$|UsePythonVersion|PublishPipelineArtifact|.*install -r req")
+        routine = re.compile("actions/|checkout|download$|UsePythonVersion|PublishPipelineArtifact|.*-requirement req")
         return [line for line in self.notes.read_text().splitlines() if not routine.match(line)]
 
 
@@ -312,11 +361,11 @@ def needs_of(job: Any) -> set[str]:
 
 BUILDING = ["python -m mtasts lint", "python -m mtasts build"]
 ANNOUNCING = [
-    "python -m pip install -r dns/requirements.txt",
+    "python -m pip install --require-hashes --requirement dns/cloudflare.txt",
     "python -m mtasts publish announcement --doit (t0ken)",
     "python -m mtasts check --wait 300",
 ]
-ASKED = "az staticwebapp secrets list --name app --query properties.apiKey -o tsv"
+ASKED = "az staticwebapp secrets list --name app --resource-group group --query properties.apiKey -o tsv"
 UPLOADED = (
     "az storage blob upload-batch --auth-mode login --account-name account --source {} --destination $web "
     "--overwrite --content-cache-control no-store --no-progress"
@@ -335,6 +384,7 @@ WAITED = dict.fromkeys(HOSTINGS, "python -m mtasts check --only https --wait 300
 WAITED["web-server"] = "python -m mtasts check --only https --wait 1800"
 GIVEN = {
     **dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_FUNCTIONAPP_NAME"), "x"),
+    "AZURE_RESOURCE_GROUP": "group",
     "AZURE_SERVICE_CONNECTION": "connection",
     "AZURE_STATICWEBAPP_NAME": "app",
     "AZURE_STORAGE_ACCOUNT": "account",
@@ -361,12 +411,13 @@ SAYS = {
 
 def names(system: str, hosting: str) -> list[str]:
     """Return the variables of a pipeline, in the order in which people are told of them."""
-    return [*SIGN_IN_NAMES[system], TARGET_NAMES[hosting]]
+    group = ["AZURE_RESOURCE_GROUP"] if hosting == "static-web-app" else []
+    return [*SIGN_IN_NAMES[system], *group, TARGET_NAMES[hosting]]
 
 
 def script_of(system: str, hosting: str) -> str:
     """Return the script that calls az. GitHub stops at an error by itself, Azure DevOps must be told."""
     steps = own_steps(job_of(pipeline(system, f"deploy-{hosting}"), "deploy"))
     if system == "github":
-        return "set -e\n" + next(str(step["run"]) for step in steps if "run" in step)
+        return "set -e\n" + next(str(step["run"]) for step in steps if "az " in step.get("run", ""))
     return next(str(step["inputs"]["inlineScript"]) for step in steps if what(step) == "AzureCLI")

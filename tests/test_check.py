@@ -173,6 +173,8 @@ DNS = {
     "tlsrpt-misspelt": case("MTS222", tlsrpt=f"_smtp._tls {txt(TLSRPT.replace('TLSRPT', 'TLSRP'))}"),
     "tlsrpt-without-mailto": case("MTS222", tlsrpt=f"_smtp._tls {txt(TLSRPT.replace('mailto:', ''))}"),
     "tlsrpt-drift": case("MTS223", tlsrpt=f"_smtp._tls {txt(TLSRPT.replace('tls-reports', 'someone'))}"),
+    "tlsrpt-two-rua": case("MTS223", tlsrpt="_smtp._tls "
+                           + txt("v=TLSRPTv1; rua=mailto:a@example.com; rua=mailto:b@example.com")),
     "tlsrpt-misplaced": case("", "MTS220 MTS224", tlsrpt=f"_mta-sts._tls {txt(TLSRPT)}"),
     "tlsrpt-twice-placed": case("", "MTS224", tlsrpt=f"_smtp._tls {txt(TLSRPT)}\n_smtp-tls {txt(TLSRPT)}"),
     "tlsrpt-servfail": case("MTS204", tlsrpt="", failing="_smtp._tls."),
@@ -180,7 +182,12 @@ DNS = {
 HTTPS = {
     "https-refused": case("MTS301", https=nobody),
     "https-no-route": case("MTS301", host=f"mta-sts A {NO_ROUTE}"),
-    "https-no-route-ipv6": case("MTS301", host=f"mta-sts A {{https}}\nmta-sts AAAA {NO_ROUTE_IPV6}"),
+    # actions/runner-images#668, #9401: no IPv6, and Front Door answers AAAA. aykevl/mta-sts#17: AAAA alone.
+    "https-no-route-ipv6": case(host=f"mta-sts A {{https}}\nmta-sts AAAA {NO_ROUTE_IPV6}"),
+    "https-no-route-ipv6-again": case(host=f"mta-sts A {{https}}\nmta-sts AAAA {NO_ROUTE_IPV6}"),
+    "https-no-route-ipv6-refused": case("MTS301", host=f"mta-sts A {{nobody}}\nmta-sts AAAA {NO_ROUTE_IPV6}"),
+    "https-no-route-ipv6-alone": case(host="mta-sts AAAA ff0e::2"),
+    "https-no-route-ipv6-unannounced": case("MTS201", sts="", host="mta-sts AAAA ff0e::3"),
     "https-one-of-two-refused": case("MTS301", host="mta-sts A {https}\nmta-sts A {nobody}"),
     "https-unanswered": hanging("MTS302", https=full),
     "https-silent": hanging("MTS302", https=raw(Connection.hang)),
@@ -422,6 +429,22 @@ def test_every_domain_is_reported_once_and_in_order(seen: Seen) -> None:
         assert (seen[runs]["code"], seen[runs]["errors"]) == (1, "")
 
 
+def test_what_this_machine_cannot_reach_is_said_once_and_held_against_nobody(seen: Seen) -> None:
+    """One warning for the run: it names no domain, and counts addresses, not the domains that share them."""
+    assert [finding for finding in seen["prompt"]["findings"] if finding["domain"] is None] == [
+        {
+            "rule": "MTS319",
+            "severity": "warning",
+            "message": "This machine has no IPv6: 3 addresses of policy hosts not looked at (ff0e::1, ff0e::2, "
+            "ff0e::3). To see what is there, run this on a machine that has it.",
+            "file": None,
+            "line": None,
+            "column": None,
+            "domain": None,
+        }
+    ]
+
+
 def test_what_hangs_costs_its_timeout_once(seen: Seen) -> None:
     """All hanging domains together take what one may take, and the good one among them is seen as ever."""
     assert PATIENCE <= seen["hanging"]["seconds"] < PATIENCE + 5
@@ -439,6 +462,15 @@ def test_what_hangs_costs_its_timeout_once(seen: Seen) -> None:
         ),
         ("txt-none", "Senders see no record at _mta-sts, so they deliver without the protection of MTA-STS."),
         ("https-404", "Senders see no policy, so they deliver without the protection of MTA-STS."),
+        (
+            "https-no-route-ipv6-alone",
+            "What senders do cannot be told from here: this machine has no way to any address of the policy host.",
+        ),
+        (
+            "https-no-route-ipv6-unannounced",
+            "Senders see no record at _mta-sts, so they deliver without the protection of MTA-STS.",
+        ),
+        ("https-no-route-ipv6", "A sender with enforce would deliver to every MX host."),
         ("txt-servfail", "What senders do cannot be told: DNS gives no answer at _mta-sts."),
         ("mx-expired", "A sender with enforce would not deliver: mail bounces."),
         (
@@ -475,6 +507,8 @@ def test_the_verdict_says_what_a_sender_would_do(seen: Seen, name: str, expected
         ("mx-unused-pattern", "MTS402", ["old.provider.example"]),
         ("mx-expired", "MTS418", ["mx-expired.mx.example", "5.7.5"]),
         ("mx-wrong-name", "MTS419", ["mx-wrong-name.mx.example", "5.7.5"]),
+        # checkdmarc#273, RFC 8460 §3: each of several rua fields counts.
+        ("tlsrpt-two-rua", "MTS223", ["mailto:a@example.com, mailto:b@example.com"]),
         ("tlsrpt-misplaced", "MTS224", ["_mta-sts._tls.tlsrpt-misplaced.example"]),
     ],
 )

@@ -75,17 +75,16 @@ esac
         self.PROGRAM = self.PROGRAMS.format(python=sys.executable, taken=self.taken)
         super().__init__(folder, values, fails, dns=False)
 
-    def job(self, job: Any) -> str:
+    def job(self, name: str, job: Any) -> str:
         """Run a job on a fresh machine. Azure DevOps checks out by itself, but not in a deployment."""
         place = self.folder / f"job-{len(self.jobs)}"
         self.jobs.append(place)
         self.work = place / "s"
         self.work.mkdir(parents=True)
         self.values = {**self.set, "Pipeline.Workspace": str(place)}
-        self.left["GITHUB_OUTPUT"].write_text("")
         if "job" in job:
             self.check_out()
-        return super().job(job)
+        return super().job(name, job)
 
     def step(self, step: dict[str, Any]) -> bool:
         """Run a step. One that carries or deploys files fails where they are missing, and so do the real ones."""
@@ -100,8 +99,8 @@ esac
 
     def filled(self, text: str) -> str:
         """Return a text with what an earlier step put out, as well."""
-        put = dict(line.split("=", 1) for line in self.left["GITHUB_OUTPUT"].read_text().splitlines())
-        text = re.sub(r"\$\{\{ steps\.token\.outputs\.(\w+) \}\}", lambda found: put[found[1]], text)
+        form = r"\$\{\{ steps\.(\w+)\.outputs\.(\w+) \}\}"
+        text = re.sub(form, lambda found: self.outputs[f"{found[1]}.{found[2]}"], text)
         return super().filled(text)
 
     def carry(self, kind: str, inputs: Mapping[str, str], step: Mapping[str, Any]) -> bool:
@@ -245,7 +244,6 @@ def test_what_was_built_is_deployed_then_seen_then_announced(hosting: str, syste
     assert run.noted() == [*BUILDING, *DEPLOYED[hosting, system], WAITED[hosting], *ANNOUNCING]
     built, deployed = (run.jobs[index] for index in (0, 1))
     assert run.given == {key: text.format(place=deployed) for key, text in TOLD[hosting, system].items()}
-    assert not (deployed / "s" / "policy.yaml").exists()
     if hosting == "function":
         package = built / "s" / "build" / "function.zip"
         assert tree(run.taken) == {"function.zip": package.read_bytes()}

@@ -103,7 +103,7 @@ def test_dns_by_hand(system: str, tmp_path: Path) -> None:
 
 
 FORCED = pytest.mark.parametrize(("force", "options"), [("false", ""), ("true", " --force")])
-OCTODNS = "python -m pip install -r dns/requirements.txt"
+OCTODNS = "python -m pip install --require-hashes --requirement dns/cloudflare.txt"
 
 
 @bash_only
@@ -255,6 +255,7 @@ NEEDED = {
     "route53": AWS_NAMES,
     "rfc2136": RFC2136_NAMES,
 }
+ZONE_ELSEWHERE = "AZURE_DNS_SUBSCRIPTION_ID"  # where the zone is in another subscription than the app
 READ_NAMES = sorted([*AZURE_NAMES, "CLOUDFLARE_TOKEN", *AWS_NAMES, *RFC2136_NAMES, *RFC2136_DEFAULTS])
 
 
@@ -265,7 +266,7 @@ def test_every_variable_reaches_octodns() -> None:
     for name in (*PROVISIONS, "pull-request", *(f"deploy-{hosting}" for hosting in HOSTINGS)):
         (step,) = [step for step in steps_of(pipeline("github", name)) if "CLOUDFLARE_TOKEN" in step.get("env", {})]
         given = {key: value for key, value in step["env"].items() if key != "FORCE"}
-        kinds = {key: "secrets" if key in SECRETS else "vars" for key in READ_NAMES}
+        kinds = {key: "secrets" if key in SECRETS else "vars" for key in (*READ_NAMES, ZONE_ELSEWHERE)}
         assert given == {key: f"${{{{ {kind}.{key} }}}}" for key, kind in kinds.items()}
         (step,) = [
             step for step in steps_of(pipeline("azure-devops", name)) if "CLOUDFLARE_TOKEN" in step.get("env", {})
@@ -275,15 +276,21 @@ def test_every_variable_reaches_octodns() -> None:
 
 def test_azure_dns_is_asked_by_who_is_signed_in() -> None:
     """Prove that GitHub signs in only where Azure DNS is used, and that Azure DevOps lends a service connection."""
-    for name in ("provision-web-server", "deploy-web-server"):
+    for name in ("provision-web-server", "deploy-web-server", "pull-request"):
         (login,) = [step for step in steps_of(pipeline("github", name)) if what(step) == "azure/login"]
         assert login["if"] == "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}"
+        assert login["with"] == {
+            "client-id": "${{ vars.AZURE_CLIENT_ID }}",
+            "tenant-id": "${{ vars.AZURE_TENANT_ID }}",
+            "subscription-id": "${{ vars.AZURE_DNS_SUBSCRIPTION_ID || vars.AZURE_SUBSCRIPTION_ID }}",
+        }
     template = load(AZURE / "steps" / "publish.yml")
-    given = {"command": "python -m mtasts publish hosting", "serviceConnection": "dns"}
-    assert compiled(template["steps"], given)[1:] == [
+    given = {"command": "python -m mtasts publish hosting", "serviceConnection": "dns", "condition": "succeeded()"}
+    assert compiled(template["steps"], given) == [
         {
             "task": "AzureCLI@2",
             "displayName": "Run octoDNS, signed in to Azure",
+            "condition": "succeeded()",
             "inputs": {
                 "azureSubscription": "dns",
                 "scriptType": "bash",
@@ -386,7 +393,7 @@ JUDGED = [
 ]
 PLANNED = [
     *JUDGED,
-    "python -m pip install -r dns/requirements.txt",
+    "python -m pip install --require-hashes --requirement dns/cloudflare.txt",
     "python -m mtasts publish hosting --format markdown --output hosting.md (t0ken)",
     "python -m mtasts publish announcement --format markdown --output announcement.md (t0ken)",
 ]

@@ -151,9 +151,13 @@ TOKEN_FORMS = {
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_token_is_read_and_masked(system: str, tmp_path: Path) -> None:
-    """Prove that the token is asked for by the app's name, and printed only in the command that masks it."""
-    called = call(script_of(system, "static-web-app"), tmp_path, AZURE_STATICWEBAPP_NAME="an app")
-    asked = ["staticwebapp", "secrets", "list", "--name", "an app"]
+    """Prove that the token is asked for by app and group, and printed only in the command that masks it.
+
+    Without the group az lists the whole subscription, which this identity may not see (static-web-apps#1410).
+    """
+    script = script_of(system, "static-web-app")
+    called = call(script, tmp_path, AZURE_STATICWEBAPP_NAME="an app", AZURE_RESOURCE_GROUP="a group")
+    asked = ["staticwebapp", "secrets", "list", "--name", "an app", "--resource-group", "a group"]
     asked += ["--query", "properties.apiKey", "-o", "tsv"]
     assert called == (0, TOKEN_FORMS[system][0], asked, TOKEN_FORMS[system][1])
 

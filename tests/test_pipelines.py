@@ -74,6 +74,7 @@ def test_every_pipeline_is_there_on_both_systems() -> None:
         "build",
         "policy",
         "publish",
+        "tip",
         "toolkit",
         "variables",
     ]
@@ -104,7 +105,7 @@ def test_a_repository_has_what_it_uses(hosting: str, system: str, place: str, tm
     called = {called_file(text) for text in texts if text.startswith(("$/", "steps/"))}
     shared = [*tmp_path.glob(".github/actions/*/action.yml"), *tmp_path.glob(".azuredevops/steps/*")]
     assert {path.relative_to(tmp_path).as_posix() for path in shared} == called
-    expected = {"github": (3, 2), "azure-devops": (6, 3)}[system]
+    expected = {"github": (3, 2), "azure-devops": (7, 4)}[system]
     assert len(called) == expected[hosting == "web-server"]
 
 
@@ -193,11 +194,37 @@ def test_permissions(path: Path, permissions: dict[str, dict[str, str]]) -> None
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
 def test_checkout_leaves_no_credentials(path: Path) -> None:
-    """Prove that no later step can push with the token of the checkout."""
+    """Prove that no later step can push with the token of the checkout, nor a fork's commit be checked out."""
     checkouts = [dict(step["with"]) for step in steps_of(path) if what(step) == "actions/checkout"]
-    deep = [given.pop("fetch-depth") for given in checkouts if "fetch-depth" in given]
-    assert checkouts and all(given == {"persist-credentials": False} for given in checkouts)
-    assert deep == ([0] if path == pipeline("github", "pull-request") else [])
+    kept = [{**given, "fetch-depth": 0, "ref": given.get("ref", "refs/heads/main")} for given in checkouts]
+    assert checkouts
+    assert kept == [{"persist-credentials": False, "fetch-depth": 0, "ref": "refs/heads/main"}] * len(checkouts)
+
+
+def test_no_checkout_in_azure_leaves_credentials() -> None:
+    """Prove the same of Azure DevOps, which leaves none unless it is told to."""
+    for path in AZURE_PIPELINES:
+        assert "persistCredentials" not in path.read_text(encoding="utf-8")
+
+
+HISTORY = {"github": ("fetch-depth", 0), "azure-devops": ("fetchDepth", "0")}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("name", PIPELINES)
+def test_who_publishes_or_plans_has_the_whole_history(name: str, system: str) -> None:
+    """Prove that `publish` can tell which values in DNS are ours: in a shallow clone it refuses what differs."""
+    needs, has = [], []
+    for job_name, job in jobs_of(pipeline(system, name), create="true"):
+        texts = list(strings(all_steps(job)))
+        if any("mtasts publish" in text or "mtasts plan" in text for text in texts):
+            needs.append(job_name)
+        given = [step.get("with", step) for step in all_steps(job) if what(step) in ("actions/checkout", "checkout")]
+        if HISTORY[system] in [pair for each in given for pair in each.items()]:
+            has.append(job_name)
+    expected = {"pull-request": ["plan", "dns"], "watch": [], **{key: ["hosting"] for key in PROVISIONS}}
+    assert needs == expected.get(name, ["announce"])
+    assert set(needs) <= set(has)
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *AZURE.glob("*.yml"), TEMPLATE_AZURE], ids=name_of)
@@ -245,41 +272,40 @@ def test_a_new_push_stops_the_checks_of_the_old_one() -> None:
 # The same on both systems
 
 
+INSTALL = "python -m pip install --require-hashes --requirement"
 CHECK = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} function/local.txt",
     "python -m mtasts lint",
     "python -m unittest discover -s tests",
 ]
 BUILD = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} requirements.txt",
     "python -m mtasts lint",
     "python -m mtasts build",
 ]
 PLAN = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} requirements.txt",
     "python -m mtasts plan --live --format markdown --output plan.md",
 ]
 COMMENT = {
-    "github": ["python -m pip install -r requirements.txt", "python -m mtasts comment plan.md"],
+    "github": [f"{INSTALL} requirements.txt", "python -m mtasts comment plan.md"],
     "azure-devops": ["python -m mtasts comment plan.md"],  # the same job
 }
 DNS_PLAN = [
-    "python -m pip install -r requirements.txt",
-    "python -m pip install -r dns/requirements.txt",
+    f"{INSTALL} dns/*.txt",
     "python -m mtasts publish hosting --format markdown --output hosting.md",
     "python -m mtasts publish announcement --format markdown --output announcement.md",
 ]
-ANNOUNCE = [
-    "python -m pip install -r requirements.txt",
-    "python -m pip install -r dns/requirements.txt",
-    "python -m mtasts publish announcement --doit",
-]
+ANNOUNCE = {
+    system: [f"{INSTALL} dns/*.txt", f"python -m mtasts publish announcement --doit{forced}"]
+    for system, forced in (("github", " ${FORCE:+--force}"), ("azure-devops", ""))
+}
 SEEN = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} requirements.txt",
     "python -m mtasts check --wait 300",
 ]
 WATCH = [
-    "python -m pip install -r requirements.txt",
+    f"{INSTALL} requirements.txt",
     "python -m mtasts check --format markdown --output report.md",
 ]
 
@@ -290,8 +316,8 @@ def test_verbs(system: str) -> None:
     assert python_commands(pipeline(system, "pull-request")) == [*CHECK, *PLAN, *COMMENT[system], *DNS_PLAN]
     assert python_commands(pipeline(system, "watch")) == WATCH
     for hosting, seconds in (("function", 300), ("static-web-app", 300), ("front-door", 300), ("web-server", 1800)):
-        gate = ["python -m pip install -r requirements.txt", f"python -m mtasts check --only https --wait {seconds}"]
-        assert python_commands(pipeline(system, f"deploy-{hosting}")) == [*BUILD, *gate, *ANNOUNCE, *SEEN]
+        gate = [f"{INSTALL} requirements.txt", f"python -m mtasts check --only https --wait {seconds}"]
+        assert python_commands(pipeline(system, f"deploy-{hosting}")) == [*BUILD, *gate, *ANNOUNCE[system], *SEEN]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -306,10 +332,11 @@ def test_python_is_the_one_that_the_function_runs_on(system: str) -> None:
 def test_triggers_on_github() -> None:
     """Prove that a pull request is checked, that only main is deployed, by a push or by hand, and provision by hand."""
     assert load(pipeline("github", "pull-request"))[True] == "pull_request"
+    force = {"description": "Write over DNS records that this repository did not make", "type": "boolean"}
+    by_hand = {"workflow_dispatch": {"inputs": {"force": {**force, "default": False}}}}
     for hosting in HOSTINGS:
         triggers = load(pipeline("github", f"deploy-{hosting}"))[True]
-        assert triggers == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
-    force = {"description": "Write over DNS records that this repository did not make", "type": "boolean"}
+        assert triggers == {"push": {"branches": ["main"]}, **by_hand}
     create = {"description": "Make what the run shows; without, it only shows it", "type": "boolean"}
     inputs = {"create": {**create, "default": False}, "force": {**force, "default": False}}
     assert load(pipeline("github", "provision"))[True] == {"workflow_dispatch": {"inputs": inputs}}
@@ -324,12 +351,13 @@ def test_triggers_in_azure_devops() -> None:
     """Prove the same of Azure DevOps, where a pipeline can always be run by hand."""
     check = load(pipeline("azure-devops", "pull-request"))
     assert (check["trigger"], check["pr"]) == ("none", {"branches": {"include": ["main"]}})
-    for hosting in HOSTINGS:
-        deploy = load(pipeline("azure-devops", f"deploy-{hosting}"))
-        assert (deploy["trigger"]["branches"], deploy["pr"]) == ({"include": ["main"]}, "none")
     create = {"name": "create", "displayName": "Make what the run shows; without, it only shows it"}
     force = {"name": "force", "displayName": "Write over DNS records that this repository did not make"}
     asked = [{**each, "type": "boolean", "default": "false"} for each in (create, force)]
+    for hosting in HOSTINGS:
+        deploy = load(pipeline("azure-devops", f"deploy-{hosting}"))
+        assert (deploy["trigger"]["branches"], deploy["pr"]) == ({"include": ["main"]}, "none")
+        assert deploy["parameters"] == asked[1:]
     for name, parameters in (("provision", asked), ("provision-web-server", asked[1:])):
         provision = load(pipeline("azure-devops", name))
         assert provision["parameters"] == parameters
@@ -340,27 +368,34 @@ def test_triggers_in_azure_devops() -> None:
     assert (watch["trigger"], watch["pr"]) == ("none", "none")
 
 
+TIP = {"github": ["actions/checkout", "run"], "azure-devops": ["checkout", "bash"]}
+
+
 @pytest.mark.parametrize(
     ("hosting", "on_github", "in_azure"),
     [
         (
             "function",
-            ["actions/download-artifact", "azure/login", "Azure/functions-action"],
-            ["download", "AzureFunctionApp"],
+            [*TIP["github"], "actions/download-artifact", "azure/login", "Azure/functions-action"],
+            [*TIP["azure-devops"], "download", "AzureFunctionApp"],
         ),
         (
             "static-web-app",
-            ["actions/download-artifact", "azure/login", "run", "Azure/static-web-apps-deploy"],
-            ["download", "AzureCLI", "AzureStaticWebApp"],
+            [*TIP["github"], "actions/download-artifact", "azure/login", "run", "Azure/static-web-apps-deploy"],
+            [*TIP["azure-devops"], "download", "AzureCLI", "AzureStaticWebApp"],
         ),
-        ("front-door", ["actions/download-artifact", "azure/login", "run"], ["download", "AzureCLI"]),
+        (
+            "front-door",
+            [*TIP["github"], "actions/download-artifact", "azure/login", "run"],
+            [*TIP["azure-devops"], "download", "AzureCLI"],
+        ),
     ],
 )
 def test_deployments(hosting: str, on_github: list[str], in_azure: list[str]) -> None:
     """Prove that a deployment takes what was built, signs in and publishes, and does not build again."""
     for system, expected in (("github", on_github), ("azure-devops", in_azure)):
         job = job_of(pipeline(system, f"deploy-{hosting}"), "deploy")
-        assert [what(step) for step in own_steps(job)] == expected
+        assert [what(step) for step in all_steps(job)] == expected
         assert job["environment"] == "production"
         assert (job.get("needs") or job.get("dependsOn")) == "build"
 
@@ -385,9 +420,84 @@ def test_a_job_needs_the_one_before_it(hosting: str, system: str) -> None:
         needs = {"https": "build", "announce": "https", "check": "announce"}
     assert {name: job.get("needs") or job.get("dependsOn") for name, job in jobs} == {"build": None, **needs}
     for _, job in jobs:
-        assert {"if", "condition", "continue-on-error", "continueOnError"} & set(job) == set()
-        for step in all_steps(job):
-            assert {"condition", "continue-on-error", "continueOnError"} & set(step) == set()
+        for each in (job, *all_steps(job)):
+            assert {"continue-on-error", "continueOnError"} & set(each) == set()
+            assert {str(each[key]) for key in ("if", "condition") if key in each} <= CAREFUL
+
+
+# A deploy is of main's tip
+
+# The conditions in a deployment. On GitHub each holds only if all before it went well; Azure DevOps is told so.
+NOT_OVERTAKEN = {
+    "github": "${{{{ needs.{0}.outputs.current == 'true' }}}}",
+    "azure-devops": "and(succeeded(), ne(dependencies.{0}.outputs['{1}'], 'false'))",
+}
+AT_THE_TIP = {
+    "github": "${{ steps.tip.outputs.current == 'true' }}",
+    "azure-devops": "and(succeeded(), eq(variables['tip.current'], 'true'))",
+}
+CAREFUL = {
+    *AT_THE_TIP.values(),
+    *(
+        form.format(job, output)
+        for form in NOT_OVERTAKEN.values()
+        for job, output in (
+            ("build", "tip.current"),
+            ("deploy", "deploy.tip.current"),
+            ("announce", "announce.tip.current"),
+        )
+    ),
+    "succeeded()",
+    "${{ hashFiles('dns/requirements.txt') != '' }}",
+    "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}",
+}
+ACTS = re.compile("mtasts (publish|build|lint)|upload-batch")
+ACTIONS_THAT_ACT = {
+    *("Azure/functions-action", "Azure/static-web-apps-deploy", "actions/upload-artifact"),
+    *("AzureFunctionApp", "AzureStaticWebApp", "PublishPipelineArtifact"),
+}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_what_changes_something_asks_for_the_tip_first(hosting: str, system: str) -> None:
+    """Prove that each job that acts has looked at main itself, and that no step acts without that answer."""
+    acting = []
+    for name, job in jobs_of(pipeline(system, f"deploy-{hosting}")):
+        steps = all_steps(job)
+        acts = [index for index, step in enumerate(steps) if acting_step(step)]
+        if acts:
+            acting.append(name)
+            (tip,) = [index for index, step in enumerate(steps) if "tip" in (step.get("id"), step.get("name"))]
+            assert (steps[tip].get("run") or steps[tip]["bash"]) == "python3 -m mtasts.tip"
+            assert what(steps[tip - 1]) in ("actions/checkout", "checkout")
+            assert acts[0] > tip
+            conditions = {str(steps[index].get("if") or steps[index].get("condition")) for index in acts}
+            assert conditions == {AT_THE_TIP[system]}
+    assert acting == (["build", "announce"] if hosting == "web-server" else ["build", "deploy", "announce"])
+
+
+def acting_step(step: dict[str, object]) -> bool:
+    """Tell whether a step makes, keeps or changes something."""
+    return what(step) in ACTIONS_THAT_ACT or any(ACTS.search(text) for text in strings(step))
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_a_job_is_left_out_if_the_one_before_it_was_overtaken(hosting: str, system: str) -> None:
+    """Prove that HTTPS is not checked for a policy that was not deployed, nor DNS for an id that was not announced."""
+    jobs = dict(jobs_of(pipeline(system, f"deploy-{hosting}")))
+    asks = {"deploy": "build", "https": "deploy", "check": "announce"}
+    if hosting == "web-server":
+        asks = {"https": "build", "check": "announce"}
+    conditions = {name: job.get("if") or job.get("condition") for name, job in jobs.items()}
+    assert {name: condition for name, condition in conditions.items() if condition} == {
+        name: NOT_OVERTAKEN[system].format(other, "tip.current" if other == "build" else f"{other}.tip.current")
+        for name, other in asks.items()
+    }
+    if system == "github":
+        for other in set(asks.values()):
+            assert jobs[other]["outputs"] == {"current": "${{ steps.tip.outputs.current }}"}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -444,6 +554,7 @@ def test_the_artifact_keeps_hidden_files() -> None:
     publish = load(AZURE / "steps" / "build.yml")["steps"][-1]
     assert publish == {
         "task": "PublishPipelineArtifact@1",
+        "condition": "and(succeeded(), eq(variables['tip.current'], 'true'))",
         "inputs": {"targetPath": "${{ parameters.path }}", "artifact": "build"},
     }
 
@@ -452,7 +563,8 @@ def test_the_artifact_keeps_hidden_files() -> None:
 def test_the_artifact_is_what_is_deployed(hosting: str, path: str) -> None:
     """Prove that the artifact holds the hosting's part of the build, and nothing else."""
     on_github = own_steps(job_of(pipeline("github", f"deploy-{hosting}"), "build"))[-1]
-    assert on_github == {"uses": "$/.github/actions/build", "with": {"path": path}}
+    condition = "${{ steps.tip.outputs.current == 'true' }}"
+    assert on_github == {"if": condition, "uses": "$/.github/actions/build", "with": {"path": path}}
     in_azure = own_steps(job_of(pipeline("azure-devops", f"deploy-{hosting}"), "build"))[-1]
     assert in_azure == {"template": "steps/build.yml", "parameters": {"path": path}}
 
@@ -463,9 +575,9 @@ def test_the_artifact_is_what_is_deployed(hosting: str, path: str) -> None:
 )
 def test_the_deployment_takes_that_artifact(hosting: str, folder: str) -> None:
     """Prove that what was built in this run lands where the deployment reads it."""
-    download = own_steps(job_of(pipeline("github", f"deploy-{hosting}"), "deploy"))[0]
+    download = own_steps(job_of(pipeline("github", f"deploy-{hosting}"), "deploy"))[2]
     assert download["with"] == {"name": "build", "path": folder}
-    download = own_steps(job_of(pipeline("azure-devops", f"deploy-{hosting}"), "deploy"))[0]
+    download = own_steps(job_of(pipeline("azure-devops", f"deploy-{hosting}"), "deploy"))[1]
     assert download == {"download": "current", "artifact": "build"}
 
 
@@ -509,43 +621,31 @@ def test_the_static_web_app_is_deployed_as_it_was_built() -> None:
 # Dependabot
 
 
-@pytest.mark.parametrize(
-    ("path", "actions", "python"),
-    [
-        (
-            GITHUB / "dependabot.yml",
-            ["/", "/.github/actions/build", "/.github/actions/toolkit"],
-            "/",
-        ),
-        (
-            TEMPLATE_GITHUB / "dependabot.yml",
-            [
-                "/",
-                "/{{cookiecutter.domain}}/.github/workflows",
-                "/{{cookiecutter.domain}}/.github/actions/build",
-                "/{{cookiecutter.domain}}/.github/actions/toolkit",
-            ],
-            "/{{cookiecutter.domain}}",
-        ),
-    ],
-    ids=["generated", "template"],
-)
-def test_dependabot(path: Path, actions: list[str], python: str) -> None:
+OWN_ACTIONS = ["build", "toolkit"]
+
+
+def test_dependabot_for_the_template() -> None:
     """Prove that every pinned version is looked after, weekly, and that a new one has to be a week old."""
     common = {"schedule": {"interval": "weekly"}, "cooldown": {"default-days": 7}}
-    assert load(path)["updates"] == [
-        {
-            "package-ecosystem": "github-actions",
-            "directories": actions,
-            **common,
-            "groups": {"actions": {"patterns": ["*"]}},
-        },
-        {
-            "package-ecosystem": "pip",
-            "directory": python,
-            **common,
-            "groups": {"python": {"patterns": ["*"]}},
-        },
+    inner = "/{{cookiecutter.domain}}"
+    actions = ["/", f"{inner}/.github/workflows", *(f"{inner}/.github/actions/{name}" for name in OWN_ACTIONS)]
+    assert load(TEMPLATE_GITHUB / "dependabot.yml")["updates"] == [
+        {"package-ecosystem": kind, **place, **common, "groups": {group: {"patterns": ["*"]}}}
+        for kind, place, group in (
+            ("github-actions", {"directories": actions}, "actions"),
+            ("uv", {"directories": ["/ci", inner]}, "python"),
+            ("npm", {"directory": "/ci"}, "node"),
+        )
+    ]
+
+
+def test_dependabot_for_a_repository() -> None:
+    """Prove that only security updates are opened: a limit of 0 stops the others, which `cruft update` brings."""
+    actions = ["/", *(f"/.github/actions/{name}" for name in OWN_ACTIONS)]
+    common = {"schedule": {"interval": "weekly"}, "cooldown": {"default-days": 7}, "open-pull-requests-limit": 0}
+    assert load(GITHUB / "dependabot.yml")["updates"] == [
+        {"package-ecosystem": "github-actions", "directories": actions, **common},
+        {"package-ecosystem": "uv", "directory": "/", **common},
     ]
 
 
@@ -569,4 +669,4 @@ def test_the_template_runs_the_same_everywhere() -> None:
     parameters = {parameter["name"]: parameter["default"] for parameter in load(TEMPLATE_AZURE)["parameters"]}
     assert parameters == {"images": ["ubuntu-latest", "windows-latest", "macOS-latest"], "pythons": pythons}
     for path in (TEMPLATE_GITHUB / "workflows" / "test.yml", TEMPLATE_AZURE):
-        assert python_commands(path) == ["python ci/demo.py", "python ci/test.py"]
+        assert python_commands(path) == ["python ci/lock.py --upgrade", "python ci/demo.py", "python ci/test.py"]

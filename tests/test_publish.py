@@ -28,6 +28,7 @@ import pytest
 from cookiecutter.main import cookiecutter
 
 from conftest import ROOT, Bake, verb
+from repositories import Repository
 from servers.bind import UPDATE_KEY, Named, txt
 from servers.https import PATH, Answer, PolicyHosts
 from servers.loopback import Connection, Listener, Loopback
@@ -81,11 +82,13 @@ class Done(NamedTuple):
 
 
 class World:
-    """A baked repository, and the name server that it publishes to."""
+    """A baked repository in git, and the name server that it publishes to."""
 
     def __init__(self, folder: Path, scratch: Path) -> None:
         self.folder, self._scratch = folder, scratch
         self.net = Loopback()
+        shutil.rmtree(folder / ".git", ignore_errors=True)  # of the test before
+        self.repository = Repository(folder)
 
     def serving(self, zones: dict[str, str], **options: Any) -> Named:
         """Return the name server, with these zones."""
@@ -94,10 +97,20 @@ class World:
         return Named(folder, self.net.dns_port, zones, **{"updates": True, **options})
 
     def write(self, *domains: str, **changes: Any) -> None:
-        """Write policy.yaml, with a line for each domain."""
-        (self.folder / "policy.yaml").write_text(policy(*domains, **changes), encoding="utf-8")
+        """Write policy.yaml, with a line for each domain, and commit it."""
+        self.commit(policy(*domains, **changes))
+
+    def commit(self, text: str, when: str | None = None) -> None:
+        """Put a text for policy.yaml on the branch."""
+        self.repository.write({"policy.yaml": text})
+        self.repository.git("add", "policy.yaml")
+        self.repository.git("commit", "--quiet", "--allow-empty", "--message=Change", when=when)
 
     def publish(self, *words: str, **variables: str | None) -> Done:
+        """Run the verb without its look at HTTPS: most tests have a name server and nothing else."""
+        return self.look_and_publish(*words, "--no-check", **variables)
+
+    def look_and_publish(self, *words: str, **variables: str | None) -> Done:
         """Run the verb as a pipeline does, with what the name server wants to know. None: the variable is not set."""
         given: dict[str, str | None] = {
             "RFC2136_HOST": Loopback.dns,
@@ -331,8 +344,9 @@ def test_semicolons_and_long_values_come_out_right(world: World) -> None:
 
 def test_a_plan_as_markdown(world: World) -> None:
     """For the summary of a run: a table, and nothing where nothing changes."""
+    world.write("example.com:", max_age=700000)
     world.write("example.com:")
-    with world.serving({"example.com": sts("1", ttl=60)}):
+    with world.serving({"example.com": sts(LONGER, ttl=60)}):
         done = world.publish("announcement", "--format", "markdown")
         assert done.code == 0
         table = [line for line in done.lines if line.startswith("|")]
@@ -385,6 +399,164 @@ def test_a_foreign_record_is_left_alone(world: World, stage: str) -> None:
         for name in inside:
             assert world.zone(name) == sorted([*others, *ours])
         assert world.publish(stage, "--doit") == (0, "no changes\n")
+
+
+class Whose(NamedTuple):
+    """What a zone has at our names, and has afterwards. rule: of the finding, none if it is done."""
+
+    before: str
+    after: str
+    rule: str = ""
+    line: str = ""  # of the domain in policy.yaml
+
+
+VENDOR = tlsrpt("mailto:other@vendor.example")
+FOREIGN_STS = sts("20200101")
+# Revision 1 had another max_age and another address for reports; a retired domain was active in it.
+WHOSE = {
+    "d2-j1.example": Whose(f"{sts(LONGER)}\n{VENDOR}", f"{sts(LONGER)}\n{VENDOR}", "MTS231"),
+    "j1-id.example": Whose(FOREIGN_STS, FOREIGN_STS, "MTS231"),
+    "j1-beside.example": Whose(f"{sts(TESTING)}\n{FOREIGN_STS}", f"{sts(TESTING)}\n{FOREIGN_STS}", "MTS231"),
+    "ours.example": Whose(f"{sts(LONGER)}\n{tlsrpt('mailto:old@example.com')}", f"{sts(TESTING)}\n{tlsrpt()}"),
+    "j5-two.example": Whose(f"{sts(LONGER)}\n{sts(TESTING)}\n{tlsrpt()}", f"{sts(TESTING)}\n{tlsrpt()}"),
+    "j2-retired.example": Whose(f"{sts(LONGER)}\n{VENDOR}", VENDOR, line="{retired: true}"),
+    "retired-foreign.example": Whose(FOREIGN_STS, FOREIGN_STS, line="{retired: true}"),
+    "retired-beside.example": Whose(f"{sts(LONGER)}\n{FOREIGN_STS}", FOREIGN_STS, line="{retired: true}"),
+}
+
+
+def test_whose_value_it_is(world: World) -> None:
+    """Ours is what policy.yaml says now or a revision of this branch said; nothing else is replaced or removed."""
+    world.write(*(f"{name}:" for name in WHOSE), max_age=700000, rua=["mailto:old@example.com"])
+    world.write(*(f"{name}: {row.line}" for name, row in WHOSE.items()))
+    with world.serving({name: row.before for name, row in WHOSE.items()}):
+        done = world.publish("announcement", "--doit")
+        found = {name: message.partition(":")[0] for name, message in findings(done).items()}
+        assert found == {name: row.rule for name, row in WHOSE.items() if row.rule}
+        for name, row in WHOSE.items():
+            assert world.zone(name) == sorted(["@ 60 NS ns.invalid.", *row.after.split("\n")]), name
+        assert "TXT 'v=TLSRPTv1; rua=mailto:other@vendor.example;', which this" in findings(done)["d2-j1.example"]
+
+        assert world.publish("announcement", "--doit", "--force").code == 0
+        for name, row in WHOSE.items():
+            after = row.after if row.line else f"{sts(TESTING)}\n{tlsrpt()}"
+            assert world.zone(name) == sorted(["@ 60 NS ns.invalid.", *after.split("\n")]), name
+
+
+def test_reports_given_up_take_only_our_record_away(world: World) -> None:
+    """J2: without tls_reporting a vendor's record was deleted. Ours goes, so that no report goes astray."""
+    names = ("vendor.example", "both.example", "ours.example")
+    world.write(*(f"{name}:" for name in names))
+    world.commit(policy(*(f"{name}:" for name in names)).replace("tls_reporting", "#"))
+    ours, vendor = tlsrpt(), VENDOR
+    with world.serving({"vendor.example": vendor, "both.example": f"{vendor}\n{ours}", "ours.example": ours}):
+        assert world.publish("announcement", "--doit").code == 0
+        announced = ["@ 60 NS ns.invalid.", sts(TESTING)]
+        assert world.zone("vendor.example") == sorted([*announced, vendor])
+        assert world.zone("both.example") == sorted([*announced, vendor])
+        assert world.zone("ours.example") == announced
+
+
+PROOFS = 'asuid.mta-sts 300 TXT "another app"\nasuid.mta-sts 300 TXT "and one more"'
+
+
+def test_a_hosting_moves_and_retires_beside_others_proofs(world: World) -> None:
+    """J2: asuid with values of other apps. The old hosting's records are ours by the history, so no force is needed."""
+    function = {"kind": "function", "hostname": "f.azurewebsites.net"}
+    others = PROOFS.split("\n")
+
+    def write(line: str, kind: str, hostname: str, proof: str = "") -> None:
+        text = policy(f"example.com: {line}", kind=kind, hostname=hostname)
+        world.commit(text.replace(f"hostname: {hostname}", f"hostname: {hostname}{proof}"))
+
+    def published(*expected: str) -> None:
+        done = world.publish("hosting", "--doit")
+        assert done.code == 0, done.printed
+        assert world.zone("example.com") == sorted(["@ 60 NS ns.invalid.", *expected])
+
+    with world.serving({"example.com": PROOFS}):
+        write("", **function, proof=", verification: A1B2")
+        ours = 'asuid.mta-sts 300 TXT "A1B2"'  # beside others' values the TTL stays theirs
+        published(*others, ours, "mta-sts 3600 CNAME f.azurewebsites.net.")
+        write("", **function, proof=", verification: C3D4")
+        published(*others, ours.replace("A1B2", "C3D4"), "mta-sts 3600 CNAME f.azurewebsites.net.")
+        write("{verification: _one}", "front-door", "e.azurefd.net")
+        token = '_dnsauth.mta-sts 3600 TXT "_one"'
+        published(*others, token, "mta-sts 3600 CNAME e.azurefd.net.")
+        write("{verification: _two}", "front-door", "e.azurefd.net")
+        published(*others, token.replace("_one", "_two"), "mta-sts 3600 CNAME e.azurefd.net.")
+        write("{retired: true}", "front-door", "e.azurefd.net")
+        published(*others)
+
+
+def test_a_token_of_front_door_is_replaced_though_no_revision_had_it(world: World) -> None:
+    """It ends after days, and the deployment reads the next one from Azure. What is no token stays beside it."""
+    world.write("example.com: {verification: _new}", kind="front-door", hostname=None)
+    before = '_dnsauth.mta-sts 300 TXT "_never-committed"\n_dnsauth.mta-sts 300 TXT "no token: x"'
+    with world.serving({"example.com": before}):
+        assert world.publish("hosting", "--doit").code == 0
+        assert world.zone("example.com") == sorted(
+            ["@ 60 NS ns.invalid.", '_dnsauth.mta-sts 300 TXT "_new"', '_dnsauth.mta-sts 300 TXT "no token: x"']
+        )
+
+
+def test_a_shallow_clone_refuses_what_differs_and_says_why(own_world: World, tmp_path: Path) -> None:
+    """Pipelines clone the last commit alone unless they are told otherwise: then whose a value is cannot be known."""
+    own_world.repository.git("add", "--all")
+    own_world.write("example.com:", max_age=700000)
+    own_world.write("example.com:")
+    shallow = tmp_path / "shallow"
+    url = (own_world.folder).as_uri()
+    own_world.repository.git("clone", "--quiet", "--depth=1", url, str(shallow))
+    with own_world.serving({"example.com": f"{sts(LONGER)}\n{tlsrpt()}"}):
+        own_world.folder, whole = shallow, own_world.folder
+        done = own_world.publish("announcement", "--doit")
+        message = findings(done)["example.com"]
+        assert (done.code, message[:7]) == (1, "MTS231:")
+        assert "whether this repository made it cannot be told. The clone in" in message
+        assert "git fetch --unshallow; in GitHub Actions fetch-depth: 0" in message
+        own_world.folder = whole
+        assert own_world.publish("announcement", "--doit").code == 0
+        own_world.folder = shallow
+        assert own_world.publish("announcement", "--doit") == (
+            0,
+            "no changes\n",
+        )  # what is as it should be is no matter
+
+
+def test_without_git_only_what_policy_yaml_says_now_is_ours(own_world: World) -> None:
+    """There is no history to ask."""
+    own_world.write("same.example:", "other.example:")
+    shutil.rmtree(own_world.folder / ".git")
+    zones = {"same.example": sts(TESTING, ttl=60), "other.example": sts(LONGER)}
+    with own_world.serving(zones):
+        done = own_world.publish("announcement", "--doit")
+        assert findings(done) == {
+            "other.example": f"MTS231: _mta-sts.other.example. has TXT 'v=STSv1; id={LONGER};', which this repository "
+            "did not make. Remove it, or write over it with --force."
+        }
+        assert world_records(own_world, "same.example") == [sts(TESTING), tlsrpt()]
+
+
+def test_what_a_name_server_drops_in_silence_is_a_failure(world: World) -> None:
+    """J5: beside a type that octoDNS does not know, BIND takes no CNAME, and says that it did."""
+    world.write("good.example:", "example.com:")
+    with world.serving({"good.example": "", "example.com": 'mta-sts HINFO "a" "b"'}):
+        before = world.whole_zone("example.com")
+        done = world.publish("hosting", "--doit")
+        assert done.code == 1
+        assert done.lines[0] == "create mta-sts.good.example. 3600 CNAME www.example.org."
+        assert findings(done) == {
+            "example.com": "MTS230: The zone example.com. is not as planned after the change: the name server did not "
+            "take a record, or someone else changed it at the same time. See what stands at these names, and run this "
+            "again."
+        }
+        assert world.whole_zone("example.com") == before
+
+
+def world_records(world: World, zone: str) -> list[str]:
+    """Return the records of a zone but for its name server."""
+    return [record for record in world.zone(zone) if " NS " not in record]
 
 
 def test_without_a_hostname_the_policy_host_is_left_alone(world: World) -> None:
@@ -563,12 +735,18 @@ def test_a_hostile_error_is_shown_as_text(own_world: World, ci: str) -> None:
 
 
 def test_a_hostile_record_is_shown_as_text(world: World) -> None:
-    """It stands where ours is to be, and the plan shows it: in no form as a command or as markup."""
+    """It stands where ours is to be, and is shown: in no form as a command or as markup."""
     value = b"v=STSv1; id=1;\x1b[2J\n::error::x\n##vso[task.complete]|<img src=x>`"
     world.write("example.com:")
     with world.serving({"example.com": f"_mta-sts {txt(value)}"}):
+        done = world.publish("announcement", GITHUB_ACTIONS="true")
+        assert done.code == 1
+        assert not [char for char in done.printed if not char.isprintable() and char != "\n"]
+        assert [line for line in done.lines if line.lstrip().startswith("::")] == [
+            line for line in done.lines if line.startswith("::error title=MTS231::")
+        ]
         for form in ("text", "markdown"):
-            done = world.publish("announcement", "--format", form, GITHUB_ACTIONS="true")
+            done = world.publish("announcement", "--force", "--format", form, GITHUB_ACTIONS="true")
             assert done.code == 0
             assert not [char for char in done.printed if not char.isprintable() and char != "\n"]
             assert not [line for line in done.lines if line.lstrip().startswith("::")]
@@ -618,7 +796,7 @@ def test_without_the_packages_it_says_how_to_get_them(world: World, tmp_path: Pa
     world.write("example.com:")
     done = world.publish("announcement", PYTHONPATH=str(tmp_path))
     assert done.code == 2
-    wanted = f"Error: {package} is not installed. Run: python -m pip install -r dns/requirements.txt"
+    wanted = f"Error: {package} is not installed. Run: python -m pip install -r dns/rfc2136.txt"
     assert done.lines[-1] == wanted
     assert "Traceback" not in done.printed
     assert verb(world.folder, "records", env={"PYTHONPATH": str(tmp_path)}).returncode == 0
@@ -689,7 +867,7 @@ def test_the_configuration_is_the_providers_own(bake: Bake, monkeypatch: pytest.
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(socket.socket, "connect", None)
     package, _, kind = wanted.kind.partition(".")
-    assert f"\n{package.replace('_', '-')}>=" in (folder / "dns" / "requirements.txt").read_text(encoding="utf-8")
+    assert f"\n{package.replace('_', '-')}>=" in (folder / "dns" / f"{name}.in").read_text(encoding="utf-8")
     for stage in ("hosting", "announcement"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the providers' packages have their own
@@ -754,14 +932,20 @@ class Operator:
     def write(self, mode: str, *mx: str) -> None:
         """Edit policy.yaml."""
         text = policy("example.com:", mode=mode).replace("[mx.example.com]", f"[{', '.join(mx)}]")
-        (self._world.folder / "policy.yaml").write_text(text, encoding="utf-8")
+        self._world.commit(text)
 
     def deploy(self, *order: str) -> list[str]:
         """Take the steps of a deployment in this order, as a pipeline does: the first that fails is the last.
 
         Return those that were taken, the last with its rules where it failed. Raise MisledError where senders could be.
         """
-        steps = {"serve": self.serve, "https": self.sees_https, "announce": self.announce, "whole": self.sees_all}
+        steps = {
+            "serve": self.serve,
+            "https": self.sees_https,
+            "announce": self.announce,
+            "announce unchecked": lambda: self.announce(look=False),
+            "whole": self.sees_all,
+        }
         taken: list[str] = []
         for name in order:
             failed = steps[name]()
@@ -782,10 +966,13 @@ class Operator:
         self._answers["mta-sts.example.com"] = Answer(built.read_bytes())
         return ""
 
-    def announce(self) -> str:
-        """Publish the announcement."""
-        done = self._world.publish("announcement", "--doit")
-        return "" if done.code == 0 else done.printed
+    def announce(self, look: bool = True) -> str:
+        """Publish the announcement. Return the rules of what went wrong."""
+        publish = self._world.look_and_publish if look else self._world.publish
+        done = publish("announcement", "--doit", *self._network())
+        rules = sorted({message.partition(":")[0] for message in findings(done).values()})
+        assert done.code == (1 if rules else 0)
+        return " ".join(rules)
 
     def sees_https(self) -> str:
         """Check whether HTTPS serves the policy of policy.yaml."""
@@ -809,6 +996,14 @@ class Operator:
 
     def _check(self, *words: str) -> str:
         """Return the rules of the errors, empty where there are none."""
+        done = verb(self._world.folder, "check", *words, *self._network(), "--format", "json")
+        found = json.loads(done.stdout)["findings"]
+        rules = sorted({finding["rule"] for finding in found if finding["severity"] == "error"})
+        assert done.returncode == (1 if rules else 0)
+        return " ".join(rules)
+
+    def _network(self) -> list[str]:
+        """Return the options that lead into this network."""
         net = self._world.net
         options = {
             "--resolver": f"{Loopback.dns}:{net.dns_port}",
@@ -816,14 +1011,8 @@ class Operator:
             "--https-port": net.https_port,
             "--smtp-port": net.smtp_port,
             "--timeout": 30,
-            "--format": "json",
         }
-        given = [str(word) for option in options.items() for word in option]
-        done = verb(self._world.folder, "check", *words, *given)
-        found = json.loads(done.stdout)["findings"]
-        rules = sorted({finding["rule"] for finding in found if finding["severity"] == "error"})
-        assert done.returncode == (1 if rules else 0)
-        return " ".join(rules)
+        return [str(word) for option in options.items() for word in option]
 
     def _guard(self, step: str) -> None:
         """A sender that sees a new id fetches the policy, and keeps what it gets under that id (RFC 8461 §5.1)."""
@@ -878,11 +1067,13 @@ def test_from_nothing_to_announced_and_through_changes(operator: Operator) -> No
 
 
 def test_the_reversed_order_is_caught(operator: Operator) -> None:
-    """By check before the announcement, by check after it, and by whoever looks at DNS and HTTPS from outside."""
+    """By publish, which looks before it announces; without that, by check, and by whoever looks from outside."""
     operator.write("testing", "mx1.example.com")
     operator.provision()
+    assert operator.deploy("announce", "https", "serve") == ["announce: MTS232"]
+    assert operator.announced() is None
     with pytest.raises(MisledError, match="announce"):
-        operator.deploy("announce", "https", "serve")
+        operator.deploy("announce unchecked", "https", "serve")
     assert operator.sees_all() == "MTS309"
     assert operator.deploy(*ORDER) == list(ORDER)
 
@@ -890,8 +1081,9 @@ def test_the_reversed_order_is_caught(operator: Operator) -> None:
     before = operator.announced()
     assert operator.deploy(*reversed(ORDER)) == ["whole: MTS206 MTS316"]
     assert operator.deploy("https", "announce", "serve") == ["https: MTS316"]
+    assert operator.deploy("announce", "serve") == ["announce: MTS232"]
     assert operator.announced() == before
     with pytest.raises(MisledError, match="announce"):
-        operator.deploy("announce", "serve")
+        operator.deploy("announce unchecked", "serve")
     assert operator.sees_all() == "MTS316"
     assert operator.deploy(*ORDER) == list(ORDER)

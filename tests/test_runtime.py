@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from conftest import ROOT, give_up
+from conftest import ROOT
 
 FUNCTION = ROOT / "{{cookiecutter.domain}}" / "function"
 DRIVER = ROOT / "tests" / "runtime" / "driver.py"
@@ -80,15 +80,6 @@ class Outcome(NamedTuple):
 
 Request = dict[str, Any]
 Drive = Callable[..., Outcome]
-
-
-@pytest.fixture(scope="session")
-def runtime_python() -> Path:
-    """Return a Python that has azure-functions-runtime, as ci/test.py makes it."""
-    given = os.environ.get("MTASTS_RUNTIME_PYTHON")
-    if not given:
-        give_up("Microsoft's runtime needs Python 3.13: run python ci/test.py, or set MTASTS_RUNTIME_PYTHON")
-    return Path(str(given))
 
 
 def write_built(folder: Path, hostname: str | None = None) -> None:

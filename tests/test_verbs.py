@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -218,6 +219,53 @@ def test_the_functions_package_holds_what_the_host_needs(repository: Path) -> No
         assert packages + needed in names
 
 
+@pytest.mark.parametrize("missing", ["azure-functions", "werkzeug", "markupsafe"])
+def test_a_build_proves_that_azure_finds_the_function(repository: Path, missing: str, runtime_python: Path) -> None:
+    """CASES H13: Azure swallows a failing import as "0 functions found", and answers 404 to everything."""
+    assert verb(repository, "build", python=runtime_python).returncode == 0
+    before = (repository / "build" / "function.zip").read_bytes()
+    lock = repository / "function" / "requirements.txt"
+    text = re.sub(rf"^{missing}==(.*\n +)*.*\n", "", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert f"{missing}==" not in text
+    lock.write_text(text, encoding="utf-8")
+    done = verb(repository, "build", python=runtime_python)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "Nothing was built; an earlier build stands as it was. function_app.py cannot be imported" in said
+    assert f"No module named '{missing.split('-')[0]}'" in said
+    assert "add it to function/requirements.in" in said
+    assert (repository / "build" / "function.zip").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("import requests\n", "No module named 'requests'"),
+        ("raise SystemExit('over')\n", "over"),
+        ("def f(:\n", "SyntaxError"),
+        ("app = func.FunctionApp()\n", "function_app.app has no function"),
+    ],
+)
+def test_a_function_that_azure_would_not_find_is_not_built(
+    repository: Path, runtime_python: Path, change: str, said: str
+) -> None:
+    """Whatever keeps function_app.py from being imported, or leaves it without a function."""
+    path = repository / "function" / "function_app.py"
+    path.write_text(path.read_text(encoding="utf-8") + change, encoding="utf-8")
+    done = verb(repository, "build", python=runtime_python)
+    assert (done.returncode, said in done.stderr.decode()) == (1, True)
+    assert not (repository / "build").exists()
+
+
+@pytest.mark.skipif(sys.version_info[:2] == (3, 13) and sys.platform == "linux", reason="this Python is Azure's")
+def test_another_python_says_that_it_proved_nothing(repository: Path) -> None:
+    """It could have other wheels, or another standard library."""
+    done = verb(repository, "build")
+    assert done.returncode == 0
+    assert "Not tried here: whether function_app.py can be imported" in done.stderr.decode()
+    assert "Not tried" not in verb(repository, "build", "--no-packages").stderr.decode()
+
+
 def test_the_static_files_hold_the_well_known_folder(bake: Bake) -> None:
     """One set for a Static Web App, and a folder per domain for a web server."""
     one = bake(hosting="static-web-app")
@@ -267,7 +315,7 @@ def test_an_interrupted_build_leaves_the_earlier_build(repository: Path, monkeyp
     from mtasts import build
 
     static = {"example.com/.well-known/mta-sts.txt": POLICY}
-    build.write(repository, {"host.json": b"{}"}, static, {})
+    build.write(repository, {"host.json": b"{}"}, static, {}, lambda _: None)
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -275,7 +323,7 @@ def test_an_interrupted_build_leaves_the_earlier_build(repository: Path, monkeyp
     for step in ("_write_zip", "_replace"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(build, step, interrupted)
-            build.write(repository, {"host.json": b"changed"}, static, {})
+            build.write(repository, {"host.json": b"changed"}, static, {}, lambda _: None)
         assert (repository / "build" / "function" / "host.json").read_bytes() == b"{}"
         assert not list(repository.glob(".build-*"))
 
@@ -297,7 +345,7 @@ def test_without_a_network_the_build_says_so(repository: Path) -> None:
 
 def test_the_template_holds_no_jinja_in_code() -> None:
     """What security teams read is what runs."""
-    rendered = {"policy.yaml", "README.md", "pyproject.toml", "dns/provider.yaml", "dns/requirements.txt"}
+    rendered = {"policy.yaml", "README.md", "pyproject.toml", "dns/provider.yaml"}
     for path in TEMPLATE.rglob("*"):
         if path.is_file() and path.relative_to(TEMPLATE).as_posix() not in rendered and "__pycache__" not in path.parts:
             assert "cookiecutter" not in path.read_text(encoding="utf-8"), path.relative_to(ROOT)

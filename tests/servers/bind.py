@@ -41,7 +41,8 @@ class Named(AbstractContextManager["Named"]):
 
     zones: the records of each, as in a zone file, names relative to it. failing: zones that do not load (SERVFAIL).
     refusing: zones that nobody may ask. forwarded: zones, and the server (address, port) that is asked in their place.
-    updates: whether the zones take dynamic updates (RFC 2136) that are signed with UPDATE_KEY.
+    updates: whether the zones take dynamic updates (RFC 2136) that are signed with UPDATE_KEY. grants: to which names
+    and types alone, as the lines of an update-policy have them behind the key (`name a.example.com TXT`).
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Named(AbstractContextManager["Named"]):
         refusing: Collection[str] = (),
         forwarded: Mapping[str, tuple[str, int]] | None = None,
         updates: bool = False,
+        grants: Collection[str] = (),
     ) -> None:
         self.port = port
         self.resolver = f"{Loopback.dns}:{port}"
@@ -70,6 +72,8 @@ class Named(AbstractContextManager["Named"]):
             file.write_text(_HEAD + records + "\n", encoding="ascii")
             asked = "allow-query { none; }; " if zone in refusing else ""
             changed = 'allow-update { key "update"; }; ' if updates else ""
+            if grants:
+                changed = f"update-policy {{ {' '.join(f'grant update {grant};' for grant in grants)} }}; "
             config.append(f'zone "{zone}" {{ type primary; file "{file}"; {asked}{changed}}};')
         for zone, (server, at) in (forwarded or {}).items():
             config.append(f'zone "{zone}" {{ type forward; forward only; forwarders {{ {server} port {at}; }}; }};')

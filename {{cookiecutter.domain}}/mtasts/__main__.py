@@ -10,7 +10,8 @@ try:
 
     main(prog_name="python -m mtasts")
 except ModuleNotFoundError as missing:
-    print(f"{missing.name} is not installed. Run: python -m pip install -r requirements.txt", file=sys.stderr)
+    lock = "function/local.txt" if str(missing.name).startswith("azure") else "requirements.txt"
+    print(f"{missing.name} is not installed. Run: python -m pip install -r {lock}", file=sys.stderr)
     sys.exit(2)
 except OSError as error:  # the output cannot be written; what the verbs read and write, they report themselves
     print(f"The output could not be written: {error.strerror}", file=sys.stderr)

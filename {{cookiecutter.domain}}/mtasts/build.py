@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from string import Template
 
@@ -73,12 +73,17 @@ def _texts(source: Path, names: Iterable[str]) -> Files:
     return {name: files.read(source / name, top=source.parent).replace(b"\r\n", b"\n") for name in names}
 
 
-def write(root: Path, function: Files | None, static: Files, servers: Files) -> Path:
-    """Write build/ below root, in place of an earlier one, and return its path. Raises OSError, and then leaves it."""
+def write(root: Path, function: Files | None, static: Files, servers: Files, prove: Callable[[Path], None]) -> Path:
+    """Write build/ below root, in place of an earlier one, and return its path.
+
+    prove: called with the Function's folder before it takes its place; what it raises stops the build.
+    Raises OSError, too. Whatever is raised, the earlier build stands as it was.
+    """
     target, fresh = root / "build", Path(tempfile.mkdtemp(prefix=".build-", dir=root))
     try:
         if function is not None:
             write_files(fresh / "function", function)
+            prove(fresh / "function")
             _write_zip(fresh / "function.zip", function)
         write_files(fresh / "static", static)
         write_files(fresh, servers)

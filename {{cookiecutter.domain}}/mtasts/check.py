@@ -19,7 +19,7 @@ from mtasts.record import StsRecord, policy_id
 from mtasts.rules.dns import BROKEN_OFF, MACHINE_LIMIT
 from mtasts.smtp import Probe
 from mtasts.steps import NAMES, Reach, Section, dns, https, mx, policy, tlsrpt
-from mtasts.verdict import verdict
+from mtasts.verdict import UNSEEN, verdict
 
 THREADS = 1024  # at the most, and made only as they are needed: a domain with many MX hosts needs many
 THREADS_EACH = 4  # for each domain that is looked at
@@ -78,11 +78,11 @@ async def walk(wanted: Wanted, reach: Reach, only: Collection[str] = NAMES) -> C
         "tlsrpt": lambda: tlsrpt.judge(reporting, wanted.rua),
     }
     seen = tuple(sections[step]() for step in NAMES if step in only)
-    said = None
-    if {"dns", "mx"} <= set(only) and not any(
-        finding.rule is MACHINE_LIMIT for each in seen for finding in each.findings
-    ):
-        said = verdict(served, _announced(record), exchange.hosts)
+    if any(finding.rule is MACHINE_LIMIT for each in seen for finding in each.findings):
+        return Checked(name, seen, None)
+    said = UNSEEN if host and host.unseen else None
+    if {"dns", "mx"} <= set(only):
+        said = verdict(served, _announced(record), exchange.hosts, host.unseen)
     return Checked(name, seen, said)
 
 

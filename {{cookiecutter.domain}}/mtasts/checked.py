@@ -9,6 +9,7 @@ from mtasts import report
 from mtasts.check import Checked
 from mtasts.findings import Finding, Severity, has_errors
 from mtasts.report import markdown, plain
+from mtasts.steps import https
 
 MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!"}
 FINE = "✓"
@@ -16,7 +17,8 @@ FINE = "✓"
 
 def as_text(results: Sequence[Checked]) -> str:
     """Return a tree per domain, each thing with its mark, and a line that sums up."""
-    return "\n".join([*(line for result in results for line in _tree(result)), summary(results)])
+    of_the_run = [line for finding in _of_the_run(results) for line in (_line(finding), "")]
+    return "\n".join([*(line for result in results for line in _tree(result)), *of_the_run, summary(results)])
 
 
 def as_json(results: Sequence[Checked]) -> str:
@@ -38,6 +40,8 @@ def as_json(results: Sequence[Checked]) -> str:
 def as_markdown(results: Sequence[Checked]) -> str:
     """Return the summary, and per domain its verdict and a table of what is wrong: those with errors first."""
     lines = [f"**{summary(results)}**"]
+    if of_the_run := _of_the_run(results):
+        lines += ["", *_table(of_the_run)]
     for result in sorted(results, key=lambda result: not has_errors(result.findings)):
         lines += ["", f"### {markdown(result.domain)}", "", markdown(result.verdict or ""), ""]
         lines += _table(result.findings)
@@ -78,7 +82,14 @@ def progress(total: int) -> Iterator[Callable[[object], object]]:
 
 
 def _findings(results: Sequence[Checked]) -> list[Finding]:
-    return [finding for result in results for finding in result.findings]
+    return [*(finding for result in results for finding in result.findings), *_of_the_run(results)]
+
+
+def _of_the_run(results: Sequence[Checked]) -> list[Finding]:
+    """Return what is to be said once, and not of each domain."""
+    addresses = (each for result in results for section in result.sections for each in section.unreached)
+    found = https.unreached(addresses)
+    return [found] if found else []
 
 
 def _tree(result: Checked) -> Iterator[str]:

@@ -75,6 +75,7 @@ def _drift(domain: DomainChange, live: Live, unknown: Rule) -> Iterator[Finding]
     served = policy.read(live.host.text)
     if not served and domain.before:
         fault = next(iter(https.judge(live.host, None).findings), None)
+        fault = fault or https.unreached(live.host.unreached)
         said = fault.message if fault else "HTTPS serves no valid policy. See it with: python -m mtasts check"
         yield Finding(unknown, f"What HTTPS serves is unknown. {said}")
     elif served and served not in known:

@@ -5,14 +5,14 @@ Takes any data: what has a wrong form is passed over, so that one run shows all 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from mtasts.document import Document, Steps
 from mtasts.findings import Finding, quote
 from mtasts.judge import judge
-from mtasts.names import DOMAIN_OCTETS, name_fault
-from mtasts.policy import missing
+from mtasts.names import DOMAIN_OCTETS, name_fault, registrable
+from mtasts.policy import missing, policy_host
 from mtasts.reporting import rua_fault
 from mtasts.rules import policy_file as rules
 
@@ -73,6 +73,8 @@ def _domains(data: Mapping[str, Any]) -> Iterator[Located]:
             message = f"{quote(name)} is the same domain as {quote(first)} above. Remove one of the two."
             yield steps, Finding(rules.DOMAIN_TWICE, message)
         zone = _mapping(entry).get("zone")
+        if zone is None and (finding := _zone_unnamed(name)):
+            yield steps, finding
         if isinstance(zone, str) and (fault := _zone_fault(zone, name)):
             yield (*steps, "zone"), fault
 
@@ -100,6 +102,20 @@ def _zone_fault(zone: str, domain: str) -> Finding | None:
     return Finding(rules.ZONE_PARENT, message)
 
 
+def _zone_unnamed(name: str) -> Finding | None:
+    """Return a finding for a domain that most likely has no zone of its own: one below a registered name."""
+    if name.count(".") < 2 or domain_fault(name):  # with one dot it is registered, or a public suffix
+        return None
+    parent = registrable(name)
+    if parent in (None, name.lower()):
+        return None
+    message = (
+        f"{name} has no zone, so its records are written for a DNS zone of its own. If they belong into"
+        f" {parent}, add zone: {parent}. If {name} is a zone, add zone: {name}."
+    )
+    return Finding(rules.ZONE_UNNAMED, message)
+
+
 def _reporting(data: Mapping[str, Any]) -> Iterator[Located]:
     rua = _mapping(data.get("tls_reporting")).get("rua")
     for number, uri in enumerate(rua if isinstance(rua, list) else []):
@@ -120,8 +136,26 @@ def _hosting(data: Mapping[str, Any]) -> Iterator[Located]:
     if "kind" in hosting and hostname is None:
         message = "hostname is not set, so there is no CNAME yet. Add it once the hosting exists."
         yield ("hosting",), Finding(rules.HOSTNAME_MISSING, message)
-    if isinstance(hostname, str) and (fault := name_fault(hostname, "hostname")):
+    if isinstance(hostname, str) and (fault := _hostname_fault(hostname, _mapping(data.get("domains")))):
         yield ("hosting", "hostname"), fault
+
+
+def leads_to(hostname: str, domains: Container[str]) -> str | None:
+    """Return the domain whose policy host this is, so that its CNAME would lead to itself. domains: in lower case."""
+    host = hostname.lower().rstrip(".")
+    domain = host.removeprefix(policy_host(""))
+    return domain if domain != host and domain in domains else None
+
+
+def _hostname_fault(hostname: str, domains: Iterable[str]) -> Finding | None:
+    domain = leads_to(hostname, {name.lower() for name in domains})
+    if domain is None:
+        return name_fault(hostname, "hostname")
+    message = (
+        f"hostname {quote(hostname)} is the policy host of {domain}, so a CNAME would point to itself."
+        " Write the hosting's own name. If you enter the address of that host in DNS by hand, remove hostname."
+    )
+    return Finding(rules.HOSTNAME_LOOP, message)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

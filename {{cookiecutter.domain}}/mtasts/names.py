@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mtasts.findings import Finding, quote
 from mtasts.rules import policy_file as rules
@@ -13,6 +15,7 @@ DOMAIN_OCTETS = 253 - len("_mta-sts.")
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_VERIFICATION = re.compile(r"(.+\.)?mx-verification\.google\.com|ms[0-9]+\.msv1\.invalid", re.IGNORECASE)
 
 
 def name_fault(name: str, what: str, octets: int = 253) -> Finding | None:
@@ -46,6 +49,11 @@ def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
     return None
 
 
+def is_verification(host: str) -> bool:
+    """Tell whether an MX host is one that takes no mail, and only proved the domain to Google or to Microsoft."""
+    return bool(_VERIFICATION.fullmatch(host.removesuffix(".")))
+
+
 def public_suffix_fault(pattern: str) -> Finding | None:
     """Return a finding where a wildcard's parent is a public suffix: anyone can get a name under it."""
     parent = pattern.removeprefix("*.").lower()
@@ -65,6 +73,19 @@ def is_public_suffix(name: str) -> bool:
     if dot and "xn--" not in name and not any(f"\n{line}\n" in text for line in (name, f"*.{parent}")):
         return False
     return bool(publicsuffixlist.PublicSuffixList(text.splitlines()).is_public(name))
+
+
+def registrable(name: str) -> str | None:
+    """Return the name that was registered for this one, by the public suffix list; None if it is itself a suffix."""
+    found = _suffixes().privatesuffix(name.lower())
+    return None if found is None else str(found)
+
+
+@cache
+def _suffixes() -> Any:
+    import publicsuffixlist  # here, since few runs need it
+
+    return publicsuffixlist.PublicSuffixList()
 
 
 def a_label(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The Function's dependencies, as the wheels for Linux and Python 3.13 that its requirements.txt names by hash.
+"""The Function's dependencies, as the wheels for Linux and Python 3.13 that its lock names by hash.
 
 They are unpacked as they are, so the package is the same to the byte from any machine.
 """
@@ -6,6 +6,7 @@ They are unpacked as they are, so the package is the same to the byte from any m
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 import subprocess
 import sys
@@ -18,29 +19,40 @@ from mtasts.files import read
 FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks for them
 
 _TARGET = ("--platform=manylinux2014_x86_64", "--python-version=3.13", "--implementation=cp", "--only-binary=:all:")
+# No site-packages and nothing of the environment: the import finds what is deployed, and nothing else.
+_ALONE = ("-I", "-S", "-B", "-c")
+_INDEX = f"""
+import sys
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/{FOLDER}"]
+import function_app
+if not function_app.app.get_functions():
+    sys.exit("function_app.app has no function")
+"""
 
 
 class PackagesError(Exception):
-    """The dependencies cannot be had. The message says why and what to do."""
+    """The dependencies cannot be had, or are not enough. The message says why and what to do."""
 
 
-def files(requirements: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
+def files(lock: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
     """Yield path and content of every file of the dependencies.
 
     wheels: a folder that keeps what was downloaded: with it, a second build needs no network.
     Raises PackagesError.
     """
-    hashes = set(
-        re.findall(
-            r"--hash=sha256:([0-9a-f]{64})",
-            read(requirements, top=requirements.parent.parent).decode(),
-        )
-    )
-    if not hashes <= _held(wheels).keys():
-        _download(requirements, wheels)
+    wanted = _pinned(read(lock, top=lock.parent.parent).decode())
+    if not all(hashes & _held(wheels).keys() for hashes in wanted):
+        _download(lock, wheels)
     for digest, path in sorted(_held(wheels).items()):
-        if digest in hashes:
+        if any(digest in hashes for hashes in wanted):
             yield from _unpacked(path)
+
+
+def _pinned(lock: str) -> list[set[str]]:
+    """Return the hashes of each package in a lock. Each has those of its wheels for all systems; we need one."""
+    packages = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
+    found = [set(re.findall(r"--hash=sha256:([0-9a-f]{64})", package)) for package in packages]
+    return [hashes for hashes in found if hashes]
 
 
 def _held(wheels: Path) -> dict[str, Path]:
@@ -48,15 +60,15 @@ def _held(wheels: Path) -> dict[str, Path]:
     return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in found}
 
 
-def _download(requirements: Path, wheels: Path) -> None:
+def _download(lock: Path, wheels: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += [*_TARGET, "--require-hashes", "--requirement", str(requirements), "--dest", str(wheels)]
+    command += [*_TARGET, "--require-hashes", "--requirement", str(lock), "--dest", str(wheels)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if done.returncode:
         reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
         raise PackagesError(
             f"The Function's dependencies could not be downloaded: {reason[:300]} "
-            f"Check the network and {requirements.as_posix()}, or build with --no-packages to look at the rest."
+            f"Check the network and {lock.as_posix()}, or build with --no-packages to look at the rest."
         )
 
 
@@ -65,3 +77,28 @@ def _unpacked(wheel: Path) -> Iterator[tuple[str, bytes]]:
         for name in sorted(archive.namelist()):
             if not name.endswith("/"):
                 yield f"{FOLDER}/{name}", archive.read(name)
+
+
+def can_index() -> bool:
+    """Tell whether this is the Python that Azure runs the Function with, so that it can prove the package."""
+    return sys.version_info[:2] == (3, 13) and sys.platform == "linux" and platform.machine() == "x86_64"
+
+
+def index(package: Path) -> None:
+    """Import function_app as Azure does, with nothing but what is in the package's folder.
+
+    Azure swallows a failing import: the app then has no function, and answers 404 to everything.
+    Raises PackagesError.
+    """
+    command = [sys.executable, *_ALONE, _INDEX, str(package.resolve())]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+        reason = done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        reason = "it takes longer than a minute"
+    if reason:
+        raise PackagesError(
+            f"function_app.py cannot be imported with the package alone: {reason[:300]}. Azure would find no function "
+            "and answer 404 to everything. If a dependency is missing, add it to function/requirements.in and run the "
+            "command at the top of function/requirements.txt in function/."
+        )

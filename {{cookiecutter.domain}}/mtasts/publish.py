@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,14 @@ from typing import Any
 from octodns.manager import Manager
 from octodns.yaml import safe_load
 
-from mtasts.findings import Finding
+from mtasts import providers
+from mtasts.findings import Finding, Severity
+from mtasts.recordset import Past
 from mtasts.report import markdown, plain
 from mtasts.rules import dns as rules
-from mtasts.zones import ForeignRecordError
+
+# Says of domains that are to be announced what speaks against it. With an error, a domain is left as it is.
+Look = Callable[[Collection[str]], list[Finding]]
 
 
 @dataclass
@@ -48,31 +52,89 @@ class Published:
         return f"no plan: {self.unplanned}" if self.unplanned else "no changes"
 
 
-def publish(config_file: Path, doit: bool, force: bool) -> Published:
+def publish(
+    config_file: Path, doit: bool, force: bool, past: Callable[[], Past] = Past, look: Look | None = None
+) -> Published:
     """Plan all zones, and with doit apply. Where one fails, each is done by itself, and the failures are findings.
 
+    force: replace what is in the way of our records. past: what this repository published before, asked for if it is
+    needed. look: asked before a record is made or changed, but not before one is removed.
     Without the provider's credentials there is no plan. That is a finding with doit, and else a remark.
     """
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
     try:
+        providers.choose_subscription(os.environ)
         if missing := _missing(config_file):
             return _without(missing, doit)
+        return _published(lambda: _manager(config_file, force, past), doit, look)
+    except _BeginError as error:
+        return Published(findings=[Finding(rules.ZONE_FAILED, str(error))])
+
+
+class _BeginError(Exception):
+    """octoDNS does not take its configuration. The message says why, and what to do."""
+
+
+def _manager(config_file: Path, force: bool, past: Callable[[], Past]) -> Manager:
+    try:
         manager = Manager(str(config_file))
+        providers.confine(manager.providers["zone"], manager.processors["ours"].names)
     except Exception as error:  # a variable, an option or a package: octoDNS and its providers raise what they like
         if isinstance(error.__context__, ModuleNotFoundError):
             raise error.__context__ from None
         message = f"octoDNS cannot begin: {_reason(error)}. Correct that, and run this again."
-        return Published(findings=[Finding(rules.ZONE_FAILED, message)])
+        raise _BeginError(message) from None
     manager.processors["ours"].force = force
+    manager.processors["ours"].past = past
+    return manager
+
+
+def _published(begin: Callable[[], Manager], doit: bool, look: Look | None) -> Published:
+    manager = begin()
+    ours = manager.processors["ours"]
+    planned = _plan_all(manager)
+    if not doit or not planned.plans:
+        return Published(planned.plans, [*planned.findings, *_refusals(ours.refused)])
+    said = look(sorted(ours.made)) if look and ours.made else []
+    if look:
+        ours.allowed = ours.made.difference(each.domain for each in said if each.rule.severity is Severity.ERROR)
+    done = _one_by_one(manager, sorted(_zones(planned)), doit=True)
+    again = begin()  # anew, since a provider can remember what it has read
+    again.processors["ours"].allowed = ours.allowed
+    left = _one_by_one(again, _zones(done), doit=False)
+    wrong = set(_zones(left))
+    refused = {**ours.refused, **again.processors["ours"].refused}
+    findings = [*planned.findings, *said, *done.findings, *left.findings, *map(_unlike_the_plan, sorted(wrong))]
+    plans = [(target, plan) for target, plan in done.plans if plan.desired.name not in wrong]
+    return Published(plans, [*findings, *_refusals(refused)])
+
+
+def _plan_all(manager: Manager) -> Published:
+    """Return the plans of all zones. Where a zone fails, the others are planned all the same."""
     done = Published()
     manager.plan_outputs = {"collect": done}
     try:
         manager.sync(dry_run=True, force=True)  # octoDNS fears many changes; OnlyOurs knows which are ours
     except Exception:  # providers raise what they like, and the next line finds out which zone it was
-        return _one_by_one(manager, doit)
-    if doit and done.plans:
-        return _one_by_one(manager, doit)
+        return _one_by_one(manager, manager.providers["policy"].list_zones(), doit=False)
     return done
+
+
+def _zones(found: Published) -> list[str]:
+    return [plan.desired.name for _, plan in found.plans]
+
+
+def _unlike_the_plan(zone: str) -> Finding:
+    """Return the finding for a zone in which there is something left to do right after it was done."""
+    message = (
+        f"The zone {zone} is not as planned after the change: the name server did not take a record, or someone else "
+        "changed it at the same time. See what stands at these names, and run this again."
+    )
+    return Finding(rules.ZONE_FAILED, message, domain=zone[:-1])
+
+
+def _refusals(refused: Mapping[str, str]) -> list[Finding]:
+    return [Finding(rules.ZONE_FOREIGN, why, domain=domain) for domain, why in refused.items()]
 
 
 def _missing(config_file: Path) -> list[str]:
@@ -98,10 +160,10 @@ def _without(missing: list[str], doit: bool) -> Published:
     return Published(findings=[Finding(rules.ZONE_FAILED, message, file="dns/provider.yaml")])
 
 
-def _one_by_one(manager: Manager, doit: bool) -> Published:
+def _one_by_one(manager: Manager, zones: Iterable[str], doit: bool) -> Published:
     done = Published()
     manager.plan_outputs = {"collect": done}
-    for zone in manager.providers["policy"].list_zones():
+    for zone in zones:
         before = len(done.plans)
         try:
             manager.sync(eligible_zones=[zone], dry_run=not doit, force=True)
@@ -112,10 +174,9 @@ def _one_by_one(manager: Manager, doit: bool) -> Published:
 
 
 def _failure(zone: str, error: Exception) -> Finding:
-    if isinstance(error, ForeignRecordError):
-        message = f"{error} Remove it, or write over it with --force."
-        return Finding(rules.ZONE_FOREIGN, message, domain=zone[:-1])
-    message = f"The zone {zone} could not be brought in line: {_reason(error)}. Correct that, and run this again."
+    reason = _reason(error).rstrip(".")
+    advice = "Give the rights that README.md lists" if providers.is_refusal(reason) else "Correct that"
+    message = f"The zone {zone} could not be brought in line: {reason}. {advice}, and run this again."
     return Finding(rules.ZONE_FAILED, message, domain=zone[:-1])
 
 

@@ -74,10 +74,10 @@ _RECIPES = (
 3. Make the new hosting beside the old one, under another `name`, and put the policy on it before DNS leads there:
    the commands *without the pipeline*, up to `outputs`, then `build` and the upload. Ask its own host name for
    `/.well-known/mta-sts.txt`.
-4. Merge, and run *provision* with *create* and *force*: the CNAME is still the old hosting's, hence *force*. Front Door
-   and a web server can have their certificate before that, by `_dnsauth` or your own authority. A Function or a Static
-   Web App gets it minutes after the CNAME leads there. Meanwhile senders that know the policy go on with it
-   (RFC 8461 §3.3), and others deliver as if there were none: no mail is lost.
+4. Merge, and run *provision* with *create*: the CNAME to the old hosting came from this branch, so it is
+   replaced. Front Door and a web server can have their certificate before that, by `_dnsauth` or your own authority. A
+   Function or a Static Web App gets it minutes after the CNAME leads there. Meanwhile senders that know the policy go
+   on with it (RFC 8461 §3.3), and others deliver as if there were none: no mail is lost.
 5. When `python -m mtasts check` is clean and the TTL is over, delete the old hosting.""",
     ),
 )

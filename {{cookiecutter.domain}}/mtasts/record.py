@@ -66,11 +66,12 @@ class TlsRptRecord:
 
     @classmethod
     def parse(cls, txt: str) -> TlsRptRecord:
-        """Read one TXT value, its strings joined. Raises RecordError."""
-        for position, field in _fields(txt, cls.PREFIX, uris=True):
-            if field.startswith("rua="):
-                return cls(_uris(field[4:], position + 4))
-        raise RecordError("rua is missing", len(txt))
+        """Read one TXT value, its strings joined. Of several rua fields each counts. Raises RecordError."""
+        fields = _fields(txt, cls.PREFIX, uris=True)
+        found = [uri for at, field in fields if field.startswith("rua=") for uri in _uris(field[4:], at + 4)]
+        if not found:
+            raise RecordError("rua is missing", len(txt))
+        return cls(tuple(found))
 
     def render(self) -> str:
         """Return the TXT value to publish."""

@@ -52,18 +52,38 @@ def records_of(domain: Domain, config: Config, stage: Stage | None = None) -> li
     return [record for each in stages for record in _MADE[each](domain, config)]
 
 
-def names(config: Config, stage: Stage) -> dict[str, set[str]]:
+@dataclass(frozen=True)
+class Name:
+    """A name that this repository may change. alone: whether its record there has to be the only one of its name.
+
+    A second record beside `_mta-sts` or `_smtp._tls` takes both away from senders (RFC 8461 §3.1, RFC 8460 §3), and
+    nothing stands beside a CNAME. What proves a domain to Azure can share its name with other proofs.
+    """
+
+    domain: str
+    alone: bool
+
+
+def names(config: Config, stage: Stage) -> dict[str, dict[str, Name]]:
     """Return the names in each zone that are this repository's to change, relative to the zone.
 
-    They are those of its records, so that what it does not publish stays another's; and all of a retired domain's.
+    Not among them is what policy.yaml says nothing of yet, a host name or a proof, and what may be there by hand.
     """
-    found: dict[str, set[str]] = {domain.zone: set() for domain in (*config.domains, *config.retired)}
-    for record in records(config, stage):
-        found[record.zone].add(record.host)
-    for domain in config.retired:
-        full = (f"{name}.{domain.name}" for name in _NAMES[stage])
-        found[domain.zone].update(name.removesuffix(f".{domain.zone}") for name in full)
+    found: dict[str, dict[str, Name]] = {domain.zone: {} for domain in (*config.domains, *config.retired)}
+    said = [(domain, _unsaid(domain, config)) for domain in config.domains]
+    for domain, unsaid in (*said, *((domain, ()) for domain in config.retired)):
+        for name in _NAMES[stage]:
+            if name not in unsaid:
+                host = f"{name}.{domain.name}".removesuffix(f".{domain.zone}")
+                found[domain.zone][host] = Name(domain.name, name not in _PROOFS)
     return found
+
+
+def _unsaid(domain: Domain, config: Config) -> tuple[str, ...]:
+    hosting = config.hosting
+    unproven = hosting.kind in _VERIFICATION and not (domain.verification or hosting.verification)
+    proof = (f"{_VERIFICATION[hosting.kind]}.mta-sts",) if unproven else ()
+    return proof if hosting.hostname else ("mta-sts", *proof)
 
 
 def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
@@ -90,10 +110,8 @@ def _record(domain: Domain, config: Config, name: str, kind: str, value: str) ->
 
 _MADE = {Stage.HOSTING: _hosting, Stage.ANNOUNCEMENT: _announcement}
 _VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}
-_NAMES = {
-    Stage.HOSTING: ("mta-sts", *(f"{name}.mta-sts" for name in _VERIFICATION.values())),
-    Stage.ANNOUNCEMENT: ("_mta-sts", "_smtp._tls"),
-}
+_PROOFS = tuple(f"{name}.mta-sts" for name in _VERIFICATION.values())
+_NAMES = {Stage.HOSTING: ("mta-sts", *_PROOFS), Stage.ANNOUNCEMENT: ("_mta-sts", "_smtp._tls")}
 
 
 def as_table(records: Sequence[DnsRecord]) -> str:

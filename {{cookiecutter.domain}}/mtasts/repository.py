@@ -24,6 +24,10 @@ _REVISION = re.compile(r"(?![-^])(?!.*\.\.).{1,1000}")
 _ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
+class NoRepositoryError(GitError):
+    """A file is in no git repository."""
+
+
 @dataclass(frozen=True)
 class Change:
     """A commit that changed a file. seconds: its committer's clock, -1 if it shows no time; parent: None for a root.
@@ -61,7 +65,9 @@ class Repository:
         answer = git.ask(file.parent, "rev-parse", "--is-shallow-repository", "--show-prefix")
         where = quote(file.parent.as_posix(), 200)
         if "not a git repository" in answer.error:
-            raise GitError(f"{where} is in no git repository, so there is no history. Name a policy file of one.")
+            raise NoRepositoryError(
+                f"{where} is in no git repository, so there is no history. Name a policy file of one."
+            )
         if answer.code:
             raise git.failed(file.parent, "rev-parse", answer)
         shallow, _, prefix = os.fsdecode(answer.output).removesuffix("\n").partition("\n")

@@ -20,7 +20,7 @@ from mtasts.cut import Cut, Shell, cut_again, cut_up
 from mtasts.document import Document, DocumentError
 from mtasts.findings import Finding, Severity, has_errors
 from mtasts.hosting import limits
-from mtasts.meaning import domain_fault
+from mtasts.meaning import domain_fault, leads_to
 from mtasts.policy import Policy
 
 
@@ -122,7 +122,7 @@ def _assembled(blocks: Sequence[str], known: _Known) -> Config | None:
     except KeyError:
         return None
     policies = dict(map(known.policies.__getitem__, blocks))
-    if len(policies) < len(domains):
+    if len(policies) < len(domains) or leads_to(known.empty.hosting.hostname or "", policies):
         return None
     retired = tuple(known.domains[block] for block in blocks if block in known.retired) if known.retired else ()
     for domain in retired:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 import ssl
 import time
@@ -21,6 +22,7 @@ class Fault(Enum):
     REFUSED = "the connection is refused"
     UNREACHABLE = "there is no way there"
     NOT_TRIED = "this machine has no room for the connection"
+    NO_ROUTE = "this machine has no way there"
     TIMEOUT = "no answer in time"
     HANDSHAKE = "the TLS handshake fails"
     VERSION = "TLS 1.2 is not spoken"
@@ -32,6 +34,14 @@ class Fault(Enum):
     TURNED_AWAY = "the host turns us away"
     STARTTLS_NONE = "STARTTLS is not offered"
     STARTTLS_REFUSED = "STARTTLS is refused"
+
+
+# What a machine says of itself when it has no IPv6, or no IPv4: of the other side it says nothing.
+_NO_ROUTE = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class NoRouteError(OSError):
+    """An address that this machine has no way to, whatever is there."""
 
 
 class _Bounded:
@@ -80,17 +90,22 @@ def context(ca_file: str | None = None) -> ssl.SSLContext:
 
 
 def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
-    """Return a TCP connection to an address; while this machine has no room for one, try again. Raises OSError."""
+    """Return a TCP connection to an address; while this machine has no room for one, try again.
+
+    Raises OSError; of these NoRouteError where it never left this machine.
+    """
     while True:
         try:
-            return _connected(address, port, deadline)
+            return _connect(address, port, deadline)
         except OSError as error:
-            if fault(error) is not Fault.NOT_TRIED or not deadline.open(2 * machine.PAUSE):
+            if _is_no_route(error, address):
+                raise NoRouteError(*error.args) from None
+            if not machine.at_limit(error) or not deadline.open(2 * machine.PAUSE):
                 raise
         time.sleep(machine.PAUSE)
 
 
-def _connected(address: str, port: int, deadline: Deadline) -> PlainSocket:
+def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     made = PlainSocket(family, socket.SOCK_STREAM)
     made.deadline = deadline
@@ -104,6 +119,12 @@ def _connected(address: str, port: int, deadline: Deadline) -> PlainSocket:
             raise OSError(errno.EAGAIN, error.strerror) from None
         raise
     return made
+
+
+def _is_no_route(error: OSError, address: str) -> bool:
+    if ":" in address:
+        return error.errno in {*_NO_ROUTE, errno.EHOSTUNREACH}  # which macOS says where it has no IPv6
+    return error.errno in _NO_ROUTE and not ipaddress.ip_address(address).is_multicast  # that no machine can reach
 
 
 def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocket:
@@ -136,6 +157,8 @@ def fault(error: OSError) -> Fault:
         return Fault.TIMEOUT
     if machine.at_limit(error):
         return Fault.NOT_TRIED
+    if isinstance(error, NoRouteError):
+        return Fault.NO_ROUTE
     if isinstance(error, ConnectionRefusedError):
         return Fault.REFUSED
     return Fault.INCOMPLETE if isinstance(error, ConnectionError) else Fault.UNREACHABLE

@@ -12,14 +12,23 @@ _WOULD = {
     Mode.NONE: "The policy is none. With enforce, a sender",
 }
 
+_NOT_PROTECTED = "Senders see no {}, so they deliver without the protection of MTA-STS."
 
-def verdict(policy: Policy | None, announced: bool | None, hosts: tuple[Host, ...]) -> str:
-    """Return what a sender does. announced: whether the TXT record leads it to the policy."""
+UNSEEN = "What senders do cannot be told from here: this machine has no way to any address of the policy host."
+
+
+def verdict(policy: Policy | None, announced: bool | None, hosts: tuple[Host, ...], unseen: bool = False) -> str:
+    """Return what a sender does.
+
+    announced: whether the TXT record leads it to the policy. unseen: whether the policy could not be looked at.
+    """
     if announced is None:
         return "What senders do cannot be told: DNS gives no answer at _mta-sts."
+    if unseen:
+        return UNSEEN if announced else _NOT_PROTECTED.format("record at _mta-sts")
     if not policy or not announced:
         missing = "policy" if announced else "record at _mta-sts" if policy else "policy and no record"
-        return f"Senders see no {missing}, so they deliver without the protection of MTA-STS."
+        return _NOT_PROTECTED.format(missing)
     would = _WOULD[policy.mode]
     if not hosts:
         return f"{would} would find no MX host to deliver to."

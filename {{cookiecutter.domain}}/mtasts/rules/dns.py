@@ -136,7 +136,8 @@ REPORTING_DRIFT = Rule(
     ERROR,
     "RFC 8460 §3",
     """The record in DNS names other addresses than `tls_reporting` in policy.yaml. Publish the record that `python
--m mtasts records` prints, or take the change into policy.yaml.""",
+-m mtasts records` prints, or take the change into policy.yaml. If the reports go to a service that has its own record
+there, remove `tls_reporting`: the record is then the service's.""",
 )
 REPORTING_MISPLACED = Rule(
     "MTS224",
@@ -167,15 +168,30 @@ ZONE_FAILED = Rule(
     "A zone could not be brought in line",
     ERROR,
     "octoDNS",
-    """The DNS provider refused, did not answer, or does not have the zone. The message has its own words. The other
-zones are done; running this again completes it.""",
+    """The DNS provider refused, did not answer, or does not have the zone. The message has its own words. Or after the
+change the zone is not as it should be: a name server dropped a record in silence, or someone else changed it at the
+same time. The other zones are done; running this again completes it.""",
 )
 ZONE_FOREIGN = Rule(
     "MTS231",
     "A record that is not ours stands in the way",
     ERROR,
     "octoDNS",
-    """At one of the names that this repository publishes stands a record that it did not make: an earlier hosting,
-another service, another type. It was left as it is. Remove it by hand, or run `publish` with `--force` once you
-know what it is for.""",
+    """At one of the names that this repository publishes stands a record that it did not make: a vendor's record for
+reports, an earlier policy of somebody else's, another service, another type. The domain was left as it is. A value is
+this repository's if policy.yaml gives it now, or if a revision of this branch gave it within the last year (31557600
+seconds, the longest max_age); at `_dnsauth` any token of Front Door is. So `publish` needs the whole git history: in a
+shallow clone run `git fetch --unshallow`, and set `fetch-depth: 0` in a pipeline. Remove the record by hand, or run
+`publish` with `--force` once you know what it is for: that replaces what is in the way, and nothing else.""",
+)
+NOT_ANNOUNCED = Rule(
+    "MTS232",
+    "The policy is not announced yet",
+    ERROR,
+    "RFC 8461 §8.1",
+    """A sender that sees a new id fetches the policy at once, and keeps what it gets. So `publish announcement --doit`
+looks itself before it makes or changes a record: HTTPS has to serve exactly this policy, at one address at least and
+another policy at none, and with `enforce` the policy has to cover each MX host. If that is not so, or cannot be seen
+from here, the domain is left as it is, and the others are announced. An old run that is run again ends so too. Correct
+what the message says. `--no-check` announces without looking, if you know that it is right.""",
 )

@@ -147,3 +147,12 @@ CERTIFICATE_ENDS = Rule(
     """Certificates are renewed weeks before their end. See why this one was not yet: once it has ended, senders with
 enforce take no policy.""",
 )
+NO_ROUTE = Rule(
+    "MTS319",
+    "Some addresses cannot be looked at from here",
+    WARNING,
+    "RFC 8461 §3.3",
+    """This machine has no route to some addresses of the policy hosts, most often because it has no IPv6: GitHub's
+runners have none. What is there is unknown, so nothing is held against the domain. To see these addresses too, run
+`check` on a machine with IPv6.""",
+)

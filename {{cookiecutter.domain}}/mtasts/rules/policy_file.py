@@ -228,6 +228,16 @@ ZONE_PARENT = Rule(
     """`zone` names the DNS zone that the domain's records go into: the domain itself, or a parent of it, such as
 `example.com` for `mail.example.com`. Leave it out where the domain has a zone of its own.""",
 )
+ZONE_UNNAMED = Rule(
+    "MTS133",
+    "A domain below another does not name its zone",
+    WARNING,
+    "RFC 1034 §4.2",
+    """Without `zone`, the records of a domain go into a DNS zone of its own name. Most domains below a registered
+one have no zone of their own: `mail.example.com` stands in the zone `example.com`. Then `records` prints wrong names
+for DNS forms, and `publish` finds no zone. Name the zone with `zone: example.com`, or say that the domain has one of
+its own with `zone: mail.example.com`.""",
+)
 
 # TLS reporting
 
@@ -319,4 +329,14 @@ HOSTNAME_MISSING = Rule(
     "RFC 8461 §3.3",
     """`mta-sts.<domain>` is a CNAME to this name. Azure tells it once the resource exists (for a web server it is
 the server's own name). Until it stands here, `records` cannot print the CNAME.""",
+)
+HOSTNAME_LOOP = Rule(
+    "MTS156",
+    "hosting.hostname is a policy host itself",
+    ERROR,
+    "RFC 1034 §3.6.2",
+    """`mta-sts.<domain>` is published as a CNAME to `hosting.hostname`. If that is a policy host of this file, the
+CNAME points to itself or into a circle, and senders find no address. Write the name that Azure gave the hosting, or
+the server's own name. If a web server has no other name than `mta-sts.<domain>`, enter its address in DNS by hand and
+remove `hostname`.""",
 )

@@ -34,10 +34,14 @@ def addresses(answers: Sequence[Answer], most: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Section:
-    """What a step saw: facts that are fine, and findings, in the order in which a person would read them."""
+    """What a step saw: facts that are fine, and findings, in the order in which a person would read them.
+
+    unreached: the addresses that this machine has no way to, so that nothing is known of them.
+    """
 
     title: str
     items: tuple[str | Finding, ...]
+    unreached: tuple[str, ...] = ()
 
     @property
     def findings(self) -> list[Finding]:

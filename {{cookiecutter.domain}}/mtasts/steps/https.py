@@ -6,11 +6,11 @@ import asyncio
 import difflib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mtasts.fetch import BYTES, Failed, Fetched
-from mtasts.findings import Finding, Rule, quote
+from mtasts.findings import Finding, Rule, listed, quote
 from mtasts.lookup import Answer, Status
 from mtasts.policy import PATH, policy_host
 from mtasts.rules import dns as dns_rules
@@ -61,6 +61,17 @@ class Seen:
         """The text of the first address that has one."""
         return next(iter(self.texts.values()), None)
 
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """The addresses that this machine has no way to."""
+        failed = (one for one in self.fetched if isinstance(one, Failed))
+        return tuple(one.address for one in failed if one.fault is Fault.NO_ROUTE)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether there are addresses, and this machine has no way to any of them."""
+        return 0 < len(self.fetched) == len(self.unreached)
+
 
 async def see(domain: str, reach: Reach) -> Seen:
     """Resolve the policy host, and fetch from each of its addresses."""
@@ -94,6 +105,8 @@ def judge(seen: Seen, expected: str | None) -> Section:
         message = f"{seen.host} has {more} addresses more than the {ADDRESSES} that are looked at. Publish fewer."
         items.append(Finding(dns_rules.ADDRESSES_MANY, message))
     for one in seen.fetched:
+        if one.address in seen.unreached:
+            continue  # nothing was observed there; `unreached` says so, once for all domains
         items += _judge_failed(seen.host, one) if isinstance(one, Failed) else _judge_fetched(seen, one)
     # Without a repository to compare with, the addresses must still agree.
     wanted = seen.text if expected is None else expected
@@ -101,7 +114,28 @@ def judge(seen: Seen, expected: str | None) -> Section:
         if wanted is not None and text.splitlines() != wanted.splitlines():
             whose = "the other address" if expected is None else "the repository"
             items.append(_drift(f"{seen.host} ({address})", text, wanted, whose))
-    return Section("HTTPS", tuple(items))
+    return Section("HTTPS", tuple(items), seen.unreached)
+
+
+def serves(seen: Seen, expected: str) -> bool:
+    """Tell whether senders get exactly this policy: one address serves it, and none that can be reached another."""
+    fine = {one.address for one in seen.fetched if isinstance(one, Fetched) and not _answer_fault(seen, one)}
+    same = {address for address, text in seen.texts.items() if text.splitlines() == expected.splitlines()}
+    return bool(fine & same) and same == seen.texts.keys()
+
+
+def unreached(addresses: Iterable[str]) -> Finding | None:
+    """Return the finding for addresses that this machine has no way to, None where there are none."""
+    found = sorted(set(addresses))
+    if not found:
+        return None
+    families = " and no ".join(sorted({"IPv6" if ":" in address else "IPv4" for address in found}))
+    number = "1 address" if len(found) == 1 else f"{len(found)} addresses"
+    message = (
+        f"This machine has no {families}: {number} of policy hosts not looked at ({listed(found)}). To see what is "
+        "there, run this on a machine that has it."
+    )
+    return Finding(rules.NO_ROUTE, message)
 
 
 def _judge_addresses(seen: Seen) -> Iterator[str | Finding]:

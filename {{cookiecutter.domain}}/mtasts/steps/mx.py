@@ -28,6 +28,7 @@ _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.REFUSED: (rules.REFUSED, "See that the mail server listens there, or remove the address."),
     Fault.UNREACHABLE: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
     Fault.NOT_TRIED: (dns_rules.MACHINE_LIMIT, "Run this again with fewer --jobs."),
+    Fault.NO_ROUTE: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
     Fault.TIMEOUT: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
     Fault.INCOMPLETE: (rules.TURNED_AWAY, "Run this check from a mail server."),
     Fault.TURNED_AWAY: (rules.TURNED_AWAY, "Run this check from a mail server."),
@@ -81,14 +82,15 @@ class Seen:
 async def see(domain: str, reach: Reach) -> Seen:
     """Ask for the MX hosts, and speak to each of their addresses."""
     answer = await reach.lookup(domain, "MX")
-    names = _names(domain, answer)
-    looked = names[:HOSTS]
+    found = names(domain, answer)
+    looked = found[:HOSTS]
     most = PROBES // max(1, len(looked))
     hosts = await asyncio.gather(*(_see_host(name, reach, most) for name in looked))
-    return Seen(answer, tuple(hosts), tuple(names[HOSTS:]))
+    return Seen(answer, tuple(hosts), tuple(found[HOSTS:]))
 
 
-def _names(domain: str, answer: Answer) -> list[str]:
+def names(domain: str, answer: Answer) -> list[str]:
+    """Return the MX hosts in the order of preference: the domain itself where it has no MX record (RFC 5321 §5.1)."""
     if answer.status in (Status.NO_DATA, Status.NO_NAME):
         return [domain]
     pairs = sorted((int(number), name) for number, _, name in (value.partition(" ") for value in answer.values))

@@ -33,18 +33,24 @@ async def see(domain: str, reach: Reach) -> Seen:
 
 
 def judge(seen: Seen, expected: tuple[str, ...] | None) -> Section:
-    """Say what a sender makes of the answers. expected: the repository's addresses, None if it is not asked."""
+    """Say what a sender makes of the answers.
+
+    expected: the repository's addresses, None if it is not asked. Where it has none the record is another's, if there
+    is one: a service for reports has its own, often by a CNAME.
+    """
     return Section("TLS reporting", (*_items(seen.right, expected), *_misplaced(seen)))
 
 
 def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | Finding]:
     records = [txt for txt in answer.values if txt.startswith(TlsRptRecord.PREFIX)]
     near = next((txt for txt in answer.values if "tlsrp" in txt.lower() or "rua" in txt.lower()), None)
+    if answer.target:
+        yield f"{answer.name} is a CNAME to {answer.target}"
     if fault := lookup_fault(answer):
         yield fault
     elif len(records) > 1:
         yield Finding(rules.REPORTING_SEVERAL, f"{answer.name} has {len(records)} records. Leave one.")
-    elif records or near:
+    elif records or (near and expected != ()):
         yield from _judge_record(answer.name, records[0] if records else str(near), expected)
     elif expected != ():
         yield Finding(rules.REPORTING_NONE, f"{answer.name} has no record, so nobody reports failures. Publish one.")
@@ -57,8 +63,8 @@ def _judge_record(name: str, txt: str, expected: tuple[str, ...] | None) -> Iter
         yield Finding(rules.REPORTING_MALFORMED, f"{name} has {quote(txt)}, and {error}. Correct it.")
         return
     yield f"{name}: {txt}"
-    if expected is not None and record.rua != expected:
-        ours = ", ".join(expected) or "none"
+    if expected and record.rua != expected:
+        ours = ", ".join(expected)
         message = f"{name} names {quote(', '.join(record.rua))}, and policy.yaml {quote(ours)}. Publish one of them."
         yield Finding(rules.REPORTING_DRIFT, message)
 

@@ -1,0 +1,445 @@
+"""Nobody else's records: whatever stands beside ours in DNS, publish changes what this repository made, and no more.
+
+The properties run against octoDNS itself with each of PROVIDERS. Another one, with
+its transport faked, runs through them by a line in PROVIDERS: see Provider for what it has to be able to do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import dns.query
+import dns.rdatatype
+import dns.tsigkeyring
+import dns.update
+import dns.zone
+import pytest
+from dns.rdtypes.ANY.TXT import TXT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conftest import TEMPLATE
+from mtasts import ownership, publish
+from mtasts.config import Config, read
+from mtasts.history import History, Revision
+from mtasts.recordset import Past
+from servers.bind import UPDATE_KEY, Named, txt
+from servers.loopback import Loopback
+from servers.memory import CONFIG, KilledError, Memory, RecordSets
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the providers' packages have their own
+
+ZONE = "example.com"
+# The ids of the policies below, by sha256sum.
+NOW = "v=STSv1; id=862e2bab291cfe999cbbf2c298cebc64;"
+BEFORE = "v=STSv1; id=d6ef6013fce40a3e010618c7e4f6d85d;"  # max_age: 700000
+TLSRPT = "v=TLSRPTv1; rua=mailto:tls@example.com;"
+OLD_TLSRPT = "v=TLSRPTv1; rua=mailto:old@example.com;"
+VENDOR = "v=TLSRPTv1; rua=mailto:other@vendor.example;"
+
+# What this branch has had: two policies, two addresses for reports, two apps, two tokens.
+OURS = {
+    "mta-sts": ("CNAME", ["old.azurewebsites.net.", "new.azurewebsites.net."]),
+    "asuid.mta-sts": ("TXT", ["0LD", "A1B2"]),
+    "_dnsauth.mta-sts": ("TXT", ["_old", "_new"]),
+    "_mta-sts": ("TXT", [BEFORE, NOW]),
+    "_smtp._tls": ("TXT", [OLD_TLSRPT, TLSRPT]),
+}
+PAST = Past({(f"{name}.{ZONE}.", kind, value) for name, (kind, values) in OURS.items() for value in values})
+STAGES = {"hosting": ("mta-sts", "asuid.mta-sts", "_dnsauth.mta-sts"), "announcement": ("_mta-sts", "_smtp._tls")}
+KINDS = {  # what of hosting is wanted with each kind, by name
+    "function": {"mta-sts": ("CNAME", "new.azurewebsites.net."), "asuid.mta-sts": ("TXT", "A1B2")},
+    "front-door": {"mta-sts": ("CNAME", "new.azurewebsites.net."), "_dnsauth.mta-sts": ("TXT", "_new")},
+    "web-server": {"mta-sts": ("CNAME", "new.azurewebsites.net.")},
+}
+ALONE = ("mta-sts", "_mta-sts", "_smtp._tls")
+
+
+class Provider(NamedTuple):
+    """A DNS provider. config: dns/provider.yaml; fill and read: its zone ZONE; kill_at: the call, counted from fill on.
+
+    meanwhile: lets something happen before each call, which is told the number of the call.
+    """
+
+    config: str
+    fill: Callable[[RecordSets], object]
+    read: Callable[[], RecordSets]
+    kill_at: Callable[[int | None], object]
+    meanwhile: Callable[[Callable[[int], object]], object]
+
+
+@contextmanager
+def memory(_: Path) -> Iterator[Provider]:
+    """A provider that writes whole record sets, one after the other."""
+    yield Provider(
+        CONFIG,
+        lambda sets: Memory.begin({ZONE: sets}),
+        lambda: Memory.zones[ZONE],
+        Memory.kill_at,
+        Memory.meanwhile,
+    )
+
+
+@contextmanager
+def bind(folder: Path) -> Iterator[Provider]:
+    """BIND, by RFC 2136: one update for a zone. What counts as a call is a question to the name server."""
+    net = Loopback()
+    named = Named(folder, net.dns_port, {ZONE: ""}, updates=True)
+    config = "class: octodns_bind.Rfc2136Provider\nhost: {}\nport: {}\nkey_name: update\nkey_secret: {}\n"
+    algorithm = "key_algorithm: hmac-sha256\n"
+    with named, pytest.MonkeyPatch.context() as patch:
+        zone = BindZone(net.dns_port)
+        for name in ("xfr", "tcp"):
+            patch.setattr(dns.query, name, partial(zone.counted, getattr(dns.query, name)))
+        made = config.format(Loopback.dns, net.dns_port, UPDATE_KEY) + algorithm
+        yield Provider(made, zone.fill, zone.read, zone.kill_at, zone.meanwhile)
+
+
+PROVIDERS = {"memory": memory, "bind": bind}
+
+
+class BindZone:
+    """The zone on the name server, and the calls of octoDNS to it."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._xfr, self._tcp = port, dns.query.xfr, dns.query.tcp
+        self._begin()
+
+    def _begin(self) -> None:
+        self._calls = 0
+        self.kill_at(None)
+        self.meanwhile(lambda _: None)
+
+    def fill(self, sets: RecordSets) -> None:
+        """Have these record sets and no others."""
+        key = dns.tsigkeyring.from_text({"update": UPDATE_KEY})
+        update = dns.update.Update(ZONE, keyring=key, keyalgorithm="hmac-sha256")
+        for name, kind in self.read():
+            update.delete(name or "@", kind)
+        for (name, kind), (ttl, values) in sets.items():
+            for value in values:
+                update.add(name or "@", ttl, kind, txt(value).removeprefix("TXT ") if kind == "TXT" else value)
+        assert self._tcp(update, Loopback.dns, port=self._port, timeout=10).rcode() == 0
+        self._begin()
+
+    def read(self) -> RecordSets:
+        """Return the record sets, but for those that make a zone."""
+        found: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        zone = dns.zone.from_xfr(self._xfr(Loopback.dns, ZONE, port=self._port))
+        for owner, ttl, data in zone.iterate_rdatas():
+            kind = dns.rdatatype.to_text(data.rdtype)
+            if kind not in ("SOA", "NS"):
+                key = str(owner).removesuffix("@"), kind
+                text = b"".join(data.strings).decode() if isinstance(data, TXT) else absolute(data.to_text())
+                found.setdefault(key, (ttl, []))[1].append(text)
+        return {key: (ttl, tuple(sorted(values))) for key, (ttl, values) in found.items()}
+
+    def kill_at(self, call: int | None) -> None:
+        """Break off at this call."""
+        self._killed_at = call
+
+    def meanwhile(self, happens: Callable[[int], object]) -> None:
+        """Let something happen before each call."""
+        self._between = happens
+
+    def counted(self, asked: Callable[..., object], *words: object, **options: object) -> object:
+        """Ask the name server for octoDNS."""
+        if self._calls == self._killed_at:
+            raise KilledError
+        self._between(self._calls)
+        self._calls += 1
+        return asked(*words, **options)
+
+
+def absolute(text: str) -> str:
+    """Return a record's data with the name at its end absolute."""
+    return f"{text}.{ZONE}." if re.search("[a-z]$", text) else text
+
+
+@dataclass(frozen=True)
+class Case:
+    """What policy.yaml says."""
+
+    stage: str
+    kind: str = "function"
+    retired: bool = False
+    reports: bool = True
+
+    def text(self) -> str:
+        """Return the policy.yaml."""
+        hosting = {"kind": self.kind, "hostname": "new.azurewebsites.net"}
+        domain: dict[str, object] = {"retired": True} if self.retired else {}
+        if self.kind == "function":
+            hosting["verification"] = "A1B2"
+        if self.kind == "front-door":
+            domain["verification"] = "_new"
+        rua = '\ntls_reporting: {rua: ["mailto:tls@example.com"]}' if self.reports else ""
+        top = "version: STSv1\nmode: testing\nmax_age: 604800\nmx: [mx.example.com]"
+        return f"{top}{rua}\nhosting: {json.dumps(hosting)}\ndomains: {{{ZONE}: {json.dumps(domain)}}}\n"
+
+    def wanted(self) -> dict[str, tuple[str, str]]:
+        """Return what is to be at our names."""
+        if self.retired:
+            return {}
+        if self.stage == "hosting":
+            return KINDS[self.kind]
+        reports = {"_smtp._tls": ("TXT", TLSRPT)} if self.reports else {}
+        return {"_mta-sts": ("TXT", NOW), **reports}
+
+
+@pytest.fixture(scope="module", params=PROVIDERS)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """publish, with each of the providers."""
+    folder = tmp_path_factory.mktemp("dns")
+    for stage in STAGES:
+        text = (TEMPLATE / "dns" / f"{stage}.yaml").read_text(encoding="utf-8")
+        (folder / f"{stage}.yaml").write_text(text, encoding="utf-8")
+    started = PROVIDERS[request.param](tmp_path_factory.mktemp("server"))
+    with started as provider, pytest.MonkeyPatch.context() as patch:
+        (folder / "provider.yaml").write_text(provider.config, encoding="utf-8")
+        patch.setenv("MTASTS_FILE", str(folder / "policy.yaml"))
+        yield Run(folder, provider)
+
+
+class Run:
+    """publish against a provider. again: once more, with what the last one left."""
+
+    def __init__(self, folder: Path, provider: Provider) -> None:
+        self._folder, self.provider = folder, provider
+
+    def __call__(self, case: Case, sets: RecordSets, *, force: bool = False, past: Past = PAST) -> list[str]:
+        """Fill the zone, publish, and return the rules of what went wrong, each with its message."""
+        self.provider.fill(sets)
+        return self.again(case, force=force, past=past)
+
+    def again(self, case: Case, *, force: bool = False, past: Past = PAST) -> list[str]:
+        """Publish."""
+        (self._folder / "policy.yaml").write_text(case.text(), encoding="utf-8")
+        done = publish.publish(self._folder / f"{case.stage}.yaml", doit=True, force=force, past=lambda: past)
+        return [f"{finding.rule.id} {finding.message}" for finding in done.findings]
+
+
+# The properties
+
+WORDS = st.text("abc019 -_.:=;/@{}'", min_size=1, max_size=12).map(str.strip).filter(bool)
+HARD = st.sampled_from(['say "x"', "back\\slash", "semi\\;colon", "é", "x" * 300, "tab\there", "\x00"])
+OTHERS = st.one_of(
+    WORDS,
+    HARD,
+    st.sampled_from([VENDOR, "v=STSv1; id=20200101;", "v=spf1 -all", "google-site-verification=x", "PROOF OF ANOTHER"]),
+).filter(lambda value: not re.fullmatch("[A-Za-z0-9_-]{1,128}", value))  # at _dnsauth that could be a token
+TTLS = st.sampled_from([60, 300, 3600])
+CASES = st.builds(
+    Case, st.sampled_from(["hosting", "announcement"]), st.sampled_from(list(KINDS)), st.booleans(), st.booleans()
+)
+
+
+@st.composite
+def zones(draw: st.DrawFn) -> tuple[RecordSets, RecordSets]:
+    """Draw a zone, and of it what is others'."""
+    whole: RecordSets = {("", "MX"): (300, ("10 mx.example.com.",)), ("mx", "A"): (60, ("192.0.2.1",))}
+    others = dict(whole)
+    for name, (kind, values) in OURS.items():
+        ttl = draw(TTLS)
+        ours = draw(st.lists(st.sampled_from(values), unique=True, max_size=2 if kind == "TXT" else 1))
+        if kind == "CNAME":
+            theirs = [] if ours else draw(st.lists(st.just("x.example.net."), max_size=1))
+            if not ours and not theirs and draw(st.booleans()):
+                whole[name, "A"] = others[name, "A"] = (ttl, ("192.0.2.7",))
+        else:
+            theirs = draw(st.lists(OTHERS, unique=True, max_size=3))
+            if draw(st.integers(0, 4)) == 0:
+                whole[name, "CAA"] = others[name, "CAA"] = (ttl, ('0 issue "letsencrypt.org"',))
+        if ours or theirs:
+            whole[name, kind] = (ttl, tuple(sorted([*ours, *theirs])))
+        if theirs:
+            others[name, kind] = (ttl, tuple(sorted(theirs)))
+    return whole, others
+
+
+def lost(before: RecordSets, after: RecordSets) -> list[tuple[str, str, object]]:
+    """Return what of others' is not as it was: a value that is gone, or a record set of theirs with another TTL."""
+    return [
+        (*key, [value for value in values if value not in after.get(key, (0, ()))[1]] or ttl)
+        for key, (ttl, values) in before.items()
+        if key not in after or after[key][0] != ttl or not set(values) <= set(after[key][1])
+    ]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=CASES, zone=zones())
+def test_others_values_stay_as_they_were(run: Run, case: Case, zone: tuple[RecordSets, RecordSets]) -> None:
+    """For hosting, announcement, retirement, reports given up: not one value of others' goes, nor its TTL."""
+    whole, others = zone
+    errors = run(case, whole)
+    after = dict(run.provider.read())
+    assert lost(others, after) == []
+    if errors:
+        assert {error.partition(" ")[0] for error in errors} == {"MTS231"}
+        assert after == whole  # the domain is left as it is
+        return
+    for name, (kind, value) in case.wanted().items():
+        assert value in after[name, kind][1]
+        if name in ALONE:
+            assert [key for key in after if key[0] == name] == [(name, kind)]
+            assert after[name, kind] == (3600, (value,))
+    for name in STAGES[case.stage]:
+        kind, values = OURS[name]
+        left = set(after.get((name, kind), (0, ()))[1]).intersection(values)
+        assert left == {value for wanted, value in [case.wanted().get(name, (kind, None))] if value}
+    assert run.again(case) == []
+    assert run.provider.read() == after
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=CASES, zone=zones())
+def test_force_takes_what_is_in_the_way_and_nothing_else(
+    run: Run, case: Case, zone: tuple[RecordSets, RecordSets]
+) -> None:
+    """Only at a name where nothing can stand beside ours, and only if ours is to be there."""
+    whole, others = zone
+    errors = run(case, whole, force=True)
+    after = dict(run.provider.read())
+    in_the_way = set() if errors else {name for name in case.wanted() if name in ALONE}
+    assert lost({key: value for key, value in others.items() if key[0] not in in_the_way}, after) == []
+    if not errors:
+        assert {name: value for name, value in case.wanted().items() if value[1] not in after[name, value[0]][1]} == {}
+    else:
+        assert [error for error in errors if "cannot write back" not in error] == []
+
+
+BESIDE: RecordSets = {
+    ("www", "A"): (60, ("192.0.2.1",)),
+    ("mta-sts.other", "CNAME"): (60, ("x.example.net.",)),
+    ("asuid.mta-sts", "TXT"): (300, ("proof of an app", "proof of another")),
+    ("_dnsauth.mta-sts", "TXT"): (300, ("by hand",)),
+    ("_smtp._tls", "TXT"): (60, (VENDOR,)),
+}
+LIFE = [
+    Case("hosting", reports=False),
+    Case("announcement", reports=False),
+    Case("hosting", "front-door", reports=False),
+    Case("hosting", "web-server", reports=False),
+    Case("hosting", reports=False),
+    Case("announcement", retired=True, reports=False),
+    Case("hosting", retired=True, reports=False),
+]
+
+
+@pytest.mark.parametrize("killed_at", range(25))
+def test_a_run_that_is_killed_loses_nothing_of_others(run: Run, killed_at: int) -> None:
+    """Between any two calls, from the hosting to the retirement. The next run completes what was begun."""
+    run.provider.fill(BESIDE)
+    run.provider.kill_at(killed_at)
+    killed = 0
+    for case in LIFE:
+        try:
+            errors = run.again(case)
+        except KilledError:
+            run.provider.kill_at(None)
+            killed += 1
+            assert lost(BESIDE, run.provider.read()) == []
+            errors = run.again(case)
+        assert errors == []
+        assert lost(BESIDE, run.provider.read()) == []
+    assert killed == 1
+    assert run.provider.read() == BESIDE
+
+
+# Two at once
+
+
+def test_a_record_that_another_run_adds_meanwhile_is_a_failure(run: Run) -> None:
+    """J5 of the audit: two first publications at once leave two _mta-sts records, and both runs ended with success."""
+    other = "v=STSv1; id=0123456789abcdef0123456789abcdef;"
+    for value, rule in ((BEFORE, "MTS230"), (other, "MTS231")):
+        run.provider.fill({})
+        run.provider.meanwhile(partial(_add, run, value))
+        (error,) = run.again(Case("announcement", reports=False))
+        assert error.partition(" ")[0] == rule
+        run.provider.meanwhile(lambda _: None)
+        assert run.again(Case("announcement", reports=False)) == ([] if rule == "MTS230" else [error])
+
+
+def _add(run: Run, value: str, call: int) -> None:
+    """Add a value between the change and the last look."""
+    if call == 3:
+        sets = run.provider.read()
+        ttl, values = sets["_mta-sts", "TXT"]
+        run.provider.fill({**sets, ("_mta-sts", "TXT"): (ttl, tuple(sorted((*values, value))))})
+
+
+# What the history says
+
+YEAR = timedelta(seconds=31_557_600)
+TODAY = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
+SECOND = timedelta(seconds=1)
+
+
+def revision(age: timedelta, max_age: int | None) -> Revision:
+    """Return a revision of so long ago. max_age: of its policy, None where the file was gone."""
+    text = Case("announcement").text().replace("604800", str(max_age))
+    config, findings = read(text) if max_age else (None, [])
+    assert findings == []
+    return Revision(f"{max_age}", TODAY - age, config)
+
+
+IDS = {604800: NOW, 700000: BEFORE}
+WINDOWS: dict[
+    str, tuple[list[tuple[timedelta, int | None]], set[int]]
+] = {  # revisions, and which of their policies are ours
+    "now": ([(timedelta(0), 604800)], {604800}),
+    "the one before": ([(2 * SECOND, 700000), (SECOND, 604800)], {604800, 700000}),
+    "in force when the year began": ([(3 * YEAR, 700000), (YEAR - SECOND, 604800)], {604800, 700000}),
+    "replaced as the year began": ([(3 * YEAR, 700000), (YEAR, 604800)], {604800}),
+    "replaced before": ([(3 * YEAR, 700000), (2 * YEAR, 604800)], {604800}),
+    "never changed since": ([(3 * YEAR, 604800)], {604800}),
+    "the file was gone since": ([(3 * YEAR, 700000), (2 * YEAR, None)], set()),
+    "the file was gone for a day": ([(3 * SECOND, 700000), (2 * SECOND, None), (SECOND, 604800)], {604800, 700000}),
+    "nothing yet": ([], set()),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_what_was_in_force_within_the_longest_max_age_is_ours(name: str) -> None:
+    """31,557,600 seconds, to the second; the revision in force when that time began counts."""
+    revisions, expected = WINDOWS[name]
+    history = History(tuple(revision(age, max_age) for age, max_age in revisions), (), ())
+    published = ownership.past(history, TODAY).published
+    policies = {value for name, _, value in published if name == "_mta-sts.example.com."}
+    assert policies == {IDS[max_age] for max_age in expected}
+
+
+def test_a_value_is_ours_at_its_own_name_and_of_its_own_type_only() -> None:
+    """Another domain's value of this repository is not this domain's; a CNAME's case means nothing."""
+    text = Case("hosting").text().replace("new.azure", "New.Azure")
+    config, _ = read(text)
+    assert isinstance(config, Config)
+    published = ownership.past(History((Revision("1", TODAY, config),), (), ()), TODAY).published
+    assert set(published) == {
+        ("mta-sts.example.com.", "CNAME", "new.azurewebsites.net."),
+        ("asuid.mta-sts.example.com.", "TXT", "A1B2"),
+        ("_mta-sts.example.com.", "TXT", NOW),
+        ("_smtp._tls.example.com.", "TXT", TLSRPT),
+    }
+
+
+def test_without_a_history_a_retired_domain_is_not_passed_over_in_silence(run: Run) -> None:
+    """In a shallow clone it cannot be told whose the records are, and a retirement that removes none is no success."""
+    shallow = Past(unknown="The clone is shallow. Fetch it.")
+    sets: RecordSets = {("_mta-sts", "TXT"): (3600, (NOW,))}
+    (error,) = run(Case("announcement", retired=True), sets, past=shallow)
+    assert error.startswith("MTS231 _mta-sts.example.com. has TXT 'v=STSv1; id=862e")
+    assert error.endswith("Whether it may go cannot be told. The clone is shallow. Fetch it.")
+    assert run.provider.read() == sets
+    (error,) = run(Case("announcement"), {("_mta-sts", "TXT"): (3600, (BEFORE,))}, past=shallow)
+    assert "whether this repository made it cannot be told. The clone is shallow. Fetch it. Or write over it" in error
+    assert run(Case("announcement", reports=False), {("_mta-sts", "TXT"): (60, (NOW,))}, past=shallow) == []

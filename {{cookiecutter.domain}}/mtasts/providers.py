@@ -1,0 +1,116 @@
+"""octoDNS's providers, confined to our names: they neither read nor do more than publishing a policy needs.
+
+octoDNS manages whole zones. It parses every record before it compares any, so that one which it cannot parse stops all
+of them; it makes a zone that it misses; and it looks after what its other features may have left. For that it needs
+rights, too. Here the one object that talks to a provider is changed in those places alone; the rest is octoDNS's own.
+tests/test_providers.py of the template holds this against octoDNS's classes, at the versions that dns/ takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+from octodns.idna import IdnaError, idna_encode
+
+Ours = Callable[[str], bool]
+
+_REFUSALS = re.compile(r"\(AuthorizationFailed\)|\(AccessDenied\)|Authentication error|Unauthorized")
+
+
+def choose_subscription(environment: MutableMapping[str, str]) -> None:
+    """Take the subscription of the DNS zones, if they have one of their own. octoDNS knows no second variable."""
+    own = environment.get("AZURE_DNS_SUBSCRIPTION_ID", "").strip()
+    if own not in ("", "$(AZURE_DNS_SUBSCRIPTION_ID)"):  # what is not set on GitHub, and in Azure DevOps
+        environment["AZURE_SUBSCRIPTION_ID"] = own
+
+
+def is_refusal(reason: str) -> bool:
+    """Tell whether a provider said that a right is missing: Azure, Route 53, Cloudflare (errors 10000 and 9109)."""
+    return bool(_REFUSALS.search(reason))
+
+
+def confine(provider: Any, names: Mapping[str, Collection[str]]) -> None:
+    """Let a provider see only records with our names. names: by zone, relative to it.
+
+    A provider that is not known here stays as it is: what it does is its own matter, and OnlyOurs guards the rest.
+    """
+    full = {f"{name}.{zone}".lower() for zone, inside in names.items() for name in inside}
+
+    def ours(name: str) -> bool:
+        with suppress(IdnaError):
+            return idna_encode(name).rstrip(".") in full
+        return False
+
+    packages = {kind.__module__.partition(".")[0] for kind in type(provider).__mro__}
+    for package in packages & _CONFINED.keys():
+        _CONFINED[package](provider, ours)
+
+
+def _azure(provider: Any, ours: Ours) -> None:
+    read = provider._zone_records
+
+    def records(group: str, zone: str, top: int) -> list[Any]:
+        return [_with_target(record) for record in read(group, zone, top) if ours(f"{record.name}.{zone}")]
+
+    provider._zone_records = records
+    # It lists the zones of the group, and makes one that is not among them, or is written in other case.
+    provider._check_zone = lambda name, create=False: name  # noqa: ARG005
+    # It lists the Traffic Manager profiles of the group. No record of ours has one.
+    provider._get_tm_for_dynamic_record = lambda record: None  # noqa: ARG005
+
+
+def _with_target(record: Any) -> Any:
+    """Give an alias record set what it points to as its value. octoDNS takes each for a Traffic Manager of its own."""
+    target = getattr(record.target_resource, "id", None)
+    record.cname_record = record.cname_record or SimpleNamespace(cname=target or "")
+    record.a_records = record.a_records or [SimpleNamespace(ipv4_address="")]  # octoDNS takes addresses alone
+    record.aaaa_records = record.aaaa_records or [SimpleNamespace(ipv6_address="")]
+    return record
+
+
+def _cloudflare(provider: Any, ours: Ours) -> None:
+    read, populate = provider._paginated_get, provider.populate
+
+    def found(path: str, params: Any = None, per_page: int | None = None) -> list[Any]:
+        items = read(path, params, per_page)
+        if path != "/zones":
+            return [record for record in items if ours(record["name"])]
+        # Of several zones with one name octoDNS takes the last: that must be the one that the Internet sees.
+        public = (zone for zone in items if zone.get("type") != "internal")
+        return sorted(public, key=lambda zone: zone.get("status") == "active")
+
+    def populated(zone: Any, target: bool = False, lenient: bool = False) -> bool:
+        provider._zone_records.clear()  # as it was read for the plan, before any zone was changed
+        populate(zone, target=target, lenient=lenient)
+        return zone.name in provider.zones  # octoDNS says no as well if there is a zone and it holds nothing
+
+    provider._paginated_get, provider.populate = found, populated
+
+
+def _route53(provider: Any, ours: Ours) -> None:
+    read = provider._load_records
+
+    def records(zone: str) -> list[Any]:
+        provider._r53_rrsets.clear()  # as it was read for the plan, before any zone was changed
+        return [record for record in read(zone) if ours(record["Name"])]
+
+    provider._load_records = records
+    # It lists the health checks of the account, to remove old ones of octoDNS. No record of ours has one.
+    provider._gc_health_checks = lambda record, new: None  # noqa: ARG005
+
+
+def _bind(provider: Any, ours: Ours) -> None:
+    read = provider.zone_records
+    provider.zone_records = lambda zone, target: [record for record in read(zone, target) if ours(record.name)]
+
+
+_CONFINED: Mapping[str, Callable[[Any, Ours], None]] = {
+    "octodns_azure": _azure,
+    "octodns_cloudflare": _cloudflare,
+    "octodns_route53": _route53,
+    "octodns_bind": _bind,
+}
