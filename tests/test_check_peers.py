@@ -86,9 +86,9 @@ SMTP: dict[str, tuple[Server, set[str]]] = {
     "smtp-ehlo-garbage": (raw(smtp.extends(b"250-\xff\xfe\r\n250-\0\r\n250 \r\n")), {"MTS414"}),
     "smtp-tls-garbage": (raw(smtp.starts_tls(smtp.garbled_handshake)), {"MTS416"}),
 }
-# Documented by nobody: a zone may hold what its owner wants. 60 hosts with 70 addresses each are 4,200 doors.
-DOORS = "\n".join(f"m{host} A 127.200.{host}.{number}" for host in range(60) for number in range(1, 71))
-MANY = Site(mx="\n".join(f"@ MX {host} m{host}" for host in range(60)) + f"\n{DOORS}")
+# Documented by nobody: a zone may hold what its owner wants. 60 hosts with 70 addresses each are 4,200 addresses.
+ADDRESSES = "\n".join(f"m{host} A 127.200.{host}.{number}" for host in range(60) for number in range(1, 71))
+MANY = Site(mx="\n".join(f"@ MX {host} m{host}" for host in range(60)) + f"\n{ADDRESSES}")
 WIDE = Site(host="mta-sts A {https}\n" + "\n".join(f"mta-sts A 127.201.0.{number}" for number in range(1, 100)))
 SITES = {
     **{name: Site(https=server) for name, (server, _) in HTTPS.items()},
@@ -115,7 +115,7 @@ def test_any_bytes_are_one_finding_of_their_step(found: list[dict[str, Any]], na
     assert {each["rule"] for each in found if each["domain"] == f"{name}.example"} == expected
 
 
-def test_a_domain_does_not_choose_how_often_this_machine_knocks(found: list[dict[str, Any]]) -> None:
+def test_a_domain_cannot_make_this_machine_connect_to_thousands_of_addresses(found: list[dict[str, Any]]) -> None:
     """50 hosts with two addresses each are looked at; the message says what was not, and no host is forgotten."""
     many = [each for each in found if each["domain"] == "many.example"]
     refused = [each for each in many if each["rule"] == "MTS411"]

@@ -145,12 +145,7 @@ def _broken_off(error: Exception) -> Section:
 def _reach(edges: Edges, deadline: Deadline, pool: ThreadPoolExecutor) -> Reach:
     async def call(edge: Callable[..., Any], *words: str) -> Any:
         come = deadline.turn()
-
-        def called() -> Any:
-            come()
-            return edge(*words, deadline)
-
-        return await asyncio.get_running_loop().run_in_executor(pool, called)
+        return await asyncio.get_running_loop().run_in_executor(pool, lambda: edge(*words, come()))
 
     return Reach(partial(call, edges.lookup), partial(call, edges.fetch), partial(call, edges.probe))
 

@@ -16,12 +16,14 @@ class Deadline:
         """Tell whether there is time left, or will be so many seconds from now."""
         return time.monotonic() + ahead < self._end
 
-    def turn(self) -> Callable[[], None]:
-        """Return what to call once a turn has come. The time until then does not count."""
+    def turn(self) -> Callable[[], Deadline]:
+        """Return what gives the deadline of a turn once that has come. The time until then does not count."""
         left = self._end - time.monotonic()
 
-        def come() -> None:
-            self._end = max(self._end, time.monotonic() + left)
+        def come() -> Deadline:
+            own = Deadline(left)
+            self._end = max(self._end, own._end)  # for the turns that follow this one
+            return own
 
         return come
 

@@ -102,9 +102,9 @@ ADDRESSES_MANY = Rule(
     "More addresses than are looked at",
     WARNING,
     "this toolkit",
-    """Of the policy host 20 addresses are looked at, and of the MX hosts 50 with 100 addresses: a domain must not
-make this machine knock at thousands of doors. Each host gets its share, of IPv4 and of IPv6. What was left out may
-be at fault all the same.""",
+    """At most 20 addresses of the policy host are looked at, and at most 50 MX hosts with 100 addresses, since a domain
+could otherwise make this machine connect to thousands of addresses of others. Each MX host gets an equal share, half
+of it IPv6. The addresses that were left out may have faults too.""",
 )
 REPORTING_NONE = Rule(
     "MTS220",
