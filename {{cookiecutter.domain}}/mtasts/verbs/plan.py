@@ -64,7 +64,7 @@ def _plan(path: Path, look: bool, base: str | None, **ways: Any) -> Plan | None:
     past, after = history.read(repository, start, _content(path), now)
     if isinstance(after, Finding):
         return None
-    given = list(allow.allowances(repository.messages(start, repository.resolve("HEAD"))))
+    given = allow.allowances(repository.messages(start, repository.resolve("HEAD")))
     return plan(start, past, after, given, now, _look(past, after, **ways) if look else None)
 
 
