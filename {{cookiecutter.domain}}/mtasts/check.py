@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -118,13 +119,23 @@ async def reach_all(
     """Let a function look at many things, jobs at a time, each within timeout seconds."""
     threads = machine.connections(THREADS)
     turns = asyncio.Semaphore(max(1, min(jobs, threads // THREADS_EACH)))
-    with ThreadPoolExecutor(threads, thread_name_prefix="check") as pool:
+    with _threads(threads) as pool:
 
         async def one(item: Item) -> Result:
             async with turns:
                 return await see(item, _reach(edges, Deadline(timeout), pool))
 
         return await asyncio.gather(*map(one, items))
+
+
+@contextmanager
+def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Lend threads, and wait for none of them: after Ctrl+C they may wait for an answer for a minute."""
+    pool = ThreadPoolExecutor(most, thread_name_prefix="check")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _broken_off(error: Exception) -> Section:

@@ -11,15 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mtasts.findings import Finding, Severity
 
+# Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it. They compare by the
+# rules of a language, by which marks that do not show are not there: so any letters outside ASCII may stand between.
+_HASHES = re.compile(r"#(?:[^\x00-\x7f]*#)+(?P<heading>(?: |$))?")
+_COLONS = re.compile(r"^([^\x21-\x7e]*):(?=[^\x00-\x7f]*:)")
+
 
 def plain(text: str) -> str:
-    """Return one line that neither moves a terminal's cursor nor gives a CI runner a command.
+    """Return one line that neither moves a terminal's cursor nor gives a CI runner a command."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    if "#" in text:
+        text = _HASHES.sub(_parted, text)
+    return _COLONS.sub(r"\1: ", text)
 
-    Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it.
-    """
-    printable = text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    printable = re.sub(r"##(?=\[|vso\[)", "# #", printable)
-    return re.sub(r"^(\s*)::", r"\1: :", printable)
+
+def _parted(hashes: re.Match[str]) -> str:
+    is_heading = hashes["heading"] is not None and hashes[0].isascii()
+    return hashes[0] if is_heading else hashes[0].replace("#", "# ").rstrip(" ")
 
 
 def as_text(findings: Sequence[Finding]) -> str:
@@ -83,11 +92,15 @@ def count(findings: Sequence[Finding]) -> str:
     return ", ".join(numbers) or "no findings"
 
 
+# @name, //host, www.host, #1, !1, GH-1: the first letters of each.
+_LINKS = re.compile(r"(?<!\w)@|/(?=/)|w(?=ww\.)|&#35;(?=\d)|&#33;(?=\d)|gh(?=-\d)", re.IGNORECASE)
+
+
 def markdown(text: str) -> str:
-    """Return text that Markdown shows as it is: one line, no markup, no HTML, no mention, no link."""
+    """Return text that Markdown shows as it is: one line, no markup, no HTML, no mention, no link but to an address."""
     escaped = re.sub(r"[\\`*_{}\[\]<>()#+!|~&\"$]", lambda found: f"&#{ord(found[0])};", plain(text))
-    # A zero-width space parts what GitHub would turn into a mention or a link.
-    return re.sub(r"(?<!\w)@|//|www\.", lambda found: f"{found[0][0]}&#8203;{found[0][1:]}", escaped)
+    # A zero-width space parts what GitHub or Azure DevOps would turn into a mention or a link, also after unescaping.
+    return _LINKS.sub(lambda found: f"{found[0]}&#8203;", escaped)
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Finding]], str]] = {

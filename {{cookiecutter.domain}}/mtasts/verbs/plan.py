@@ -14,6 +14,7 @@ import click
 from mtasts import allow, config, document, files, history, planned
 from mtasts.config import Config
 from mtasts.document import Document
+from mtasts.exit_codes import SAFE_CHANGE, UNSAFE
 from mtasts.findings import Finding
 from mtasts.git import GitError
 from mtasts.history import History
@@ -22,8 +23,6 @@ from mtasts.report import plain
 from mtasts.repository import Repository
 from mtasts.verbs.common import Shown, policy_file
 from mtasts.verbs.network import edges, jobs_option, network_options
-
-UNSAFE, SAFE_CHANGE = 1, 2
 
 
 @click.command("plan")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mtasts.output import write_bytes
 from mtasts.policy import policy_url
 from mtasts.verbs.common import load_served, policy_file, unknown
 
@@ -23,4 +24,4 @@ def command(domain: str | None, path: Path) -> None:
     name = domain.rstrip(".").lower() if domain else next(iter(policies))
     if name not in policies:
         raise unknown(name, policies, f"among the domains of {path}")
-    click.echo(policies[name].encode(), nl=False)  # bytes: the line ends are part of it
+    write_bytes(policies[name].encode())  # the line ends are part of it

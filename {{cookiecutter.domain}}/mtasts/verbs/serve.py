@@ -20,10 +20,7 @@ def command(port: int, path: Path) -> None:
     """Serve the policies on this machine, through the real function_app.py."""
     config = load_served(path)
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            serve.run(_application(config, Path(folder), port), port, lambda bound: _started(config, bound))
-        except KeyboardInterrupt:
-            click.echo("Stopped.")
+        serve.run(_application(config, Path(folder), port), port, lambda bound: _started(config, bound))
 
 
 def _application(config: Config, folder: Path, port: int) -> serve.Application:
