@@ -22,7 +22,7 @@ BYTES = 8 * 1024 * 1024
 DEPTH = 16
 SCALAR = 4000  # characters in one value
 
-_TAG = re.compile(r"^%TAG\b", re.MULTILINE)
+_TAG_DIRECTIVE = re.compile(r"^%TAG\b", re.MULTILINE)
 
 Steps = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -166,7 +166,9 @@ def _place_of(text: str, index: int) -> Place:
 
 
 def _refuse_the_unplain(text: str) -> None:
-    if directive := _TAG.search(text):  # the parser compares each with all before it, which takes minutes for many
+    if directive := _TAG_DIRECTIVE.search(
+        text
+    ):  # the parser compares each with all before it, which takes minutes for many
         line = text.count("\n", 0, directive.start()) + 1
         raise _invalid("a %TAG directive stands here, and no tag is allowed; remove it", line, 1)
     depth = documents = 0

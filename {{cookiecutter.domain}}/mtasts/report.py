@@ -85,7 +85,7 @@ def as_markdown(findings: Sequence[Finding]) -> str:
 
 
 def shown(findings: Sequence[Finding], most: int = SHOWN) -> list[Finding]:
-    """Return the findings in their order, or so many of them that each rule is there: the errors before the warnings."""
+    """Return the findings in their order, or so many that each rule is there: the errors before the warnings."""
     if len(findings) <= most:
         return list(findings)
     seen: Counter[str] = Counter()
