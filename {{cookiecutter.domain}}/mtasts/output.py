@@ -22,10 +22,9 @@ _ANNOTATION = re.compile(
 
 
 def line(text: str) -> str:
-    """Return a line as it may be printed: one of our own annotations, or text. A CR may end it."""
-    text, end = (text[:-1], "\r") if text.endswith("\r") else (text, "")
+    """Return a line as it may be printed: one of our own annotations, or text."""
     ours = _ANNOTATION.match(text)
-    return (ours[0] + plain(f".{text[ours.end() :]}")[1:] if ours else plain(text)) + end
+    return ours[0] + plain(f".{text[ours.end() :]}")[1:] if ours else plain(text)
 
 
 class Stream:
@@ -53,11 +52,11 @@ class Stream:
         self._begun += [rest] if rest else []
         return len(text)
 
-    def write_bytes(self, content: bytes) -> None:
-        """Write text whose line ends are part of it, such as a policy, as these bytes."""
-        harmless = self._harmless(content.decode()).encode()
+    def write_served(self, text: str) -> None:
+        """Write text whose line ends, CRLF, are part of it, whatever this system ends lines with."""
+        harmless = "\r\n".join(map(self._harmless, text.split("\r\n")))
         self._stream.flush()
-        self._stream.buffer.write(harmless)
+        self._stream.buffer.write(harmless.encode())
         self.flush()
 
     def flush(self) -> None:
@@ -109,9 +108,9 @@ def masked(text: str) -> str:
     return text
 
 
-def write_bytes(content: bytes) -> None:
-    """Print text whose line ends are part of it, as these bytes."""
-    (sys.stdout if isinstance(sys.stdout, Stream) else Stream(sys.stdout)).write_bytes(content)
+def write_served(text: str) -> None:
+    """Print a policy as it is served, with CRLF on every system."""
+    (sys.stdout if isinstance(sys.stdout, Stream) else Stream(sys.stdout)).write_served(text)
 
 
 def finish() -> None:

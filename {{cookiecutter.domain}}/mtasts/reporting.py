@@ -24,21 +24,19 @@ def rua_fault(uri: str) -> Finding | None:
     if re.fullmatch(r"[^@\s:/]+@[^@\s:/]+", uri):
         return Finding(rules.RUA_MAILTO, f"rua {quote(uri)} lacks its scheme. Write {quote('mailto:' + uri)}.")
     if re.match(r"(?i)(mailto|https):", uri) and re.search("[,!;]", uri):
-        encoded = re.sub("[,!;]", lambda found: f"%{ord(found[0]):02X}", uri)
-        return Finding(rules.RUA_ENCODING, f"rua {quote(uri)} holds `,` `!` or `;`. Write {quote(encoded)}.")
-    if not _URI.fullmatch(uri):
-        encoded = _encoded(uri)
-        if not _URI.fullmatch(encoded):
-            return Finding(
-                rules.RUA_FORM, f"rua {quote(uri)} is neither a mailto: nor an https: URI. Write one of them."
-            )
-        said = f"rua {quote(uri)} holds `[`, `]` or `#` where a URI cannot"
-        return Finding(rules.RUA_FORM, f"{said}. Write {quote(encoded, len(encoded))}.")
-    return None
+        message = f"rua {quote(uri)} holds `,` `!` or `;`. {_offer(uri) or 'Percent-encode them.'}"
+        return Finding(rules.RUA_ENCODING, message)
+    if _URI.fullmatch(uri):
+        return None
+    offer = _offer(uri)
+    what = "holds `[`, `]` or `#` where a URI cannot" if offer else "is neither a mailto: nor an https: URI"
+    return Finding(rules.RUA_FORM, f"rua {quote(uri)} {what}. {offer or 'Write one of them.'}")
 
 
-def _encoded(uri: str) -> str:
-    """Return a URI with brackets, and each `#` that begins no fragment, percent-encoded."""
+def _offer(uri: str) -> str:
+    """Return the advice to write a URI with what it cannot hold percent-encoded, nothing if that is none either."""
     fragment = uri.find("#") if uri[:6].lower() == "https:" else -1
-    characters = (f"%{ord(c):02X}" if c in "[]#" and place != fragment else c for place, c in enumerate(uri))
-    return "".join(characters)
+    encoded = "".join(
+        f"%{ord(char):02X}" if char in ",!;[]#" and place != fragment else char for place, char in enumerate(uri)
+    )
+    return f"Write {quote(encoded, len(encoded))}." if _URI.fullmatch(encoded) else ""
