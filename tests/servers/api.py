@@ -84,6 +84,10 @@ class Api(AbstractContextManager["Api"]):
         """Make a zone. private: one that the Internet does not see."""
         raise NotImplementedError
 
+    def clear(self) -> None:
+        """Forget all zones."""
+        raise NotImplementedError
+
     def zones(self) -> list[str]:
         """Return the names of all zones; a name may stand there twice."""
         raise NotImplementedError

@@ -69,6 +69,11 @@ class Azure(Api):
         self._sets[zone] = {}
         self.put(zone, "NS", ["ns1-01.azure-dns.com."], 172800)
 
+    def clear(self) -> None:
+        """Forget all zones."""
+        self._sets.clear()
+        self._private.clear()
+
     def zones(self) -> list[str]:
         """Return the names of all zones."""
         return sorted([*self._sets, *self._private])

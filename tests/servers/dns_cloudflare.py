@@ -33,6 +33,11 @@ class Cloudflare(Api):
         kind = "internal" if private else "full"
         self._zones[number] = {"id": number, "name": zone, "type": kind, "status": status, "name_servers": []}
 
+    def clear(self) -> None:
+        """Forget all zones."""
+        self._zones.clear()
+        self._records.clear()
+
     def zones(self) -> list[str]:
         """Return the names of all zones."""
         return sorted(zone["name"] for zone in self._zones.values())
