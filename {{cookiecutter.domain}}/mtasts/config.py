@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,20 @@ def load(path: Path) -> tuple[Config | None, list[Finding]]:
 
 def read(text: str) -> tuple[Config | None, list[Finding]]:
     """Read the text of a policy.yaml, as `load` does."""
+    config, findings = _read(text)
+    return config, list(findings)
+
+
+@lru_cache(maxsize=1)  # a plan reads a draft with errors for its first one, and then for all
+def _read(text: str) -> tuple[Config | None, tuple[Finding, ...]]:
     try:
         parsed = document.parse(text)
     except DocumentError as error:
-        return None, [error.finding]
+        return None, (error.finding,)
     config, findings = judge(parsed)
     if config:
         findings += _limits(config, parsed)
-    return (None if has_errors(findings) else config), sorted(findings, key=_place)
+    return (None if has_errors(findings) else config), tuple(sorted(findings, key=_place))
 
 
 def judge(parsed: Document) -> tuple[Config | None, list[Finding]]:

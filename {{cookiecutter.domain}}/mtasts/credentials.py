@@ -63,6 +63,9 @@ class Mask:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
         self._long = sorted((form for form in forms if len(form) >= ANYWHERE), key=len, reverse=True)
+        self._heads: dict[str, list[str]] = {}
+        for form in (form for form in self._long if len(form) > 2 * HEAD):
+            self._heads.setdefault(form[:HEAD], []).append(form[HEAD:])
         short = sorted((form for form in forms if len(form) < ANYWHERE), key=len, reverse=True)
         words = "|".join(map(re.escape, short))
         self._words = re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])") if words else None
@@ -71,18 +74,19 @@ class Mask:
         """Return the text without the secrets."""
         for form in self._long:
             text = text.replace(form, MASK) if form in text else text
-            if len(form) > 2 * HEAD and form[:HEAD] in text:
-                text = _without_beginning(form, text)
+        for head, tails in self._heads.items():
+            text = _without_beginning(head, tails, text) if head in text else text
         return self._words.sub(MASK, text) if self._words else text
 
 
-def _without_beginning(form: str, text: str) -> str:
-    """Mask what is left of a secret that a message was too short for."""
-    before, *rest = text.split(form[:HEAD])
-    return MASK.join([before, *(part[_common(form[HEAD:], part) :] for part in rest)])
+def _without_beginning(head: str, tails: Iterable[str], text: str) -> str:
+    """Mask what is left of secrets with one beginning, in messages that were too short for them."""
+    before, *rest = text.split(head)
+    return MASK.join([before, *(part[max(_common(tail, part) for tail in tails) :] for part in rest)])
 
 
 def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import warnings
 from types import FrameType
 from typing import NoReturn
 
@@ -32,6 +34,9 @@ def _begin(number: int, _: FrameType | None) -> NoReturn:
     code = _CODE + (number if number == signal.SIGTERM else signal.SIGINT)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: os._exit(code))  # asked again
+    warnings.simplefilter("ignore")  # of what is broken off, and
+    if disable := getattr(sys.modules.get("logging"), "disable", None):  # what asyncio logs of it
+        disable()
     # Python passes over what is raised in a destructor, and waits for threads.
     last = threading.Timer(SECONDS, os._exit, [code])
     last.daemon = True

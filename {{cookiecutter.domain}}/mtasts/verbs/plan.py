@@ -58,7 +58,7 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
 def _plan(path: Path, look: bool, base: str | None, **ways: Any) -> Plan | None:
     """Return the plan, or None where policy.yaml is not valid."""
     repository = Repository.of(path)
-    start = repository.resolve(base) if base else repository.merge_base(repository.default_base(os.environ))
+    start = repository.resolve(base) if base is not None else repository.merge_base(repository.default_base(os.environ))
     now = datetime.now(timezone.utc)
     past, after = history.read(repository, start, _content(path), now)
     if isinstance(after, Finding):
