@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -127,7 +127,7 @@ def api(name: str, folder: Path) -> Iterator[Provider]:
 
 
 SERVED = {name: partial(api, name) for name in ("azure-dns", "cloudflare", "route53")}
-PROVIDERS = {"memory": memory, "bind": bind, **SERVED}
+PROVIDERS: dict[str, Callable[[Path], AbstractContextManager[Provider]]] = {"memory": memory, "bind": bind, **SERVED}
 
 
 class Calls:

@@ -26,7 +26,14 @@ def run() -> None:
         sys.exit(wrong_use(sys.argv))
     except OSError as error:  # the output cannot be written; what the verbs read and write, they report themselves
         print(f"The output could not be written: {error.strerror}", file=sys.stderr)
+        _forget_output()
         sys.exit(1)
+
+
+def _forget_output() -> None:
+    """Lead what is still to be written to nowhere: Python tries once more when it ends, and would print a traceback."""
+    with suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 signals.install()
