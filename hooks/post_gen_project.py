@@ -142,7 +142,7 @@ def a_label(label: str) -> str:
 
 def domain_faults(text: str, _: Answers) -> list[str]:
     """Say what keeps a text from being a mail domain, and the name of a folder."""
-    from mtasts.meaning import domain_fault
+    from mtasts.names import domain_fault
 
     if faults := said(domain_fault(text)) or partial_name(text):
         return faults

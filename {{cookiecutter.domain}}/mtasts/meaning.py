@@ -11,7 +11,7 @@ from typing import Any
 from mtasts.document import Document, Steps
 from mtasts.findings import Finding, quote
 from mtasts.judge import judge
-from mtasts.names import DOMAIN_OCTETS, name_fault, registrable
+from mtasts.names import domain_fault, name_fault, registrable
 from mtasts.policy import missing, policy_host
 from mtasts.reporting import rua_fault
 from mtasts.rules import policy_file as rules
@@ -82,20 +82,6 @@ def _domains(data: Mapping[str, Any]) -> Iterator[Located]:
             yield steps, finding
         if isinstance(zone, str) and (fault := _zone_fault(zone, name)):
             yield (*steps, "zone"), fault
-
-
-def domain_fault(name: str) -> Finding | None:
-    """Return what is wrong with the name of a mail domain, or None."""
-    for prefix in ("mta-sts.", "_mta-sts."):
-        if name.lower().startswith(prefix):
-            domain = name[len(prefix) :]
-            message = f"{quote(name)} is a name made from the mail domain. Write {quote(domain)}."
-            return Finding(rules.DOMAIN_PREFIX, message)
-    if fault := name_fault(name, "domain", DOMAIN_OCTETS):
-        return fault
-    if "." not in name:
-        return Finding(rules.NAME_FORM, f"domain {quote(name)} has no dot. Write the part after the @ in full.")
-    return None
 
 
 def _zone_fault(zone: str, domain: str) -> Finding | None:

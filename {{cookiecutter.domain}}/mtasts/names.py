@@ -23,6 +23,20 @@ def name_fault(name: str, what: str, octets: int = 253) -> Finding | None:
     return _fault(name, what, octets, "")
 
 
+def domain_fault(name: str) -> Finding | None:
+    """Return what is wrong with the name of a mail domain, or None."""
+    for prefix in ("mta-sts.", "_mta-sts."):
+        if name.lower().startswith(prefix):
+            domain = name[len(prefix) :]
+            message = f"{quote(name)} is a name made from the mail domain. Write {quote(domain)}."
+            return Finding(rules.DOMAIN_PREFIX, message)
+    if fault := name_fault(name, "domain", DOMAIN_OCTETS):
+        return fault
+    if "." not in name:
+        return Finding(rules.NAME_FORM, f"domain {quote(name)} has no dot. Write the part after the @ in full.")
+    return None
+
+
 def pattern_fault(pattern: str) -> Finding | None:
     """Return what is wrong with an mx pattern, or None: a host name, or `*.` and a host name (RFC 8461 §4.1)."""
     host = pattern.removeprefix("*.")

@@ -21,7 +21,8 @@ from mtasts.cut import Cut, Shell, cut_again, cut_up
 from mtasts.document import Document, DocumentError
 from mtasts.findings import Finding, Severity, has_errors
 from mtasts.hosting import limits
-from mtasts.meaning import domain_fault, leads_to
+from mtasts.meaning import leads_to
+from mtasts.names import domain_fault
 from mtasts.policy import Policy
 
 

@@ -17,7 +17,7 @@ from mtasts.adopt import Found
 from mtasts.checked import FINE, MARKS
 from mtasts.compose import Merged
 from mtasts.findings import Finding, Severity, listed, quote
-from mtasts.meaning import domain_fault
+from mtasts.names import domain_fault
 from mtasts.policy import Policy
 from mtasts.report import plain
 from mtasts.steps import Reach
