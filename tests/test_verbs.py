@@ -257,6 +257,41 @@ def test_a_function_that_azure_would_not_find_is_not_built(
     assert not (repository / "build").exists()
 
 
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "said"),
+    [
+        (r"^werkzeug==\S+", "werkzeug==3.1.0", "DO NOT MATCH THE HASHES"),
+        (r"^werkzeug==", "werkzeug>=", "must have their versions pinned with =="),
+        (r" \\\n +--hash=\S+", "", "Hashes are required"),
+        (r"^(werkzeug==\S+)(?: \\\n +--hash=\S+)+", r"\1", "Hashes are required"),
+        (r"--hash=sha256:....", "--hash=sha256:0000", "DO NOT MATCH THE HASHES"),
+        (r"(?s).+", "", "pins no package"),
+    ],
+    ids=["another version", "a range", "no hashes", "one without a hash", "other hashes", "empty"],
+)
+def test_a_lock_that_is_not_whole_builds_nothing(repository: Path, pattern: str, replacement: str, said: str) -> None:
+    """Neither does it after an earlier build, whose wheels are still there: they are not what the lock names now."""
+    assert verb(repository, "build").returncode == 0
+    lock = repository / "function" / "requirements.txt"
+    text = lock.read_text(encoding="utf-8")
+    changed = re.sub(pattern, replacement, text, flags=re.MULTILINE)
+    assert changed != text
+    lock.write_text(changed, encoding="utf-8")
+    done = verb(repository, "build")
+    assert (done.returncode, said in done.stderr.decode()) == (1, True), done.stderr
+
+
+def test_other_wheels_do_no_harm(repository: Path) -> None:
+    """One that was changed is fetched again, and one that the lock does not name stays out."""
+    assert verb(repository, "build").returncode == 0
+    before = (repository / "build" / "function.zip").read_bytes()
+    (werkzeug,) = (repository / ".wheels").glob("werkzeug-*.whl")
+    werkzeug.write_bytes(werkzeug.read_bytes() + b"changed")
+    werkzeug.with_name("other-1.0-py3-none-any.whl").write_bytes(b"other")
+    assert verb(repository, "build").returncode == 0
+    assert (repository / "build" / "function.zip").read_bytes() == before
+
+
 @pytest.mark.skipif(sys.version_info[:2] == (3, 13) and sys.platform == "linux", reason="this Python is Azure's")
 def test_another_python_says_that_it_proved_nothing(repository: Path) -> None:
     """It could have other wheels, or another standard library."""

@@ -41,18 +41,29 @@ def files(lock: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
     Raises PackagesError.
     """
     wanted = _pinned(read(lock, top=lock.parent.parent).decode())
-    if not all(hashes & _held(wheels).keys() for hashes in wanted):
+    if not wanted:
+        raise PackagesError(f"{lock.as_posix()} pins no package. Restore it from git.")
+    if not all(_has(pin, hashes, _held(wheels)) for pin, hashes in wanted):
         _download(lock, wheels)
+    taken = set().union(*(hashes for _, hashes in wanted))
     for digest, path in sorted(_held(wheels).items()):
-        if any(digest in hashes for hashes in wanted):
+        if digest in taken:
             yield from _unpacked(path)
 
 
-def _pinned(lock: str) -> list[set[str]]:
-    """Return the hashes of each package in a lock. Each has those of its wheels for all systems; we need one."""
-    packages = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
-    found = [set(re.findall(r"--hash=sha256:([0-9a-f]{64})", package)) for package in packages]
-    return [hashes for hashes in found if hashes]
+def _pinned(lock: str) -> list[tuple[str, set[str]]]:
+    """Return each package of a lock, as name==version, and the hashes of its wheels for all systems."""
+    packages = re.findall(r"^[^\s#-].*(?:\n[ \t].*)*", lock, re.MULTILINE)
+    return [(package.split()[0], set(re.findall(r"--hash=sha256:([0-9a-f]{64})", package))) for package in packages]
+
+
+def _has(pin: str, hashes: set[str], held: dict[str, Path]) -> bool:
+    """Tell whether one of the wheels is this package, by its hash and by its version. If not, pip judges the pin."""
+    return any(_plain(pin) == _plain("==".join(held[digest].name.split("-")[:2])) for digest in hashes & held.keys())
+
+
+def _plain(pin: str) -> str:
+    return re.sub("[-_.]+", "-", pin).lower()
 
 
 def _held(wheels: Path) -> dict[str, Path]:
