@@ -390,7 +390,10 @@ WORKFLOWS = (".github/workflows", ".azuredevops")
 AZURE_STEPS = ("variables", "azure", "policy")
 ONLY_FOR_AZURE = ("infra", ".github/actions/variables", *(f".azuredevops/steps/{name}.yml" for name in AZURE_STEPS))
 # None of these was there before the bake, or pre_gen would have stopped it.
-MADE = ("dns", "function", "infra", "mtasts", "policy.yaml", "static", "tests", *PIPELINES.values())
+MADE = (
+    *("policy.yaml", "policy.schema.json", "pyproject.toml", "requirements.in", "requirements.txt"),
+    *("dns", "function", "infra", "mtasts", "static", "tests", *PIPELINES.values()),
+)
 
 
 def prune(root: Path, answers: Mapping[str, str]) -> None:

@@ -10,7 +10,11 @@ import sys
 MINIMUM = (3, 10)
 
 # A bake writes these, or removes what was not chosen of them: with `-f`, in a folder that is there already.
-TAKEN = (".azuredevops", ".github", "dns", "function", "infra", "mtasts", "policy.yaml", "static", "tests")
+# README.md and .git's own files are not among them: a new repository begins with such.
+TAKEN = (
+    *("policy.yaml", "policy.schema.json", "pyproject.toml", "requirements.in", "requirements.txt"),
+    *(".azuredevops", ".github", "dns", "function", "infra", "mtasts", "static", "tests"),
+)
 
 
 def version_fault(version: "tuple[int, ...]") -> str:

@@ -721,7 +721,9 @@ def test_answering_with_return(template: Template, folder: Path) -> None:
     assert (folder / "example.com" / "policy.yaml").is_file()
 
 
-@pytest.mark.parametrize("name", ["policy.yaml", "infra/main.tf", "static/logo.png", ".github/CODEOWNERS"])
+@pytest.mark.parametrize(
+    "name", ["policy.yaml", "infra/main.tf", "static/logo.png", ".github/CODEOWNERS", "pyproject.toml"]
+)
 def test_a_folder_that_is_in_use_is_left_as_it_is(template: Template, folder: Path, name: str) -> None:
     """With -f, cookiecutter writes over a folder and our hook prunes it: a living repository would lose its policy.
 
@@ -744,16 +746,16 @@ def test_a_folder_with_other_things_can_be_baked_into(template: Template, folder
     own.write_text("mine\n")
     refused = template.bake(folder, "--overwrite-if-exists", max_age="soon")
     assert (refused.status, own.read_text()) == (1, "mine\n")
-    assert not (own.parent / "policy.yaml").exists() and not (own.parent / "mtasts").exists()
+    assert tree(own.parent) <= {"LICENSE", "README.md", ".gitignore", ".gitattributes"}
     made = template.bake(folder, "--overwrite-if-exists")
     assert (made.status, own.read_text()) == (0, "mine\n")
     assert (own.parent / "policy.yaml").is_file()
 
 
 def test_what_is_kept_safe_is_what_the_bake_would_damage() -> None:
-    """All folders of the template, and the file that its users write, in both hooks."""
-    folders = {path.name for path in TOOLKIT.iterdir() if path.is_dir() and "cache" not in path.name}
-    assert set(pre.TAKEN) == set(post.MADE) == folders | {"policy.yaml"}
+    """All that the template has, in both hooks, but for what a new repository on GitHub begins with."""
+    names = {path.name for path in TOOLKIT.iterdir() if "cache" not in path.name}
+    assert set(pre.TAKEN) == set(post.MADE) == names - {"README.md", ".gitignore", ".gitattributes"}
 
 
 def test_bakes_leave_no_bytecode(template: Template, folder: Path) -> None:
