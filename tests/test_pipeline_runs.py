@@ -237,7 +237,7 @@ def test_provision_waits_for_front_door(system: str, tmp_path: Path) -> None:
     infra(stage, "front-door/approved.sh")
     assert set(stage.play(pipeline(system, "provision"), create="true", force="false").values()) == {"success"}
     added, _, asked = stage.noted()[-3:]
-    assert added == "az extension add --name cdn --only-show-errors"
+    assert added == "az extension add --name cdn --version 1.0.0b1 --only-show-errors"
     assert asked.startswith("az afd custom-domain list --resource-group group --profile-name")
     assert asked.endswith("--query [?domainValidationState!='Approved'].[hostName, domainValidationState] -o tsv")
 

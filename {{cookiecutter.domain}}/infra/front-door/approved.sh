@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Waits, in a pipeline, until Front Door has seen the _dnsauth record of every domain: for half an hour at most.
 set -euo pipefail
-az extension add --name cdn --only-show-errors # `az afd` is no part of newer versions of az
+az extension add --name cdn --version 1.0.0b1 --only-show-errors # `az afd` is no part of newer versions of az
 profile=$(python -c 'import json; print(json.load(open("parameters.json"))["parameters"]["name"]["value"])')
 for _ in {1..60}; do
   waiting=$(az afd custom-domain list --resource-group "$AZURE_RESOURCE_GROUP" --profile-name "$profile" \
