@@ -329,10 +329,11 @@ QUESTIONS: dict[str, tuple[Judge, Mend]] = {
 def command(answers: Answers, windows: bool = os.name == "nt") -> str:
     """Return the line that runs again with every answer, corrected, by the tool that ran now."""
     good, template = corrected(answers), str(answers.get("_template") or TEMPLATE)
-    if is_update(answers, Path.cwd()):
-        words = ["cruft", "update", "--variables-to-update", json.dumps(good)]
-    elif "_commit" in answers:  # cruft's own mark
-        words = ["cruft", "create", template, "--no-input", "--extra-context", json.dumps(good)]
+    if "_commit" in answers:  # cruft's own mark
+        update = is_update(answers, Path.cwd())
+        words = ["cruft", "update"] if update else ["cruft", "create", template, "--no-input"]
+        option = "--variables-to-update" if update else "--extra-context"
+        words += [f"{option}-file", saved(answers)[0]] if windows else [option, json.dumps(good)]
     else:
         checkout = ["--checkout", str(answers["_checkout"])] if answers.get("_checkout") else []
         words = ["cookiecutter", template, "--no-input", *checkout, *map("=".join, good.items())]
@@ -343,6 +344,17 @@ def command(answers: Answers, windows: bool = os.name == "nt") -> str:
     return shlex.join(words)
 
 
+def saved(answers: Answers) -> tuple[str, str]:
+    """Return the file that gives cruft all answers, corrected: its name and content.
+
+    `cruft update` takes it in the form of .cruft.json, and refuses a repository with a file that git does not know.
+    """
+    good = corrected(answers)
+    if is_update(answers, Path.cwd()):
+        return "../answers.json", json.dumps({"context": {"cookiecutter": good}})
+    return "answers.json", json.dumps(good)
+
+
 def windows_quote(word: str) -> str:
     """Quote a word of a command line, also for the characters that only the shells of Windows read."""
     import subprocess  # here, since a good bake needs it not
@@ -351,17 +363,21 @@ def windows_quote(word: str) -> str:
     return quoted if re.fullmatch(r"[\w.:/\\@=+-]+|\".*\"", quoted) else f'"{quoted}"'
 
 
-def message(answers: Answers) -> str:
+def message(answers: Answers, windows: bool = os.name == "nt") -> str:
     """Return all that is to be said about the bad answers."""
+    # No quotes around JSON are read alike by cmd and by PowerShell.
+    name, content = saved(answers)
+    save = [f"Save this as {name}:", "", f"  {content}", ""]
     return "\n".join(
         [
             "These answers cannot be used. (The traceback below is cookiecutter's own way to stop.)",
             "",
             *lines(answers),
             "",
+            *(save if windows and "_commit" in answers else []),
             "Run again with all answers, corrected:",
             "",
-            f"  {command(answers)}",
+            f"  {command(answers, windows)}",
             "",
         ]
     )

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -620,6 +621,12 @@ class Template:
         )
         return Bake(done.returncode, done.stdout, done.stderr, folder)
 
+    def commit(self) -> None:
+        """Make it a repository: cruft takes no other."""
+        commit = ["-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty"]
+        for words in (["init", "--quiet"], ["add", "."], [*commit, "--message", "x"]):
+            subprocess.run(["git", *words], cwd=self.root, check=True)
+
     def bake(self, folder: Path, *words: str, **given: str) -> Bake:
         """Bake into a folder without questions."""
         pairs = map("=".join, given.items())
@@ -800,29 +807,28 @@ def test_without_the_public_suffix_list_one_rule_waits_for_lint(
 
 def test_update_with_cruft(template: Template, folder: Path) -> None:
     """Cruft bakes again to compare: the same files come out, and the hooks keep quiet."""
-    author = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-    for words in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message", "x"]):
-        subprocess.run(["git", *words], cwd=template.root, check=True)
+    template.commit()
     made = template.run(folder, ["cruft", "create", str(template.root), "--no-input"])
     assert (made.status, made.message) == (0, "")
     compared = template.run(folder / "example.com", ["cruft", "diff", "--exit-code"])
     assert (compared.status, compared.output, compared.message) == (0, "", "")
 
 
-def test_a_change_of_hosting_that_is_refused_names_the_command_that_works(template: Template, folder: Path) -> None:
-    """CASES H15: most regions have no Static Web Apps, and the advice was `cruft create`: it goes nowhere."""
-    author = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-    repository = folder / "example.de"
-
-    def commit(where: Path) -> None:
-        for words in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--allow-empty", "-m", "x"]):
-            subprocess.run(["git", *words], cwd=where, check=True)
-
-    commit(template.root)
+@pytest.fixture
+def repository(template: Template, folder: Path) -> Path:
+    """A repository for example.de that was made with cruft, and committed."""
+    template.commit()
     answer = '{"domain": "example.de", "region": "germanywestcentral"}'
     made = template.run(folder, ["cruft", "create", str(template.root), "--no-input", "--extra-context", answer])
     assert (made.status, made.message) == (0, "")
-    commit(repository)
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message", "x"]):
+        subprocess.run(["git", *words], cwd=folder / "example.de", check=True)
+    return folder / "example.de"
+
+
+def test_a_change_of_hosting_that_is_refused_names_the_command_that_works(template: Template, repository: Path) -> None:
+    """CASES H15: most regions have no Static Web Apps, and the advice was `cruft create`: it goes nowhere."""
     change = ["cruft", "update", "--skip-apply-ask", "--variables-to-update", '{"hosting": "static-web-app"}']
     refused = template.run(repository, change)
     assert refused.status == 1
@@ -834,6 +840,38 @@ def test_a_change_of_hosting_that_is_refused_names_the_command_that_works(templa
     assert done.status == 0, done.message
     assert (repository / "static" / "staticwebapp.config.json").is_file()
     assert not (repository / "function").exists()
+
+
+def test_on_windows_a_file_has_the_answers_for_an_update(
+    template: Template, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same without quotes around JSON. The file is not in the repository, which must be clean for cruft."""
+    given = answers(domain="example.de", region="germanywestcentral", hosting="static-web-app", _commit="0123")
+    with tempfile.TemporaryDirectory() as compared:
+        (baked := Path(compared, "example.de")).mkdir()
+        shutil.copy(TOOLKIT / "policy.schema.json", baked)
+        monkeypatch.chdir(baked)  # as cruft bakes there to compare
+        name, content = post.saved(given)
+        line = post.command(given, windows=True)
+        monkeypatch.chdir(TOOLKIT)
+    (repository / name).write_text(content, encoding="utf-8")
+    assert line == "cruft update --variables-to-update-file ../answers.json"
+    done = template.run(repository, f"{line} --skip-apply-ask")
+    assert done.status == 0, done.message
+    assert (repository / "static" / "staticwebapp.config.json").is_file()
+
+
+def test_command_for_cruft_on_windows(template: Template, folder: Path) -> None:
+    """Cmd and PowerShell read no quotes around JSON alike, and cmd would run what follows an `&` in it."""
+    text = post.message(answers(**ODD, max_age="1w", _template=str(template.root), _commit="0123"), windows=True)
+    given, line = [line.strip() for line in text.splitlines() if line.startswith("  {") or "cruft create" in line]
+    assert line.endswith(" --no-input --extra-context-file answers.json")
+    assert "Save this as answers.json:" in text
+    (folder / "answers.json").write_text(given, encoding="utf-8")
+    template.commit()
+    made = template.run(folder, line)
+    assert (made.status, made.message) == (0, "")
+    assert "- mailto:a&b@example.com\n" in (folder / "example.com" / "policy.yaml").read_text(encoding="utf-8")
 
 
 # Pruning
