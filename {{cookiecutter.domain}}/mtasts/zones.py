@@ -20,8 +20,8 @@ from mtasts.records import DnsRecord, Name, Stage, names, records
 from mtasts.recordset import Past, Settled, Value, canonical, settle
 
 # What octoDNS and its providers read and write back without a change. A quotation mark, a backslash or a letter outside
-# ASCII comes back otherwise from some of them.
-_KEPT = re.compile(r"[ !#-\[\]-~]*")
+# ASCII comes back otherwise from some of them, and an empty value not at all.
+_KEPT = re.compile(r"[ !#-\[\]-~]+")
 _TOKEN = re.compile("[A-Za-z0-9_-]{1,128}")  # of Front Door, as policy.yaml takes it
 
 
