@@ -395,6 +395,15 @@ def test_a_run_that_is_killed_loses_nothing_of_others(run: Run, killed_at: int) 
     assert run.provider.read() == BESIDE
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_retired_domain_leaves_a_token_that_no_revision_had(run: Run, force: bool) -> None:
+    """Only where a next one takes its place is each token Front Door's. DigiCert's proofs stand at this name too."""
+    theirs: RecordSets = {("_dnsauth.mta-sts", "TXT"): (300, ("token-of-another",))}
+    ours: RecordSets = {("_dnsauth.mta-sts", "TXT"): (300, ("_old", "token-of-another"))}
+    assert run(Case("hosting", "front-door", retired=True), ours, force=force) == []
+    assert run.provider.read() == theirs
+
+
 # Two at once
 
 

@@ -83,10 +83,13 @@ def _served(domain: Domain, host: https.Seen) -> Iterator[str]:
         shown = listed(list(host.unreached))
         yield f"What {host.host} serves cannot be told from here: this machine has no way to {shown}."
         return
-    errors = [each for each in https.judge(host, expected).findings if each.rule.severity is Severity.ERROR]
-    yield min(
-        errors, key=lambda each: each.rule is not https_rules.DRIFT
-    ).message  # another policy is what matters most
+    findings = https.judge(host, expected).findings  # there is one: nothing is fine, or two addresses differ
+    yield min(findings, key=_rank).message
+
+
+def _rank(finding: Finding) -> tuple[bool, bool]:
+    """Another policy is what matters most, and a warning least."""
+    return finding.rule is not https_rules.DRIFT, finding.rule.severity is not Severity.ERROR
 
 
 def _covered(domain: Domain, seen: Seen) -> Iterator[str]:

@@ -126,8 +126,10 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
         each = canonical(place.fqdn, *value)
         if place.value and each == canonical(place.fqdn, *place.value):
             return True
-        # Front Door's tokens end after days, and the next one takes the place of the last.
-        if self._tokens and place.fqdn.startswith("_dnsauth.") and value[0] == "TXT" and _TOKEN.fullmatch(value[1]):
+        # Front Door's tokens end after days, and the next one takes the place of the last. Without a next one a token
+        # is whoever's it is: certificate authorities ask for proofs at this name too.
+        next_one = place.value and self._tokens and place.fqdn.startswith("_dnsauth.")
+        if next_one and value[0] == "TXT" and _TOKEN.fullmatch(value[1]):
             return True
         return each in self.past().published
 
