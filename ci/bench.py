@@ -40,6 +40,7 @@ class Result(NamedTuple):
 def main() -> None:
     """Measure everything, print a table, and fail where a target is missed."""
     from bench_check import check_speed  # which itself takes Result and in_turns from here, as the next
+    from bench_hostile import hostile_speed
     from bench_plan import plan_speed
     from bench_publish import publish_speed
 
@@ -47,7 +48,7 @@ def main() -> None:
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as name:
         repository = bake(python, ROOT, Path(name, "repository")) / "example.com"
-        for measure in (lint_process, lint_growth, package_size, check_speed, publish_speed, plan_speed):
+        for measure in (lint_process, lint_growth, package_size, check_speed, publish_speed, plan_speed, hostile_speed):
             results += measure(repository)
         results += bake_time(python, Path(name))
     results += runtime()

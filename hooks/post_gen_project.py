@@ -329,7 +329,9 @@ QUESTIONS: dict[str, tuple[Judge, Mend]] = {
 def command(answers: Answers, windows: bool = os.name == "nt") -> str:
     """Return the line that runs again with every answer, corrected, by the tool that ran now."""
     good, template = corrected(answers), str(answers.get("_template") or TEMPLATE)
-    if "_commit" in answers:  # cruft's own mark
+    if is_update(answers, Path.cwd()):
+        words = ["cruft", "update", "--variables-to-update", json.dumps(good)]
+    elif "_commit" in answers:  # cruft's own mark
         words = ["cruft", "create", template, "--no-input", "--extra-context", json.dumps(good)]
     else:
         checkout = ["--checkout", str(answers["_checkout"])] if answers.get("_checkout") else []
@@ -474,15 +476,21 @@ def main() -> None:
             remove(folder / name)
         sys.exit(text)
     prune(folder, answers)
-    if "_commit" not in answers or not is_temporary(folder):
+    if not is_update(answers, folder):
         print(next_steps(folder.name, answers, unseen_suffixes))
 
 
-def is_temporary(folder: Path) -> bool:
-    """Tell whether nobody goes there: cruft (which sets _commit) compares and updates in such a folder."""
+def is_update(answers: Mapping[str, str], folder: Path) -> bool:
+    """Tell whether `cruft update` or `cruft diff` bakes, to compare: in a temporary folder, where nobody goes.
+
+    cruft sets _commit.
+    """
+    if "_commit" not in answers:
+        return False
     import tempfile  # here, since it slows every other bake
 
-    return Path(tempfile.gettempdir()).resolve() in folder.resolve().parents
+    parent = folder.resolve().parent
+    return parent.parent == Path(tempfile.gettempdir()).resolve() and parent.name.startswith(tempfile.gettempprefix())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from providers import Publisher
 
-sys.dont_write_bytecode = True  # the tests import from the template, and bakes copy what lies in it
+# The tests import from the template, as do the programs that they start, and bakes copy what lies in it.
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 PROVIDERS = ("azure-dns", "cloudflare", "route53", "rfc2136")
 ROOT = Path(__file__).resolve().parent.parent

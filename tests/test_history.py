@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -505,6 +506,19 @@ def test_the_default_base_without_a_remote(made: Made) -> None:
         repository.default_base({"GITHUB_BASE_REF": "main"})
 
 
+def test_a_tag_with_the_name_of_the_base_is_not_the_base(made: Made, tmp_path: Path) -> None:
+    """Git itself takes the tag first, and who can push tags must not choose what a change is compared with."""
+    made.commit({"policy.yaml": policy("enforce")}, "2026-01-01")
+    clone(made, tmp_path / "clone")
+    cloned = Made(tmp_path / "clone")
+    own = cloned.commit({"policy.yaml": policy("none")}, "2026-01-02")
+    for tag in ("origin/main", "origin/HEAD"):
+        cloned.git("tag", tag)
+    repository = Repository.of(cloned.folder / "policy.yaml")
+    for variables in ({"GITHUB_BASE_REF": "main"}, {}):
+        assert repository.merge_base(repository.default_base(variables)) == made.head() != own
+
+
 HOSTILE = [
     *("-h", "--help", "--output=stolen", "--all", "^HEAD", "HEAD..HEAD", "HEAD...main", "", " ", "main --all"),
     *(
@@ -553,6 +567,118 @@ def test_a_tag_and_a_part_of_an_id_are_revisions(made: Made) -> None:
     made.commit({"policy.yaml": policy("testing")}, "2026-01-02")
     repository = Repository.of(made.folder / "policy.yaml")
     assert [repository.resolve(name) for name in ("v1", first[:10], "HEAD~1", "HEAD^")] == [first] * 4
+
+
+# What git itself would not write, and what a push brings all the same
+
+# What stands behind the committer's address, and whether it can be right: from git's t4212-log-corrupt.sh, and tried.
+CLOCKS = [
+    ("1767225600 +0000", True),
+    ("1767225600 +9999", True),
+    ("1767225600", False),
+    ("-1 +0000", False),
+    ("-1", False),
+    ("abc +0000", False),
+    ("abc", False),
+    ("", False),
+    ("0 +0000", False),
+    ("99999999999 +0000", False),
+    ("18446744073709551617 +0000", False),
+    ("9" * 30 + " +0000", False),
+    ("1767225600.5 +0000", False),
+    ("0x6955b900 +0000", False),
+    ("\u0661\u0662 +0000", False),
+]
+
+
+def pushed(made: Made, clock: str, tree: str, parent: str | None = None) -> str:
+    """Write a commit by hand, and let main be there."""
+    lines = [f"tree {tree}", *([f"parent {parent}"] if parent else [])]
+    lines += ["author a <a@b> 1767225600 +0000", f"committer a <a@b> {clock}", "", "By hand"]
+    done = subprocess.run(
+        [program("git"), "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
+        input="\n".join(lines).encode(),
+        cwd=made.folder,
+        env=environment(),
+        capture_output=True,
+        check=True,
+    )
+    commit = done.stdout.decode().strip()
+    made.git("update-ref", "refs/heads/main", commit)
+    return commit
+
+
+@pytest.mark.parametrize(("clock", "possible"), CLOCKS, ids=[clock[:20] for clock, _ in CLOCKS])
+def test_a_date_of_any_form_is_a_date_or_a_finding(made: Made, clock: str, possible: bool) -> None:
+    """J15: of the first commit, and of a later one. What shows no time counts as late as it can be."""
+    made.commit({"policy.yaml": policy("testing")}, "2026-01-01")
+    enforce = made.commit({"policy.yaml": policy("enforce")}, "2026-03-01")
+    trees = [made.git("rev-parse", f"{commit}^{{tree}}") for commit in (f"{enforce}~1", enforce)]
+    root = pushed(made, clock, trees[0])
+    last = pushed(made, "1772323200 +0000", trees[1], root)
+    found = told(made, revision=last)
+    assert modes(found) == [("2026-01-01" if possible else "2026-03-01", "testing"), ("2026-03-01", "enforce")]
+    assert found.misdated == (() if possible else (root,))
+    later = pushed(made, clock, trees[0], last)
+    assert later in told(made, revision=later).misdated
+    assert len(told(made, revision=later).revisions) == 3
+
+
+NUMBER = policy("testing").replace("604800", "0x" + "f" * 3600).encode()
+UNREADABLE: list[tuple[bytes | None, str]] = [
+    (NUMBER, "max_age is 0xfff"),
+    (policy("testing").replace("604800", "0604700").encode(), "max_age is 0604700."),
+    (policy("testing").replace("604800", "604:30:00").encode(), "max_age is 604:30:00."),
+    (policy("testing").encode("utf-16"), "is not UTF-8 text"),
+    (policy("testing").replace("\n", "\r").encode(), "the line ends in"),
+    (b"\0" * 100, "control characters"),
+    (b"", "is empty"),
+    (b"\xff" * (9 * 1024 * 1024), "is larger than 8 MiB"),
+    (None, "The policy file is a symbolic link or a submodule there"),
+]
+
+
+@pytest.mark.parametrize(("content", "why"), UNREADABLE, ids=[why[:20] for _, why in UNREADABLE])
+def test_a_revision_that_cannot_be_read_is_passed_over(made: Made, content: bytes | None, why: str) -> None:
+    """J6 and J7: one such commit broke every later plan. MTS522 names it, and the history goes on behind it."""
+    made.commit({"policy.yaml": policy("testing")}, "2026-01-01")
+    made.write({"policy.yaml": content})
+    if content is None:
+        (made.folder / "policy.yaml").symlink_to("README.md")
+    bad = made.commit({}, "2026-02-01")
+    (made.folder / "policy.yaml").unlink()
+    made.commit({"policy.yaml": policy("enforce")}, "2026-03-01")
+    found = told(made)
+    assert modes(found) == [("2026-01-01", "testing"), ("2026-03-01", "enforce")]
+    ((commit, said),) = [(each.commit, each.why) for each in found.skipped]
+    assert (commit, why in said) == (bad, True), said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"new\nline",
+        b"\n",
+        b"end\n",
+        b"not-utf-8-\xff\xfe",
+        b"tab\t\x1b[2J",
+        b" spaces ",
+        b"a:b|c?*",
+        b"-c",
+        b"con",
+        b"\\",
+    ],
+)
+def test_a_folder_may_be_called_anything(tmp_path: Path, name: bytes) -> None:
+    """J15: the repository's own, and one in it. Git gives both back in one answer."""
+    folder = tmp_path / os.fsdecode(name)
+    made = Made(folder / "top")
+    inside = f"{os.fsdecode(name)}/policy.yaml"
+    made.commit({"policy.yaml": policy("none"), inside: policy("testing")}, "2026-01-01")
+    made.commit({"policy.yaml": policy("testing"), inside: policy("enforce")}, "2026-02-01")
+    assert modes(told(made)) == [("2026-01-01", "none"), ("2026-02-01", "testing")]
+    assert modes(told(made, inside)) == [("2026-01-01", "testing"), ("2026-02-01", "enforce")]
 
 
 # Messages

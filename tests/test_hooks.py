@@ -758,7 +758,8 @@ def test_what_is_kept_safe_is_what_the_bake_would_damage() -> None:
 
 def test_bakes_leave_no_bytecode(template: Template, folder: Path) -> None:
     """The hook imports the toolkit from the new repository."""
-    assert template.bake(folder).status == 0
+    made = template.run(folder, ["cookiecutter", str(template.root), "--no-input"], PYTHONDONTWRITEBYTECODE="")
+    assert made.status == 0
     assert [path for path in tree(folder) if "__pycache__" in path or path.endswith(".pyc")] == []
 
 
@@ -804,6 +805,33 @@ def test_update_with_cruft(template: Template, folder: Path) -> None:
     assert (made.status, made.message) == (0, "")
     compared = template.run(folder / "example.com", ["cruft", "diff", "--exit-code"])
     assert (compared.status, compared.output, compared.message) == (0, "", "")
+
+
+def test_a_change_of_hosting_that_is_refused_names_the_command_that_works(template: Template, folder: Path) -> None:
+    """CASES H15: most regions have no Static Web Apps, and the advice was `cruft create`: it goes nowhere."""
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    repository = folder / "example.de"
+
+    def commit(where: Path) -> None:
+        for words in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--allow-empty", "-m", "x"]):
+            subprocess.run(["git", *words], cwd=where, check=True)
+
+    commit(template.root)
+    answer = '{"domain": "example.de", "region": "germanywestcentral"}'
+    made = template.run(folder, ["cruft", "create", str(template.root), "--no-input", "--extra-context", answer])
+    assert (made.status, made.message) == (0, "")
+    commit(repository)
+    change = ["cruft", "update", "--skip-apply-ask", "--variables-to-update", '{"hosting": "static-web-app"}']
+    refused = template.run(repository, change)
+    assert refused.status == 1
+    assert "region: 'germanywestcentral'\n    Azure has no Static Web Apps there" in refused.message
+    (line,) = re.findall(r"^  (cruft update .*)$", refused.message, re.MULTILINE)
+    assert '"hosting": "static-web-app"' in line
+    assert '"region": "westeurope"' in line
+    done = template.run(repository, f"{line} --skip-apply-ask")
+    assert done.status == 0, done.message
+    assert (repository / "static" / "staticwebapp.config.json").is_file()
+    assert not (repository / "function").exists()
 
 
 # Pruning

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtasts.config import load, read
+from mtasts.document import parse
 from mtasts.lint import lint
 from mtasts.policy import Policy, PolicyError
 
@@ -171,6 +172,93 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
     content = (HERE / "configs" / "one-domain.yaml").read_bytes()
     path.write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
     assert lint(path) == []
+
+
+NUMBERS = [
+    ("0x" + "f" * 3600, "tried: the digits are more than Python prints, and seven verbs ended in a traceback"),
+    ("0604700", "YAML 1.1 §10.2 int: octal, 198080 seconds"),
+    ("604:30:00", "YAML 1.1 int: base 60"),
+    ("1_209_600", "YAML 1.1 int: underscores"),
+    ("0b1001001110101000000", "YAML 1.1 int: binary"),
+    ("0o2235200", "YAML 1.2 §10.3.2: octal, and text to YAML 1.1"),
+    ("+604800", "YAML 1.1 and 1.2: a sign"),
+    ("-604800", "YAML 1.1 and 1.2: a sign"),
+    ("604800.0", "YAML 1.1 and 1.2: a fraction"),
+    ("604800.", "YAML 1.1 and 1.2: a fraction"),
+    ("6048e2", "YAML 1.2: a power, and text to YAML 1.1"),
+    ("6.048e+5", "YAML 1.1 and 1.2: a power"),
+    ("1:30.5", "YAML 1.1 float: base 60"),
+    (".5", "YAML 1.1 and 1.2: a fraction"),
+    (".inf", "YAML 1.1 and 1.2"),
+    ("-.Inf", "YAML 1.1 and 1.2"),
+    (".NaN", "YAML 1.1 and 1.2"),
+    ("00", "a 0 before a digit"),
+    ("9" * 19, "more than 64 bits"),
+    ("1" * 4000, "PYTHONINTMAXSTRDIGITS may be as little as 640"),
+    ("'604800'", "text"),
+    ("６０４８００", "digits of another script"),
+    ("2026-01-01", "a date to YAML 1.1"),
+]
+
+
+@pytest.mark.parametrize(("number", "source"), NUMBERS, ids=[number[:12] for number, _ in NUMBERS])
+def test_a_number_is_digits_without_a_leading_0(number: str, source: str) -> None:
+    """Wherever the schema wants one: one finding in its line, which says how a number is written."""
+    policy = (HERE / "configs" / "one-domain.yaml").read_text(encoding="utf-8")
+    for text, rule in (
+        (re.sub("max_age: .*", f"max_age: {number}", policy, count=1), "MTS112"),
+        (f"{policy}dns: {{ttl: {number}}}\n", "MTS105"),
+        (policy.replace("domains:\n", f"domains:\n  other.example:\n    max_age: {number}\n"), "MTS112"),
+    ):
+        line = next(place for place, each in enumerate(text.splitlines(), 1) if f": {number}" in each)
+        config, findings = read(text)
+        assert config is None, source
+        assert [(each.rule.id, each.line) for each in findings] == [(rule, line)], source
+        assert "Write a whole number without quotes: digits only, and no leading 0." in findings[0].message
+
+
+@pytest.mark.parametrize("text", ["0123", "1e5", "1_2", "0x1f", "null", "true", "7"])
+def test_text_that_yaml_takes_for_something_else_needs_quotes(text: str) -> None:
+    """An app may be called so; in quotes it is text to every reader."""
+    policy = (HERE / "configs" / "one-domain.yaml").read_text(encoding="utf-8").rstrip()
+    found = read(f"{policy}\n  verification: {text}\n")[1]
+    assert [each.rule.id for each in found if each.rule.id != "MTS155"] == ["MTS105"]
+    assert "Write text, in quotes if YAML takes it for something else." in found[-1].message
+    assert read(f"{policy}\n  verification: '{text}'\n")[0] is not None
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_all_digits_without_a_leading_0_are_the_number_that_they_are(number: int) -> None:
+    """And nothing else is one: what Python, YAML 1.1 and YAML 1.2 agree on."""
+    assert parse(f"a: {number}").data == {"a": number}
+    assert not isinstance(parse(f"a: 0{number}").data["a"], int)
+
+
+GOOD_POLICY = (HERE / "configs" / "one-domain.yaml").read_text(encoding="utf-8")
+ENCODINGS = [
+    (GOOD_POLICY.encode("utf-16"), "MTS101", 1, "is not UTF-8 text, from byte 1 on"),
+    (GOOD_POLICY.encode("utf-16-le"), "MTS102", 1, "control characters are not allowed"),
+    (GOOD_POLICY.encode("utf-32"), "MTS101", 1, "is not UTF-8 text, from byte 1 on"),
+    (b"# \xe4\n" + GOOD_POLICY.encode(), "MTS101", 1, "is not UTF-8 text, from byte 3 on"),
+    (GOOD_POLICY.encode() + b"# \x80\n", "MTS101", GOOD_POLICY.count("\n") + 1, "is not UTF-8 text"),
+    (GOOD_POLICY.encode() + b"# \0\n", "MTS102", GOOD_POLICY.count("\n") + 1, "control characters"),
+    (GOOD_POLICY.encode() + b"# \xed\xa0\x80\n", "MTS101", GOOD_POLICY.count("\n") + 1, "is not UTF-8 text"),
+    (GOOD_POLICY.replace("\n", "\r").encode(), "MTS102", 1, "the line ends in '\\r'"),
+    (b"# none\rmode: none\n" + GOOD_POLICY.encode(), "MTS102", 1, "the line ends in '\\r'"),
+    ("# none\x85mode: none\n".encode() + GOOD_POLICY.encode(), "MTS102", 1, "the line ends in '\\x85'"),
+    ("# none\u2028mode: none\n".encode() + GOOD_POLICY.encode(), "MTS102", 1, "the line ends in '\\u2028'"),
+    (GOOD_POLICY.encode("cp037"), "MTS101", 1, "is not UTF-8 text"),
+]
+
+
+@pytest.mark.parametrize(("content", "rule", "line", "words"), ENCODINGS)
+def test_another_encoding_is_one_finding(tmp_path: Path, content: bytes, rule: str, line: int, words: str) -> None:
+    """In the line where it begins. A line end that only some readers know could hide a key within a comment."""
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(content)
+    (finding,) = lint(path)
+    assert (finding.rule.id, finding.line) == (rule, line)
+    assert words in finding.message
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates()

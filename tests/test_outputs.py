@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import Bake, verb
+from mtasts import outputs as outputs_of
+from mtasts.config import read as load
 from mtasts.edit import with_values
 
 HOST = "agreeable-sand-0a1b2c3d.5.azurestaticapps.net"
@@ -153,6 +156,47 @@ def test_a_file_that_cannot_be_edited_is_left_alone(bake: Bake) -> None:
     lines = f"hosting.hostname: '{HOST}'; domains.example.com.verification: '_com'"
     why = "policy.yaml is written in a way that no value can be added to."
     assert (code, said, after) == (1, f"Error: {why} Add by hand: {lines}\n", text)
+
+
+TABS = ["\t", "\t# more", " \t ", "\t\n    # only this"]
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("place", ["domains:", "example.com:", "hosting:", "kind: front-door", "604800"])
+def test_a_tab_where_lint_takes_one_does_no_harm(bake: Bake, tab: str, place: str) -> None:
+    """J15: PyYAML has two readers, and the one that edits must be the one that lints."""
+    text = policy("front-door").replace(place, place + tab, 1)
+    outputs = arm(hostname=HOST, verifications=[{"domain": "example.com", "verification": "_com"}])
+    code, said, after = taken(bake(hosting="front-door"), text, outputs)
+    assert code == 0, said
+    config, _ = load(after)
+    assert config
+    assert (config.hosting.hostname, config.domains[0].verification) == (HOST, "_com")
+    assert after.count("#") == text.count("#")
+
+
+@settings(max_examples=500)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.sampled_from([HOST, PROOF]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["hostname", "value", "verification", "verifications", "domain", "storageAccount"])
+                | st.text(),
+                inner,
+                max_size=4,
+            )
+        ),
+    )
+)
+def test_outputs_of_any_shape_are_taken_or_refused(tmp_path_factory: pytest.TempPathFactory, found: object) -> None:
+    """Null for a region or a host name, lists for texts: what is taken makes a valid policy.yaml."""
+    path = tmp_path_factory.getbasetemp() / "shape.json"
+    path.write_text(json.dumps(found), encoding="utf-8")
+    with contextlib.suppress(outputs_of.OutputsError):
+        after = outputs_of.written(policy("static-web-app"), outputs_of.read(path))
+        assert load(after)[0]
 
 
 KEYS = st.sampled_from(["kind", "mode", "mx", "zone"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -21,11 +21,12 @@ import dns.rdatatype
 import dns.tsigkeyring
 import dns.update
 import dns.zone
+import jinja2
 import pytest
 from dns.rdtypes.ANY.TXT import TXT
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jinja2 import Template
+from urllib3.connectionpool import HTTPConnectionPool
 
 from conftest import TEMPLATE
 from mtasts import ownership, publish
@@ -33,7 +34,6 @@ from mtasts.config import Config, read
 from mtasts.history import History, Revision
 from mtasts.recordset import Past
 from servers.api import Api
-from servers.api_zone import ApiZone
 from servers.bind import UPDATE_KEY, Named, txt
 from servers.dns_azure import Azure
 from servers.dns_cloudflare import Cloudflare
@@ -72,8 +72,7 @@ ALONE = ("mta-sts", "_mta-sts", "_smtp._tls")
 class Provider(NamedTuple):
     """A DNS provider. config: dns/provider.yaml; fill and read: its zone ZONE; kill_at: the call, counted from fill on.
 
-    meanwhile: lets something happen before each call, which is told the number of the call. examples: how many zones a
-    property draws, fewer where a run takes longer.
+    meanwhile: lets something happen before each call, which is told the number of the call.
     """
 
     config: str
@@ -81,7 +80,6 @@ class Provider(NamedTuple):
     read: Callable[[], RecordSets]
     kill_at: Callable[[int | None], object]
     meanwhile: Callable[[Callable[[int], object]], object]
-    examples: int = 100
 
 
 @contextmanager
@@ -112,36 +110,93 @@ def bind(folder: Path) -> Iterator[Provider]:
 
 
 @contextmanager
-def http(kind: Callable[[Path], Api], folder: Path) -> Iterator[Provider]:
-    """octoDNS's own class for a provider with an HTTP API."""
-    with kind(folder) as api:
-        zone = ApiZone(api, ZONE)
-        template = (TEMPLATE / "dns" / "provider.yaml").read_text(encoding="utf-8")
-        text = Template(template).render(cookiecutter={"dns_provider": api.provider})
-        with zone.counted():
-            yield Provider(f"{text}\n{api.options}\n", zone.fill, zone.read, zone.kill_at, zone.meanwhile, 30)
+def api(name: str, folder: Path) -> Iterator[Provider]:
+    """Azure, Cloudflare or Route 53: octoDNS's own class, and a server that speaks the provider's API.
+
+    What counts as a call is a request of octoDNS's HTTP library.
+    """
+    kinds: dict[str, Callable[[], Api]] = {"azure-dns": lambda: Azure(folder), "cloudflare": Cloudflare}
+    config = jinja2.Template((TEMPLATE / "dns" / "provider.yaml").read_text(encoding="utf-8"), autoescape=False)
+    with kinds.get(name, Route53)() as server, pytest.MonkeyPatch.context() as patch:
+        zone = ApiZone(server, HTTPConnectionPool.urlopen)
+        patch.setattr(HTTPConnectionPool, "urlopen", lambda *words, **options: zone.counted(*words, **options))
+        for variable, value in server.environment.items():
+            patch.setenv(variable, value)
+        made = f"{config.render(cookiecutter={'dns_provider': name})}\n{server.options}\n"
+        yield Provider(made, zone.fill, zone.read, zone.kill_at, zone.meanwhile)
 
 
-PROVIDERS: Mapping[str, Callable[[Path], AbstractContextManager[Provider]]] = {
-    "memory": memory,
-    "bind": bind,
-    "azure": partial(http, Azure),
-    "cloudflare": partial(http, lambda _: Cloudflare()),
-    "route53": partial(http, lambda _: Route53()),
-}
+SERVED = {name: partial(api, name) for name in ("azure-dns", "cloudflare", "route53")}
+PROVIDERS: dict[str, Callable[[Path], AbstractContextManager[Provider]]] = {"memory": memory, "bind": bind, **SERVED}
 
 
-class BindZone:
-    """The zone on the name server, and the calls of octoDNS to it."""
+class Calls:
+    """The calls of octoDNS to a provider: they can be broken off, and something can happen between two of them."""
 
-    def __init__(self, port: int) -> None:
-        self._port, self._xfr, self._tcp = port, dns.query.xfr, dns.query.tcp
-        self._begin()
+    def __init__(self, asked: Callable[..., object]) -> None:
+        self._asked = asked
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Count from 0, and break off none."""
         self._calls = 0
         self.kill_at(None)
         self.meanwhile(lambda _: None)
+
+    def kill_at(self, call: int | None) -> None:
+        """Break off at this call."""
+        self._killed_at = call
+
+    def meanwhile(self, happens: Callable[[int], object]) -> None:
+        """Let something happen before each call."""
+        self._between = happens
+
+    def counted(self, *words: object, **options: object) -> object:
+        """Ask the provider for octoDNS."""
+        if self._calls == self._killed_at:
+            raise KilledError
+        self._between(self._calls)
+        self._calls += 1
+        return self._asked(*words, **options)
+
+
+class ApiZone(Calls):
+    """The zone at a provider."""
+
+    def __init__(self, server: Api, asked: Callable[..., object]) -> None:
+        super().__init__(asked)
+        self._server = server
+
+    def fill(self, sets: RecordSets) -> None:
+        """Have these record sets and no others."""
+        self._server.clear()
+        self._server.add_zone(ZONE)
+        for (name, kind), (ttl, values) in sets.items():
+            self._server.put(f"{name}.{ZONE}".lstrip("."), kind, list(values), ttl)
+        self.begin()
+
+    def read(self) -> RecordSets:
+        """Return the record sets, but for those that make a zone. Of several TTLs, as Cloudflare has, the least."""
+        found: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        for line in self._server.all():
+            name, ttl, kind, value = line.split(" ", 3)
+            if kind != "NS":
+                key = name.removesuffix(ZONE).rstrip("."), kind
+                least, values = found.get(key, (int(ttl), []))
+                found[key] = min(int(ttl), least), [*values, value]
+        return {key: (ttl, tuple(sorted(values))) for key, (ttl, values) in found.items()}
+
+
+def _called(asked: Callable[..., object], *words: object, **options: object) -> object:
+    return asked(*words, **options)
+
+
+class BindZone(Calls):
+    """The zone on the name server."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(_called)
+        self._port, self._xfr, self._tcp = port, dns.query.xfr, dns.query.tcp
 
     def fill(self, sets: RecordSets) -> None:
         """Have these record sets and no others."""
@@ -153,7 +208,7 @@ class BindZone:
             for value in values:
                 update.add(name or "@", ttl, kind, txt(value).removeprefix("TXT ") if kind == "TXT" else value)
         assert self._tcp(update, Loopback.dns, port=self._port, timeout=10).rcode() == 0
-        self._begin()
+        self.begin()
 
     def read(self) -> RecordSets:
         """Return the record sets, but for those that make a zone."""
@@ -166,22 +221,6 @@ class BindZone:
                 text = b"".join(data.strings).decode() if isinstance(data, TXT) else absolute(data.to_text())
                 found.setdefault(key, (ttl, []))[1].append(text)
         return {key: (ttl, tuple(sorted(values))) for key, (ttl, values) in found.items()}
-
-    def kill_at(self, call: int | None) -> None:
-        """Break off at this call."""
-        self._killed_at = call
-
-    def meanwhile(self, happens: Callable[[int], object]) -> None:
-        """Let something happen before each call."""
-        self._between = happens
-
-    def counted(self, asked: Callable[..., object], *words: object, **options: object) -> object:
-        """Ask the name server for octoDNS."""
-        if self._calls == self._killed_at:
-            raise KilledError
-        self._between(self._calls)
-        self._calls += 1
-        return asked(*words, **options)
 
 
 def absolute(text: str) -> str:
@@ -220,9 +259,20 @@ class Case:
         return {"_mta-sts": ("TXT", NOW), **reports}
 
 
-@pytest.fixture(scope="module", params=PROVIDERS)
+@pytest.fixture(scope="module", params=["memory", "bind"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """publish, with each of the providers."""
+    """publish, with a provider that answers at once."""
+    yield from running(request, tmp_path_factory)
+
+
+@pytest.fixture(scope="module", params=SERVED)
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """publish, with a provider that has an API of its own: each publication is some requests."""
+    yield from running(request, tmp_path_factory)
+
+
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Run publish with the provider that is asked for."""
     folder = tmp_path_factory.mktemp("dns")
     for stage in STAGES:
         text = (TEMPLATE / "dns" / f"{stage}.yaml").read_text(encoding="utf-8")
@@ -305,19 +355,25 @@ def lost(before: RecordSets, after: RecordSets) -> list[tuple[str, str, object]]
     ]
 
 
-def drawn(run: Run, holds: Callable[[Run, Case, tuple[RecordSets, RecordSets]], None]) -> None:
-    """Try a property on as many zones as the provider is quick enough for."""
-    property_ = given(run=st.just(run), case=CASES, zone=zones())(holds)
-    settings(max_examples=run.provider.examples)(property_)()
+Zone = tuple[RecordSets, RecordSets]
 
 
-def test_others_values_stay_as_they_were(run: Run) -> None:
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=CASES, zone=zones())
+def test_others_values_stay_as_they_were(run: Run, case: Case, zone: Zone) -> None:
     """For hosting, announcement, retirement, reports given up: not one value of others' goes, nor its TTL."""
-    drawn(run, others_values_stay)
+    hold_others_values(run, case, zone)
 
 
-def others_values_stay(run: Run, case: Case, zone: tuple[RecordSets, RecordSets]) -> None:
-    """Publish twice to a zone."""
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(case=CASES, zone=zones())
+def test_others_values_stay_as_they_were_at_a_provider(served: Run, case: Case, zone: Zone) -> None:
+    """The same through the classes and the requests that change real zones."""
+    hold_others_values(served, case, zone)
+
+
+def hold_others_values(run: Run, case: Case, zone: Zone) -> None:
+    """Publish, and see that others' values are as they were, that ours are there, and that nothing is left to do."""
     whole, others = zone
     errors = run(case, whole)
     after = dict(run.provider.read())
@@ -339,13 +395,22 @@ def others_values_stay(run: Run, case: Case, zone: tuple[RecordSets, RecordSets]
     assert run.provider.read() == after
 
 
-def test_force_takes_what_is_in_the_way_and_nothing_else(run: Run) -> None:
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=CASES, zone=zones())
+def test_force_takes_what_is_in_the_way_and_nothing_else(run: Run, case: Case, zone: Zone) -> None:
     """Only at a name where nothing can stand beside ours, and only if ours is to be there."""
-    drawn(run, force_takes_what_is_in_the_way)
+    hold_to_what_is_in_the_way(run, case, zone)
 
 
-def force_takes_what_is_in_the_way(run: Run, case: Case, zone: tuple[RecordSets, RecordSets]) -> None:
-    """Publish by force to a zone."""
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(case=CASES, zone=zones())
+def test_force_takes_nothing_else_at_a_provider(served: Run, case: Case, zone: Zone) -> None:
+    """The same through the classes and the requests that change real zones."""
+    hold_to_what_is_in_the_way(served, case, zone)
+
+
+def hold_to_what_is_in_the_way(run: Run, case: Case, zone: Zone) -> None:
+    """Publish with force, and see what of others' went."""
     whole, others = zone
     errors = run(case, whole, force=True)
     after = dict(run.provider.read())
@@ -355,6 +420,13 @@ def force_takes_what_is_in_the_way(run: Run, case: Case, zone: tuple[RecordSets,
         assert {name: value for name, value in case.wanted().items() if value[1] not in after[name, value[0]][1]} == {}
     else:
         assert [error for error in errors if "cannot write back" not in error] == []
+
+
+@pytest.mark.parametrize("served", ["cloudflare"], indirect=True)
+def test_an_automatic_ttl_stays_automatic(served: Run) -> None:
+    """Most records at Cloudflare have one: TTL 1, which octoDNS reads as 300 and would write as that."""
+    assert served(Case("hosting"), {("asuid.mta-sts", "TXT"): (1, ("proof of an app",))}) == []
+    assert served.provider.read()["asuid.mta-sts", "TXT"] == (1, ("A1B2", "proof of an app"))
 
 
 BESIDE: RecordSets = {
@@ -378,6 +450,17 @@ LIFE = [
 @pytest.mark.parametrize("killed_at", range(25))
 def test_a_run_that_is_killed_loses_nothing_of_others(run: Run, killed_at: int) -> None:
     """Between any two calls, from the hosting to the retirement. The next run completes what was begun."""
+    live_through_a_kill(run, killed_at)
+
+
+@pytest.mark.parametrize("killed_at", range(25))
+def test_a_run_that_is_killed_loses_nothing_at_a_provider(served: Run, killed_at: int) -> None:
+    """The same between any two requests."""
+    live_through_a_kill(served, killed_at)
+
+
+def live_through_a_kill(run: Run, killed_at: int) -> None:
+    """Go from the hosting to the retirement, killed once."""
     run.provider.fill(BESIDE)
     run.provider.kill_at(killed_at)
     killed = 0
@@ -419,10 +502,10 @@ def test_a_record_that_another_run_adds_meanwhile_is_a_failure(run: Run) -> None
         assert run.again(Case("announcement", reports=False)) == ([] if rule == "MTS230" else [error])
 
 
-def _add(run: Run, value: str, _: int) -> None:
-    """Add a value between the change and the last look, once."""
-    sets = run.provider.read()
-    if ("_mta-sts", "TXT") in sets:
+def _add(run: Run, value: str, call: int) -> None:
+    """Add a value between the change and the last look."""
+    if call == 3:
+        sets = run.provider.read()
         ttl, values = sets["_mta-sts", "TXT"]
         run.provider.fill({**sets, ("_mta-sts", "TXT"): (ttl, tuple(sorted((*values, value))))})
 

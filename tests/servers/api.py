@@ -85,6 +85,10 @@ class Api(AbstractContextManager["Api"]):
         """Make a zone. private: one that the Internet does not see."""
         raise NotImplementedError
 
+    def clear(self) -> None:
+        """Forget all zones."""
+        raise NotImplementedError
+
     def zones(self) -> list[str]:
         """Return the names of all zones; a name may stand there twice."""
         raise NotImplementedError
@@ -95,10 +99,6 @@ class Api(AbstractContextManager["Api"]):
 
     def alias(self, name: str, kind: str) -> None:
         """Write the provider's own kind of record, which points to one of its services."""
-        raise NotImplementedError
-
-    def clear(self) -> None:
-        """Take all records out of all zones."""
         raise NotImplementedError
 
     def all(self) -> list[str]:

@@ -69,14 +69,14 @@ class Azure(Api):
         self._sets[zone] = {}
         self.put(zone, "NS", ["ns1-01.azure-dns.com."], 172800)
 
+    def clear(self) -> None:
+        """Forget all zones."""
+        self._sets.clear()
+        self._private.clear()
+
     def zones(self) -> list[str]:
         """Return the names of all zones."""
         return sorted([*self._sets, *self._private])
-
-    def clear(self) -> None:
-        """Leave what makes a zone."""
-        for zone in self._sets:
-            self.add_zone(zone)
 
     def put(self, name: str, kind: str, values: list[str], ttl: int = 3600, **more: Any) -> None:
         """Write a record set. more: further properties, as metadata."""

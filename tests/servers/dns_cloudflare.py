@@ -33,13 +33,14 @@ class Cloudflare(Api):
         kind = "internal" if private else "full"
         self._zones[number] = {"id": number, "name": zone, "type": kind, "status": status, "name_servers": []}
 
+    def clear(self) -> None:
+        """Forget all zones."""
+        self._zones.clear()
+        self._records.clear()
+
     def zones(self) -> list[str]:
         """Return the names of all zones."""
         return sorted(zone["name"] for zone in self._zones.values())
-
-    def clear(self) -> None:
-        """Leave the zones."""
-        self._records = {}
 
     def put(self, name: str, kind: str, values: list[str], ttl: int = 3600, **more: Any) -> None:
         """Write records. more: further keys of each, as comment or proxied."""

@@ -99,6 +99,11 @@ class Internet(AbstractContextManager["Internet"]):
         self, name: str, policy: Path, *words: str, timeout: float = 30, **variables: str
     ) -> subprocess.CompletedProcess[bytes]:
         """Run any verb that asks the network, for a policy.yaml."""
+        given = self.words(policy, *words, timeout=timeout)
+        return verb(TEMPLATE, name, *words, *given, env={"PYTHONDONTWRITEBYTECODE": "1", **variables})
+
+    def words(self, policy: Path, *words: str, timeout: float = 30) -> list[str]:
+        """Return the options that lead a verb to it, but for those that are among the words."""
         options = {
             "--file": policy,
             "--resolver": self.resolver,
@@ -107,8 +112,7 @@ class Internet(AbstractContextManager["Internet"]):
             "--smtp-port": self.net.smtp_port,
             "--timeout": timeout,
         }
-        given = [str(word) for option in options.items() if option[0] not in words for word in option]
-        return verb(TEMPLATE, name, *words, *given, env={"PYTHONDONTWRITEBYTECODE": "1", **variables})
+        return [str(word) for option in options.items() if option[0] not in words for word in option]
 
     def _start(self) -> None:
         self.authority.write(self.folder / "ca.pem")

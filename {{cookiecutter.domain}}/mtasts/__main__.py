@@ -1,18 +1,47 @@
 """Run the toolkit: python -m mtasts VERB."""
 
 import gc
+import os
 import sys
+from contextlib import suppress
+
+from mtasts import output, signals
+from mtasts.exit_codes import wrong_use
 
 gc.set_threshold(50_000)  # most of a run is importing, and imports leave no garbage to look for
 
-try:
-    from mtasts.cli import main
 
-    main(prog_name="python -m mtasts")
-except ModuleNotFoundError as missing:
-    lock = "function/local.txt" if str(missing.name).startswith("azure") else "requirements.txt"
-    print(f"{missing.name} is not installed. Run: python -m pip install -r {lock}", file=sys.stderr)
-    sys.exit(2)
-except OSError as error:  # the output cannot be written; what the verbs read and write, they report themselves
-    print(f"The output could not be written: {error.strerror}", file=sys.stderr)
-    sys.exit(1)
+def run() -> None:
+    """Run a verb, and end with its exit code."""
+    try:
+        from mtasts.cli import main
+
+        try:
+            main(prog_name="python -m mtasts")
+        finally:
+            output.finish()
+    except ModuleNotFoundError as missing:
+        lock = "function/local.txt" if str(missing.name).startswith("azure") else "requirements.txt"
+        print(f"{missing.name} is not installed. Run: python -m pip install -r {lock}", file=sys.stderr)
+        sys.exit(wrong_use(sys.argv))
+    except OSError as error:  # the output cannot be written; what the verbs read and write, they report themselves
+        print(f"The output could not be written: {error.strerror}", file=sys.stderr)
+        _forget_output()
+        sys.exit(1)
+
+
+def _forget_output() -> None:
+    """Lead what is still to be written to nowhere: Python tries once more when it ends, and would print a traceback."""
+    with suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+signals.install()
+output.guard()
+try:
+    run()
+except signals.Interrupted as interrupted:
+    with suppress(OSError):
+        print("Interrupted.", file=sys.stderr)
+        output.finish()
+    os._exit(interrupted.number)  # threads that wait for an answer must not hold the process

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mtasts.findings import Finding, Severity, quote
 from mtasts.repository import Message
 from mtasts.rules import changes as rules
+
+LINES = 1000  # that are read, of all commits: each lets one error of one domain through
 
 _LINE = re.compile(r"^[ \t]*Allow:(.*)$", re.MULTILINE | re.IGNORECASE)
 _WORDS = re.compile(r"(MTS5\d\d)(?:\s+(\S+))?", re.IGNORECASE)
@@ -24,8 +27,12 @@ class Allowance:
     domain: str | None
 
 
-def allowances(messages: Iterable[Message]) -> Iterator[Allowance]:
-    """Yield the Allow lines of commit messages."""
+def allowances(messages: Iterable[Message]) -> list[Allowance]:
+    """Return the Allow lines of commit messages, each once for a commit, and no more than LINES of them."""
+    return list(islice(dict.fromkeys(_allowances(messages)), LINES))
+
+
+def _allowances(messages: Iterable[Message]) -> Iterator[Allowance]:
     for message in messages:
         for line in _LINE.finditer(message.text):
             text = line[1].strip()
@@ -44,6 +51,8 @@ def allowed(given: Sequence[Allowance], findings: Sequence[Finding]) -> list[All
 def idle(given: Sequence[Allowance], findings: Sequence[Finding]) -> Iterator[Finding]:
     """Yield a warning for each line that lets nothing through."""
     errors = {_key(finding) for finding in findings if finding.rule.severity is Severity.ERROR}
+    if len(given) >= LINES:
+        yield Finding(rules.ALLOW_IDLE, f"Only the first {LINES} Allow lines are read. Write fewer.")
     for each in given:
         if (each.rule, each.domain) not in errors:
             line = f"{quote(f'Allow: {each.text}')} in commit {each.commit[:12]}"

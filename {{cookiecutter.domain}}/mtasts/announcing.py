@@ -59,7 +59,7 @@ async def see(domain: Domain, reach: Reach) -> Seen:
     host, exchange = await asyncio.gather(https.see(domain.name, reach), reach.lookup(domain.name, "MX"))
     takers = mx.names(domain.name, exchange)
     if not exchange.values and takers:  # without an MX record mail goes to the domain's own address, if it has one
-        takers = takers if any(answer.values for answer in await https.addresses(domain.name, reach)) else []
+        takers = takers if any(answer.values for answer in await https.resolved(domain.name, reach)) else []
     return Seen(host, exchange, tuple(takers))
 
 
@@ -83,13 +83,10 @@ def _served(domain: Domain, host: https.Seen) -> Iterator[str]:
         shown = listed(list(host.unreached))
         yield f"What {host.host} serves cannot be told from here: this machine has no way to {shown}."
         return
-    findings = https.judge(host, expected).findings  # there is one: nothing is fine, or two addresses differ
-    yield min(findings, key=_rank).message
-
-
-def _rank(finding: Finding) -> tuple[bool, bool]:
-    """Another policy is what matters most, and a warning least."""
-    return finding.rule is not https_rules.DRIFT, finding.rule.severity is not Severity.ERROR
+    found = https.judge(host, expected).findings
+    errors = [each for each in found if each.rule.severity is Severity.ERROR]
+    # Another policy is what matters most; without an error this machine could not look.
+    yield min(errors or found, key=lambda each: each.rule is not https_rules.DRIFT).message
 
 
 def _covered(domain: Domain, seen: Seen) -> Iterator[str]:

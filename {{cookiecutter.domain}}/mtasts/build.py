@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from string import Template
 
+from mtasts import files
 from mtasts.config import Config
 from mtasts.hosting import Kind
 from mtasts.page import page
@@ -33,12 +34,12 @@ def needs_function(config: Config) -> bool:
 
 def function_files(config: Config, source: Path) -> Files:
     """Return the Function's own files: the code as it stands in source, and the finished policies and page."""
-    files = _texts(source, _FUNCTION_FILES)
+    found = _texts(source, _FUNCTION_FILES)
     policies = {domain.name: domain.policy.render() for domain in config.domains}
     built = {"hostname": config.hosting.hostname, "policies": policies}
-    files["policies.json"] = json.dumps(built, indent=2).encode()
-    files["index.html"] = page(config.domains).encode()
-    return files
+    found["policies.json"] = json.dumps(built, indent=2).encode()
+    found["index.html"] = page(config.domains).encode()
+    return found
 
 
 def static_files(config: Config, source: Path) -> Files:
@@ -69,7 +70,7 @@ def server_files(config: Config, source: Path) -> Files:
 
 def _texts(source: Path, names: Iterable[str]) -> Files:
     # A checkout on Windows may have turned the line ends.
-    return {name: (source / name).read_bytes().replace(b"\r\n", b"\n") for name in names}
+    return {name: files.read(source / name, top=source.parent).replace(b"\r\n", b"\n") for name in names}
 
 
 def write(root: Path, function: Files | None, static: Files, servers: Files, prove: Callable[[Path], None]) -> Path:
@@ -86,16 +87,24 @@ def write(root: Path, function: Files | None, static: Files, servers: Files, pro
             _write_zip(fresh / "function.zip", function)
         write_files(fresh / "static", static)
         write_files(fresh, servers)
-        fresh.chmod(0o755)
+        _let_all_read(fresh)
         _replace(target, fresh)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return target
 
 
+def _let_all_read(folder: Path) -> None:
+    """Give everything the same modes, whatever the umask is: a web server runs as another user."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 def _replace(target: Path, fresh: Path) -> None:
     earlier = fresh.with_name(f"{fresh.name}-earlier")
-    if target.exists():
+    if target.is_symlink():
+        target.unlink()  # the link alone: what it leads to is not ours
+    elif target.exists():
         target.rename(earlier)
     try:
         fresh.rename(target)
@@ -106,18 +115,18 @@ def _replace(target: Path, fresh: Path) -> None:
     shutil.rmtree(earlier, ignore_errors=True)
 
 
-def write_files(folder: Path, files: Files) -> None:
+def write_files(folder: Path, contents: Files) -> None:
     """Write files below a folder, and the folders that they need."""
-    for name, content in files.items():
+    for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
 
-def _write_zip(path: Path, files: Files) -> None:
+def _write_zip(path: Path, contents: Files) -> None:
     # Stored and not deflated: compressors differ from one Python to the next, and so would the bytes.
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(files.items()):
+        for name, content in sorted(contents.items()):
             entry = zipfile.ZipInfo(name, _ZIP_TIME)
             entry.create_system, entry.external_attr = 3, 0o644 << 16  # Unix, on Windows too
             archive.writestr(entry, content)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from mtasts import machine
 from mtasts.deadline import Deadline
 from mtasts.fetch import Fetch
 from mtasts.findings import Finding, quote
 from mtasts.lookup import Answer, Lookup
 from mtasts.policy import Policy
 from mtasts.record import StsRecord, policy_id
-from mtasts.rules.dns import BROKEN_OFF
+from mtasts.rules.dns import BROKEN_OFF, MACHINE_LIMIT
 from mtasts.smtp import Probe
 from mtasts.steps import NAMES, Reach, Section, dns, https, mx, policy, tlsrpt
 from mtasts.verdict import UNSEEN, verdict
 
 THREADS = 1024  # at the most, and made only as they are needed: a domain with many MX hosts needs many
+THREADS_EACH = 4  # for each domain that is looked at
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,10 +78,13 @@ async def walk(wanted: Wanted, reach: Reach, only: Collection[str] = NAMES) -> C
         "mx": lambda: mx.judge(name, exchange, served),
         "tlsrpt": lambda: tlsrpt.judge(reporting, wanted.rua),
     }
+    seen = tuple(sections[step]() for step in NAMES if step in only)
+    if any(finding.rule is MACHINE_LIMIT for each in seen for finding in each.findings):
+        return Checked(name, seen, None)
     said = UNSEEN if host and host.unseen else None
     if {"dns", "mx"} <= set(only):
         said = verdict(served, _announced(record), exchange.hosts, host.unseen)
-    return Checked(name, tuple(sections[step]() for step in NAMES if step in only), said)
+    return Checked(name, seen, said)
 
 
 def _announced(record: Answer) -> bool | None:
@@ -111,8 +117,9 @@ async def reach_all(
     items: Sequence[Item], see: Callable[[Item, Reach], Awaitable[Result]], edges: Edges, timeout: float, jobs: int
 ) -> list[Result]:
     """Let a function look at many things, jobs at a time, each within timeout seconds."""
-    turns = asyncio.Semaphore(jobs)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="check") as pool:
+    threads = machine.connections(THREADS)
+    turns = asyncio.Semaphore(max(1, min(jobs, threads // THREADS_EACH)))
+    with _threads(threads) as pool:
 
         async def one(item: Item) -> Result:
             async with turns:
@@ -121,14 +128,35 @@ async def reach_all(
         return await asyncio.gather(*map(one, items))
 
 
+@contextmanager
+def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Lend threads, and wait for none of them: after Ctrl+C they may wait for an answer for a minute."""
+    pool = ThreadPoolExecutor(most, thread_name_prefix="check")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
 def _broken_off(error: Exception) -> Section:
+    if machine.at_limit(error):
+        return Section(
+            "All",
+            (
+                Finding(
+                    MACHINE_LIMIT,
+                    f"{machine.FULL}, so this domain was not looked at. Run this again with fewer --jobs.",
+                ),
+            ),
+        )
     message = f"The look at this domain broke off: {type(error).__name__} {quote(error)}. Report it."
     return Section("All", (Finding(BROKEN_OFF, message),))
 
 
 def _reach(edges: Edges, deadline: Deadline, pool: ThreadPoolExecutor) -> Reach:
     async def call(edge: Callable[..., Any], *words: str) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(pool, partial(edge, *words, deadline))
+        come = deadline.turn()
+        return await asyncio.get_running_loop().run_in_executor(pool, lambda: edge(*words, come()))
 
     return Reach(partial(call, edges.lookup), partial(call, edges.fetch), partial(call, edges.probe))
 

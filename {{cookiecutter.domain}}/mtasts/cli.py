@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
+
+from mtasts.exit_codes import wrong_use
 
 VERBS = (
     "lint",
@@ -27,6 +31,18 @@ VERBS = (
 class _Verbs(click.Group):
     """A group that imports a verb when it is called: lint need not wait for what serve needs."""
 
+    def make_context(self, info_name: str | None, args: list[str], **options: Any) -> click.Context:  # type: ignore[override]
+        """Read the words before the verb."""
+        with _wrong_use(args):
+            made = super().make_context(info_name, list(args), **options)
+            made.meta[__name__] = tuple(args)
+            return made
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Find the verb, read its words, and run it."""
+        with _wrong_use(ctx.meta[__name__]):
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(VERBS)
 
@@ -38,12 +54,19 @@ class _Verbs(click.Group):
         return command
 
 
+@contextmanager
+def _wrong_use(words: Sequence[str]) -> Iterator[None]:
+    """Let wrong use end with the exit code that it has for these words."""
+    try:
+        yield
+    except click.UsageError as error:
+        error.exit_code = wrong_use(words)  # type: ignore[misc]
+        raise
+
+
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """MTA-STS (RFC 8461) from one policy.yaml.
 
     Exit codes: 0 fine (warnings allowed), 1 findings of severity error, 2 wrong use.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a Windows console may lack a letter

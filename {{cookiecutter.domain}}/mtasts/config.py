@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mtasts import document, meaning, schema
-from mtasts.document import Document, DocumentError, Steps
+from mtasts.document import Document, DocumentError
 from mtasts.findings import Finding, has_errors
 from mtasts.hosting import Hosting, Kind, limits
 from mtasts.judge import size_fault
@@ -56,14 +57,20 @@ def load(path: Path) -> tuple[Config | None, list[Finding]]:
 
 def read(text: str) -> tuple[Config | None, list[Finding]]:
     """Read the text of a policy.yaml, as `load` does."""
+    config, findings = _read(text)
+    return config, list(findings)
+
+
+@lru_cache(maxsize=1)  # a plan reads a draft with errors for its first one, and then for all
+def _read(text: str) -> tuple[Config | None, tuple[Finding, ...]]:
     try:
         parsed = document.parse(text)
     except DocumentError as error:
-        return None, [error.finding]
+        return None, (error.finding,)
     config, findings = judge(parsed)
     if config:
         findings += _limits(config, parsed)
-    return (None if has_errors(findings) else config), sorted(findings, key=_place)
+    return (None if has_errors(findings) else config), tuple(sorted(findings, key=_place))
 
 
 def judge(parsed: Document) -> tuple[Config | None, list[Finding]]:
@@ -75,8 +82,10 @@ def judge(parsed: Document) -> tuple[Config | None, list[Finding]]:
 
 def _limits(config: Config, parsed: Document) -> Iterator[Finding]:
     policies = {domain.name: domain.policy for domain in config.domains}
+    keys = {name.lower(): name for name in parsed.data["domains"]}  # as they are written, maybe in other case
     for finding in limits(config.hosting.kind, policies):
-        line, column = parsed.place(_key_of(finding.domain, parsed) or ("hosting", "kind"))
+        steps = ("domains", keys[finding.domain]) if finding.domain else ("hosting", "kind")
+        line, column = parsed.place(steps)
         yield finding.at(line=line, column=column)
 
 
@@ -85,11 +94,6 @@ def _sizes(config: Config, parsed: Document) -> Iterator[Finding]:
         if fault := size_fault(policy):
             line, column = parsed.place(("mx",))
             yield fault.at(line=line, column=column)
-
-
-def _key_of(domain: str | None, parsed: Document) -> Steps | None:
-    """Return the path of a domain, which may be written there in other case."""
-    return next((("domains", name) for name in parsed.data["domains"] if name.lower() == domain), None)
 
 
 def _place(finding: Finding) -> tuple[int, int]:
@@ -116,8 +120,12 @@ def _config(data: Mapping[str, Any]) -> Config:
 def _policies(data: Mapping[str, Any]) -> dict[str, Policy]:
     """Return each domain's policy: the one at the top, with what the domain has of its own."""
     made: dict[str, Policy] = {}
+    known: dict[tuple[str, int, int], Policy] = {}  # most domains have the one at the top: it is made once, and shared
     for name, own in data["domains"].items():
         values = {**data, **(own or {})}
-        mx = unique(MxPattern(pattern.lower()) for pattern in values.get("mx", ()))
-        made[name.lower()] = Policy(Mode(values["mode"]), mx, values["max_age"])
+        mode, max_age, mx = values["mode"], values["max_age"], values.get("mx", ())
+        key = mode, max_age, id(mx)
+        if key not in known:
+            known[key] = Policy(Mode(mode), unique(MxPattern(pattern.lower()) for pattern in mx), max_age)
+        made[name.lower()] = known[key]
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 class Deadline:
@@ -11,9 +12,20 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
-    def open(self) -> bool:
-        """Tell whether there is time left."""
-        return time.monotonic() < self._end
+    def open(self, ahead: float = 0) -> bool:
+        """Tell whether there is time left, or will be so many seconds from now."""
+        return time.monotonic() + ahead < self._end
+
+    def turn(self) -> Callable[[], Deadline]:
+        """Return what gives the deadline of a turn once that has come. The time until then does not count."""
+        left = self._end - time.monotonic()
+
+        def come() -> Deadline:
+            own = Deadline(left)
+            self._end = max(self._end, own._end)  # for the turns that follow this one
+            return own
+
+        return come
 
     def left(self) -> float:
         """Return the seconds left. Raises TimeoutError where there are none."""

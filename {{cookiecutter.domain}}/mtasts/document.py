@@ -6,13 +6,15 @@ What is read is what stands there: no anchors, no aliases, no tags, no deep nest
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import yaml
 
+from mtasts import files
+from mtasts.files import NotAFileError
 from mtasts.findings import Finding, quote
 from mtasts.rules import policy_file as rules
 
@@ -20,20 +22,55 @@ BYTES = 8 * 1024 * 1024
 DEPTH = 16
 SCALAR = 4000  # characters in one value
 
+_TAG_DIRECTIVE = re.compile(r"^%TAG\b", re.MULTILINE)
+
 Steps = tuple[str | int, ...]
 Place = tuple[int, int]
 
 _Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster
-_PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null")}
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = {f"{_TAG}bool", f"{_TAG}null"}
+_NUMBER = re.compile("0|[1-9][0-9]{0,17}")  # the only form that every reader takes for the same number
+# All that YAML 1.1 or 1.2 takes for a number: signs, binary, octal, hexadecimal, base 60, `_`, fractions, powers.
+_NUMERIC = re.compile(
+    r"""(?: [-+]?(?: 0b[01_]+ | 0x[0-9a-f_]+ | 0o[0-7_]+ | \.inf
+    | (?:[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)? | \.[0-9][0-9_]*)(?:e[-+]?[0-9]+)? ) | \.nan )\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+# Some readers end a line there, and some do not: what is a comment to one is a key to another.
+_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True)
+class OddNumber:
+    """What some readers of YAML take for a number, as it is written: here it is no number, and no text either.
+
+    YAML 1.1 reads `0604700` as octal, `604:30:00` in base 60 and `1_2` as 12; YAML 1.2 reads each of them otherwise.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return self.text
 
 
 class _Loader(_Fastest):  # type: ignore[misc]
-    """YAML with JSON's types: a date is text, and `<<` is a key like any other."""
+    """YAML with JSON's types: a date is text, `<<` is a key like any other, and a number is its digits."""
 
     yaml_implicit_resolvers: ClassVar = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN]
         for first, resolvers in _Fastest.yaml_implicit_resolvers.items()
     }
+
+
+def _number(loader: Any, node: Any) -> int | OddNumber:
+    text = loader.construct_scalar(node)
+    return int(text) if _NUMBER.fullmatch(text) else OddNumber(text)
+
+
+_Loader.add_implicit_resolver(f"{_TAG}int", _NUMERIC, list("-+.0123456789"))
+_Loader.add_constructor(f"{_TAG}int", _number)
 
 
 class DocumentError(Exception):
@@ -60,11 +97,12 @@ class Document:
         return self.places[steps]
 
 
-def read_text(path: Path) -> str:
-    """Return a file's text. Raises DocumentError where it is missing, too large, empty or not UTF-8."""
+def read_text(path: Path, reader: Callable[[Path, int], bytes] = files.read) -> str:
+    """Return a file's text. Raises DocumentError if it is missing, no regular file, too large, empty or not UTF-8."""
     try:
-        with path.open("rb") as file:
-            return decode(file.read(BYTES + 1))
+        return decode(reader(path, BYTES + 1))
+    except NotAFileError as error:
+        raise _unreadable(f"is {error.strerror}. Put the file itself there.") from None
     except OSError as error:
         raise _unreadable(f"cannot be read: {error.strerror}. Name a file that exists.") from None
 
@@ -86,6 +124,7 @@ def decode(content: bytes) -> str:
 def parse(text: str) -> Document:
     """Read YAML text. Findings tell of keys that stand twice. Raises DocumentError for all that is no plain data."""
     try:
+        _refuse_odd_line_ends(text)
         _refuse_the_unplain(text)
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -93,12 +132,19 @@ def parse(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = cast(Any, error.problem_mark or error.context_mark)
         raise _invalid(_problem(error, text, mark), mark.line + 1, mark.column + 1) from None
+    except yaml.reader.ReaderError as error:
+        raise _invalid(str(error).splitlines()[0], *_place_of(text, error.position)) from None
     except (yaml.YAMLError, ValueError) as error:
         raise _invalid(str(error).splitlines()[0], 1, 1) from None
     if root is None:
         raise _unreadable("holds nothing but comments. Write a policy into it, or restore it from git.")
     document.findings.extend(_walk(root, (), document.places))
     return document
+
+
+def compose(text: str) -> Any:
+    """Return the nodes of YAML text, by the reader that `parse` has: PyYAML's own two differ over tabs."""
+    return _Loader(text).get_single_node()
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:
@@ -108,7 +154,23 @@ def _problem(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:
     return str(error.problem or error.context)
 
 
+def _refuse_odd_line_ends(text: str) -> None:
+    if found := _BREAK.search(text):
+        problem = f"the line ends in {quote(found[0])}, and not every reader sees an end there; write a line feed"
+        raise _invalid(problem, *_place_of(text, found.start()))
+
+
+def _place_of(text: str, index: int) -> Place:
+    line = text.count("\n", 0, index)
+    return line + 1, index - text.rfind("\n", 0, index)
+
+
 def _refuse_the_unplain(text: str) -> None:
+    if directive := _TAG_DIRECTIVE.search(
+        text
+    ):  # the parser compares each with all before it, which takes minutes for many
+        line = text.count("\n", 0, directive.start()) + 1
+        raise _invalid("a %TAG directive stands here, and no tag is allowed; remove it", line, 1)
     depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
         where = _mark(event)

@@ -14,6 +14,7 @@ from mtasts.deadline import Deadline
 from mtasts.tls import Fault, TlsSocket, connect, expiry, fault, secure
 
 BYTES = 65_536
+INTERIM = 5  # answers before the answer, as many as senders written in Go take
 USER_AGENT = "mtasts-check"
 
 
@@ -63,8 +64,24 @@ class Fetch:
         return Fetched(address, *answer, version, ends, time.monotonic() - start)
 
 
+class _Final(http.client.HTTPResponse):
+    """The answer that follows the interim ones (1xx), which senders skip (RFC 9110 §15.2)."""
+
+    def begin(self) -> None:
+        """Read the head of the answer. Raises HTTPException for more interim ones than senders bear."""
+        super().begin()
+        for number in range(INTERIM + 1):
+            if not 100 <= self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return
+            if number < INTERIM:
+                self.headers = None  # type: ignore[assignment]  # as it is before a head is read
+                super().begin()
+        raise http.client.HTTPException("too many interim answers")
+
+
 def _exchange(tls: TlsSocket, host: str, path: str) -> tuple[int, dict[str, str], bytes] | Fault:
     connection = HTTPConnection(host)
+    connection.response_class = _Final
     connection.sock = tls  # connected to the address that is to be asked, and verified for the host
     wanted = {"Host": host, "User-Agent": USER_AGENT, "Accept": "text/plain", "Connection": "close"}
     try:
@@ -73,6 +90,6 @@ def _exchange(tls: TlsSocket, host: str, path: str) -> tuple[int, dict[str, str]
         body = b""
         while len(body) <= BYTES and (part := answer.read(BYTES + 1 - len(body), decode_content=False)):
             body += part
-    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError):
+    except (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError):  # ValueError: a chunk's size
         return Fault.INCOMPLETE if tls.deadline.open() else Fault.TIMEOUT
     return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body

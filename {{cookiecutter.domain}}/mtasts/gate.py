@@ -74,7 +74,7 @@ def _too_soon(name: str, life: Life, now: datetime) -> Iterator[Danger]:
 def _at_once(domain: DomainChange, life: Life, ttl: timedelta, now: datetime) -> Iterator[Danger]:
     """Judge an mx that goes in enforce: its successor has to be known to senders before (RFC 8461 §8.1)."""
     name, before, after = domain.name, domain.before, domain.after
-    if not before or not after or {before.mode, after.mode} != {Mode.ENFORCE}:
+    if not before or not after or before.mx == after.mx or {before.mode, after.mode} != {Mode.ENFORCE}:
         return
     gone = [pattern for pattern in before.mx if not covers(after, pattern)]
     since = {pattern: covered_since(life, pattern, now) for pattern in (*gone, *after.mx)}

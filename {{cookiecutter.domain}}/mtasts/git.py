@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
 def ask(folder: Path, *words: str) -> Answer:
     """Run git in a folder, and return what it says. Raises GitError where it cannot run, or goes beyond the bounds."""
-    with tempfile.TemporaryFile() as errors:
+    with _temporary() as errors:
         with _started(folder, words, subprocess.DEVNULL, errors) as output:
             content = output.stream.read(BYTES + 1)
             if len(content) > BYTES:
@@ -71,10 +71,9 @@ def failed(folder: Path, word: str, answer: Answer) -> GitError:
 
 def blobs(folder: Path, names: Iterable[str], most: int) -> Iterator[bytes]:
     """Yield the content of each blob in turn, by one process; of a blob beyond `most` bytes the first of them."""
-    with tempfile.TemporaryFile() as wanted, tempfile.TemporaryFile() as errors:
-        wanted.write("".join(f"{name}\n" for name in names).encode())
-        wanted.seek(0)
-        with _started(folder, ("cat-file", "--batch", "--buffer"), wanted, errors) as output:
+    command = ("cat-file", "--batch", "--buffer")
+    with _temporary("".join(f"{name}\n" for name in names).encode()) as wanted, _temporary() as errors:  # noqa: SIM117
+        with _started(folder, command, wanted, errors) as output:
             while header := output.stream.readline():
                 yield _blob(output.stream, header.decode().split(), most)
             if code := output.ended():
@@ -93,6 +92,18 @@ def _blob(stream: IO[bytes], header: list[str], most: int) -> bytes:
     if left:
         raise GitError(f"git broke off within {header[0]}. Try again.")
     return content
+
+
+@contextmanager
+def _temporary(content: bytes = b"") -> Iterator[IO[bytes]]:
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - what happens in it is not its own error
+        file.write(content)
+        file.seek(0)
+    except OSError as error:
+        raise GitError(f"No temporary file can be written: {error.strerror}. Free some space, or set TMPDIR.") from None
+    with file:
+        yield file
 
 
 class _Output:

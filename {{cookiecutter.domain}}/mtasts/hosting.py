@@ -47,12 +47,13 @@ class Hosting:
 
 def limits(kind: Kind, policies: Mapping[str, Policy]) -> Iterator[Finding]:
     """Yield what this kind of hosting cannot carry; errors name the kinds that could."""
-    names = list(policies)
+    names, others = list(policies), ""
     for finding in _limits(kind, names, policies):
         if finding.rule is rules.SWA_STANDARD:
             yield finding
-        else:
-            yield Finding(finding.rule, f"{finding.message} Choose {_others(names, policies)}.", domain=finding.domain)
+            continue
+        others = others or _others(names, policies)  # once: there may be a finding for each domain
+        yield Finding(finding.rule, f"{finding.message} Choose {others}.", domain=finding.domain)
 
 
 def _others(names: Sequence[str], policies: Mapping[str, Policy]) -> str:

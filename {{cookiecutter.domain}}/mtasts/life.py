@@ -71,7 +71,7 @@ def testing_since(life: Life) -> datetime | None:
 
 def covers(policy: Policy, pattern: MxPattern) -> bool:
     """Tell whether every host that a pattern matches is matched by the policy, too."""
-    return pattern in policy.mx or (not pattern.startswith("*.") and policy.matches(pattern))
+    return pattern.lower() in policy.patterns or (not pattern.startswith("*.") and policy.matches(pattern))
 
 
 def covered_since(life: Life, pattern: MxPattern, now: datetime) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mtasts import config, document
+from mtasts import config, document, files
 from mtasts.document import DocumentError
 from mtasts.findings import Finding, quote
 from mtasts.judge import BYTES, judge
@@ -18,7 +18,7 @@ def lint(path: Path) -> list[Finding]:
     if path.suffix.lower() in (".yaml", ".yml"):
         return config.load(path)[1]
     try:
-        text = document.read_text(path)
+        text = document.read_text(path, files.read_any)
     except DocumentError as error:
         return [error.finding.at(file=path.as_posix())]
     return [finding.at(file=path.as_posix()) for finding in lint_policy(text)]

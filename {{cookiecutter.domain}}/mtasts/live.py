@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from mtasts import machine
 from mtasts.change import DomainChange
 from mtasts.check import Edges, reach_all
 from mtasts.findings import Finding, Rule, listed, quote
@@ -58,7 +59,9 @@ async def _look(name: str, exchange: bool, reach: Reach) -> Live:
 def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
     """Yield what the look at a domain says of its change, or of its state where nothing changes."""
     unknown = rules.ENFORCE_UNSEEN if domain.enforcing else rules.LIVE_UNKNOWN
-    if isinstance(live, Exception):
+    if isinstance(live, Exception) and machine.at_limit(live):
+        found = [Finding(unknown, f"{machine.FULL}, so it was not looked at. Run this again with fewer --jobs.")]
+    elif isinstance(live, Exception):
         found = [Finding(unknown, f"The look at it broke off: {type(live).__name__} {quote(live)}. Report it.")]
     else:
         found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, unknown)]
@@ -110,6 +113,11 @@ def _exchange(domain: DomainChange, seen: mx.Seen | None, unknown: Rule) -> Iter
     if fault := dns.lookup_fault(seen.answer):
         yield Finding(unknown, f"Which MX hosts there are is unknown. {fault.message}")
     lead = "The MX records lead to" if seen.answer.values else "Without an MX record, mail goes to"
+    for name in seen.more:
+        if not after.matches(name):
+            yield _uncovered(domain, f"{lead} {quote(name)}", name)
+    if domain.enforcing and seen.unseen:
+        yield Finding(rules.ENFORCE_UNSEEN, seen.unseen)
     for host in seen.hosts:
         if not after.matches(host.name):
             yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,7 @@ from typing import Any
 import dns.exception
 import dns.resolver
 
+from mtasts import machine
 from mtasts.deadline import Deadline
 
 
@@ -22,6 +24,7 @@ class Status(Enum):
     NO_NAME = "the name does not exist"
     FAILURE = "the name server fails"
     TIMEOUT = "no name server answers"
+    NOT_ASKED = "this machine has no room for the question"
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,23 @@ class Lookup:
 
     def __call__(self, name: str, kind: str, deadline: Deadline) -> Answer:
         """Return the records of a kind (TXT, MX, A, AAAA) at a name, over TCP where UDP cuts them off."""
+        answer = self._ask(name, kind, deadline)
+        while answer.status is Status.NOT_ASKED and deadline.open(2 * machine.PAUSE):
+            time.sleep(machine.PAUSE)
+            answer = self._ask(name, kind, deadline)
+        return answer
+
+    def _ask(self, name: str, kind: str, deadline: Deadline) -> Answer:
         try:
             found = self._resolver.resolve(
                 f"{name}.", kind, lifetime=deadline.left(), raise_on_no_answer=False, search=False
             )
         except dns.resolver.NXDOMAIN as error:
             return Answer(name, Status.NO_NAME, target=_target(name, error.canonical_name))
-        except (dns.exception.Timeout, TimeoutError):
+        except TimeoutError:
             return Answer(name, Status.TIMEOUT)
-        except dns.exception.DNSException:
-            return Answer(name, Status.FAILURE)
+        except dns.exception.DNSException as error:
+            return Answer(name, _failed(error))
         values = tuple(_VALUES[kind](record) for record in found.rrset or ())
         return Answer(name, Status.FOUND if values else Status.NO_DATA, values, _target(name, found.canonical_name))
 
@@ -72,6 +82,12 @@ def address_and_port(text: str) -> tuple[str, int]:
     if not colon or (":" in host and not host.startswith("[")):
         host, port = text, "53"
     return str(ipaddress.ip_address(host.strip("[]"))), int(port)
+
+
+def _failed(error: dns.exception.DNSException) -> Status:
+    if any(machine.at_limit(cause) for *_, cause, _answer in error.kwargs.get("errors") or ()):
+        return Status.NOT_ASKED
+    return Status.TIMEOUT if isinstance(error, dns.exception.Timeout) else Status.FAILURE
 
 
 def _target(name: str, canonical: Any) -> str | None:

@@ -18,6 +18,8 @@ from mtasts.rules import policy_file as rules
 
 Located = tuple[Steps, Finding]
 
+_POLICY = frozenset(("mode", "max_age", "mx"))
+
 
 def check(document: Document) -> list[Finding]:
     """Return what is wrong with a document's meaning, each finding once and with its place."""
@@ -34,12 +36,15 @@ def check(document: Document) -> list[Finding]:
 def _policies(data: Mapping[str, Any]) -> Iterator[Located]:
     for steps, finding in judge(*_values(data)):
         yield steps, finding
+    top = {key: data[key] for key in _POLICY if key in data}
     for name, entry in _mapping(data.get("domains")).items():
         own = _mapping(entry)
-        values = {**data, **own}
-        if own.keys() & {"mode", "max_age", "mx"}:
-            for steps, finding in judge(*_values(values)):
-                # What the domain has from the top is judged there; but its mode can make that max_age unwise.
+        values = {**top, **own}
+        if own.keys() & _POLICY:
+            # What the domain has from the top is judged there, once: it may be long, and there may be many domains.
+            mode, max_age, mx = _values(values)
+            for steps, finding in judge(mode, max_age, mx if "mx" in own else []):
+                # But its mode can make a max_age from the top unwise.
                 if steps[0] in own:
                     yield ("domains", name, *steps), finding
                 elif steps == ("max_age",) and "mode" in own:
@@ -125,7 +130,7 @@ def _reporting(data: Mapping[str, Any]) -> Iterator[Located]:
         return
     for name, entry in _mapping(data.get("domains")).items():
         own = _mapping(entry)
-        if {**data, **own}.get("mode") == "testing":
+        if own.get("mode", data.get("mode")) == "testing":
             message = "mode is testing, and no one receives the reports. Add tls_reporting with a rua."
             yield _owner(name, own, "mode"), Finding(rules.REPORTING_MISSING, message)
 

@@ -65,14 +65,26 @@ def public_suffix_fault(pattern: str) -> Finding | None:
 
 def is_public_suffix(name: str) -> bool:
     """Tell whether anyone can register a name under this one, by the public suffix list."""
-    import publicsuffixlist  # here, since few runs need it
-
-    text = Path(publicsuffixlist.PSLFILE).read_text(encoding="utf-8")
     # To parse the list takes longer than all the rest of lint, and most names do not stand in it.
     _, dot, parent = name.partition(".")
-    if dot and "xn--" not in name and not any(f"\n{line}\n" in text for line in (name, f"*.{parent}")):
+    if dot and "xn--" not in name and _suffix_lines().isdisjoint((name, f"*.{parent}")):
         return False
-    return bool(publicsuffixlist.PublicSuffixList(text.splitlines()).is_public(name))
+    return bool(_suffix_list().is_public(name))
+
+
+@cache
+def _suffix_lines() -> frozenset[str]:
+    import publicsuffixlist  # here, since few runs need it
+
+    return frozenset(Path(publicsuffixlist.PSLFILE).read_text(encoding="utf-8").split("\n"))
+
+
+@cache
+def _suffix_list() -> Any:
+    import publicsuffixlist
+
+    with Path(publicsuffixlist.PSLFILE).open("rb") as file:
+        return publicsuffixlist.PublicSuffixList(file)
 
 
 def registrable(name: str) -> str | None:

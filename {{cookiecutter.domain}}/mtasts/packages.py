@@ -14,6 +14,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mtasts.files import read
+
 FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks for them
 
 _TARGET = ("--platform=manylinux2014_x86_64", "--python-version=3.13", "--implementation=cp", "--only-binary=:all:")
@@ -38,7 +40,7 @@ def files(lock: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
     wheels: a folder that keeps what was downloaded: with it, a second build needs no network.
     Raises PackagesError.
     """
-    wanted = _pinned(lock.read_text(encoding="utf-8"))
+    wanted = _pinned(read(lock, top=lock.parent.parent).decode())
     if not all(hashes & _held(wheels).keys() for hashes in wanted):
         _download(lock, wheels)
     for digest, path in sorted(_held(wheels).items()):
@@ -54,7 +56,8 @@ def _pinned(lock: str) -> list[set[str]]:
 
 
 def _held(wheels: Path) -> dict[str, Path]:
-    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in sorted(wheels.glob("*.whl"))}
+    found = (path for path in sorted(wheels.glob("*.whl")) if path.is_file() and not path.is_symlink())
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in found}
 
 
 def _download(lock: Path, wheels: Path) -> None:

@@ -73,7 +73,8 @@ def as_json(plan: Plan) -> str:
         "safe_from": _iso(plan.safe_from),
         "base": plan.base,
         "live": plan.live,
-        "findings": [_danger(danger) for danger in plan.dangers],
+        "findings": _dangers(plan),
+        **report.more_by_rule(plan.findings),
         "allowed": [{**_danger(each.danger), "commit": each.by.commit} for each in plan.allowed],
         "domains": [_domain(each, steps.get(each.name)) for each in change.domains],
         "next": [{"domain": name, "step": step} for name, step in steps.items()],
@@ -84,7 +85,8 @@ def as_json(plan: Plan) -> str:
 
 
 def _invalid_json(findings: Sequence[Finding]) -> str:
-    return report.json_text({"verdict": "invalid", "findings": [finding.as_dict() for finding in findings]})
+    shown = [finding.as_dict() for finding in report.shown(findings)]
+    return report.json_text({"verdict": "invalid", "findings": shown, **report.more_by_rule(findings)})
 
 
 def _invalid_markdown(findings: Sequence[Finding]) -> str:
@@ -179,11 +181,10 @@ def _wholes(plan: Plan) -> Iterator[tuple[str, str, str]]:
 
 def _findings_table(findings: Sequence[Finding]) -> Iterator[str]:
     yield from ("| severity | rule | domain | what |", "|---|---|---|---|")
-    for finding in islice(findings, 200):
+    for finding in report.shown(findings, report.ROWS):
         domain, message = markdown(finding.domain or ""), markdown(finding.message)
         yield f"| {finding.rule.severity.value} | {finding.rule.id} | {domain} | {message} |"
-    if len(findings) > 200:
-        yield f"| | | | and {len(findings) - 200} more |"
+    yield from (f"| | | | {markdown(line)} |" for line in report.more(findings, report.ROWS))
 
 
 def _through(allowed: Allowed) -> str:
@@ -196,6 +197,11 @@ def _some(items: Iterable[str]) -> list[str]:
     found = list(items)
     more = len(found) - SHOWN
     return found if more <= 0 else [*found[:SHOWN], f"and {more} more"]
+
+
+def _dangers(plan: Plan) -> list[dict[str, object]]:
+    shown = set(map(id, report.shown(plan.findings)))
+    return [_danger(danger) for danger in plan.dangers if id(danger.finding) in shown]
 
 
 def _danger(danger: Danger) -> dict[str, object]:

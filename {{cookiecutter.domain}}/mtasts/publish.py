@@ -13,7 +13,7 @@ from typing import Any
 from octodns.manager import Manager
 from octodns.yaml import safe_load
 
-from mtasts import providers
+from mtasts import credentials, output, providers
 from mtasts.findings import Finding, Severity
 from mtasts.recordset import Past
 from mtasts.report import markdown, plain
@@ -21,6 +21,8 @@ from mtasts.rules import dns as rules
 
 # Says of domains that are to be announced what speaks against it. With an error, a domain is left as it is.
 Look = Callable[[Collection[str]], list[Finding]]
+
+_PROVIDER = "dns/provider.yaml"
 
 
 @dataclass
@@ -62,10 +64,15 @@ def publish(
     Without the provider's credentials there is no plan. That is a finding with doit, and else a remark.
     """
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
+    output.hide(credentials.mask(os.environ))
     try:
         providers.choose_subscription(os.environ)
-        if missing := _missing(config_file):
+        read = _variables(config_file)
+        output.hide(credentials.mask(os.environ, read))
+        if missing := [name for name, default in read.items() if default is None and name not in os.environ]:
             return _without(missing, doit)
+        if bad := [*_faults(read)]:
+            return Published(findings=bad)
         return _published(lambda: _manager(config_file, force, past), doit, look)
     except _BeginError as error:
         return Published(findings=[Finding(rules.ZONE_FAILED, str(error))])
@@ -137,27 +144,48 @@ def _refusals(refused: Mapping[str, str]) -> list[Finding]:
     return [Finding(rules.ZONE_FOREIGN, why, domain=domain) for domain, why in refused.items()]
 
 
-def _missing(config_file: Path) -> list[str]:
-    """Return the variables that the provider needs and that are not set."""
-    with config_file.open(encoding="utf-8") as file:
-        provider = safe_load(file, enforce_order=False)["providers"]["zone"]
-    read = [value.split("/", 2)[1:] for value in provider.values() if str(value).startswith("env/")]
-    for name, *_ in read:
+def _variables(config_file: Path) -> dict[str, str | None]:
+    """Return the variables that the provider reads, and the default of each. Those that are not set are taken away."""
+    try:
+        with config_file.open(encoding="utf-8") as file:
+            read = dict(_read(safe_load(file, enforce_order=False)["providers"]["zone"]))
+    except Exception as error:  # of reading, of YAML, or of what a person has written there
+        raise _BeginError(f"octoDNS cannot begin: {_reason(error)}. Correct dns/, and run this again.") from None
+    for name in read:
         # Of a variable that is not set GitHub makes an empty one, and Azure DevOps one that holds its own macro.
         if os.environ.get(name, "").strip() in ("", f"$({name})"):
             os.environ.pop(name, None)
-    return [name for name, *default in read if not default and name not in os.environ]
+    return read
+
+
+def _read(part: Any) -> Iterator[tuple[str, str | None]]:
+    """Yield the variables that stand in a part of octoDNS's configuration, as env/NAME or env/NAME/DEFAULT."""
+    if isinstance(part, dict):
+        for value in part.values():
+            yield from _read(value)
+    elif isinstance(part, str) and part.startswith("env/"):
+        name, slash, default = part[len("env/") :].partition("/")
+        yield name, default if slash else None
+
+
+def _faults(read: Iterable[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the variables, before anything is done with them that could print them."""
+    for name in read:
+        if fault := credentials.fault(os.environ.get(name, "")):
+            message = f"{name} {fault}. Store it again without, and run this again."
+            yield Finding(rules.ZONE_FAILED, message, file=_PROVIDER)
 
 
 def _without(missing: list[str], doit: bool) -> Published:
+    names = (re.sub(r"\W", "?", name) for name in missing)  # a branch can write anything there
     message = (
-        f"Not set: {', '.join(missing)}. The DNS provider needs what dns/provider.yaml reads from the environment."
+        f"Not set: {', '.join(names)}. The DNS provider needs what dns/provider.yaml reads from the environment."
         " Set it on GitHub under Settings → Environments, in Azure DevOps under Pipelines → this pipeline → Edit →"
         " Variables, and run this again."
     )
     if not doit:
         return Published(unplanned=message)
-    return Published(findings=[Finding(rules.ZONE_FAILED, message, file="dns/provider.yaml")])
+    return Published(findings=[Finding(rules.ZONE_FAILED, message, file=_PROVIDER)])
 
 
 def _one_by_one(manager: Manager, zones: Iterable[str], doit: bool) -> Published:
@@ -181,14 +209,8 @@ def _failure(zone: str, error: Exception) -> Finding:
 
 
 def _reason(error: Exception) -> str:
-    return _without_secrets(" ".join(str(error).split()) or type(error).__name__)[:300]
-
-
-def _without_secrets(text: str) -> str:
-    for name, value in os.environ.items():
-        if re.search("(TOKEN|SECRET|KEY|PASSWORD)$", name) and len(value) > 5:
-            text = text.replace(value, "***")
-    return text
+    # Masked before it is cut: a part of a secret is one, too.
+    return output.masked(" ".join(output.masked(str(error)).split()) or type(error).__name__)[:300]
 
 
 def _changes(plan: Any) -> Iterator[tuple[str, ...]]:

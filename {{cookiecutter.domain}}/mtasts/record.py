@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mtasts.findings import quote
 from mtasts.policy import Policy
@@ -83,7 +84,12 @@ def policy_id(policy: Policy) -> str:
 
     It changes exactly when the policy does, and anyone can tell from DNS which policy is meant.
     """
-    return hashlib.sha256(policy.render().encode("ascii")).hexdigest()[:32]
+    return _policy_id(policy.render())
+
+
+@lru_cache(maxsize=1024)
+def _policy_id(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
 
 def _fields(txt: str, prefix: str, uris: bool = False) -> list[tuple[int, str]]:
@@ -106,7 +112,10 @@ def _fields(txt: str, prefix: str, uris: bool = False) -> list[tuple[int, str]]:
 
 
 def _uris(value: str, position: int) -> tuple[str, ...]:
-    uris = re.split(r"[ \t]*,[ \t]*", value)
+    # White space belongs to a comma, not to the ends. An expression that says so would take the square of its length.
+    first, *others = value.split(",")
+    uris = [first, *(uri.lstrip(_SPACE) for uri in others)]
+    uris = [*(uri.rstrip(_SPACE) for uri in uris[:-1]), uris[-1]]
     for uri in uris:
         if fault := rua_fault(uri):
             raise RecordError(fault.message, position + value.index(uri))

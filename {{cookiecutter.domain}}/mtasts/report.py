@@ -7,29 +7,42 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mtasts.findings import Finding, Severity
 
+SHOWN = 1000  # findings in one list: a file can be made to have a million
+ROWS = 200  # of a table
+
+# Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it. They compare by the
+# rules of a language, by which marks that do not show are not there: so any letters outside ASCII may stand between.
+_HASHES = re.compile(r"#(?:[^\x00-\x7f]*#)+(?P<heading>(?: |$))?")
+_COLONS = re.compile(r"^([^\x21-\x7e]*):(?=[^\x00-\x7f]*:)")
+
 
 def plain(text: str) -> str:
-    """Return one line that neither moves a terminal's cursor nor gives a CI runner a command.
+    """Return one line that neither moves a terminal's cursor nor gives a CI runner a command."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    if "#" in text:
+        text = _HASHES.sub(_parted, text)
+    return _COLONS.sub(r"\1: ", text)
 
-    Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it.
-    """
-    printable = text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    printable = re.sub(r"##(?=\[|vso\[)", "# #", printable)
-    return re.sub(r"^(\s*)::", r"\1: :", printable)
+
+def _parted(hashes: re.Match[str]) -> str:
+    is_heading = hashes["heading"] is not None and hashes[0].isascii()
+    return hashes[0] if is_heading else hashes[0].replace("#", "# ").rstrip(" ")
 
 
 def as_text(findings: Sequence[Finding]) -> str:
     """Return a line per finding, `file:line:column: severity rule: message`, and a line that counts them."""
-    return "\n".join([*map(_text_line, findings), count(findings)])
+    return "\n".join([*map(_text_line, shown(findings)), *more(findings), count(findings)])
 
 
 def as_json(findings: Sequence[Finding]) -> str:
     """Return the findings as the stable JSON document for other tools."""
-    return json_text({"findings": [finding.as_dict() for finding in findings]})
+    return json_text({"findings": [finding.as_dict() for finding in shown(findings)], **more_by_rule(findings)})
 
 
 def json_text(document: object) -> str:
@@ -39,22 +52,22 @@ def json_text(document: object) -> str:
 
 def github_annotations(findings: Sequence[Finding]) -> str:
     """Return a line per finding that GitHub shows beside the file's line."""
-    return "\n".join(map(_github_line, findings))
+    return "\n".join(map(_github_line, shown(findings)))
 
 
 def azure_devops_issues(findings: Sequence[Finding]) -> str:
     """Return a line per finding that Azure DevOps shows on the run's page."""
-    return "\n".join(map(_azure_devops_line, findings))
+    return "\n".join(map(_azure_devops_line, shown(findings)))
 
 
 def as_github(findings: Sequence[Finding]) -> str:
     """Return the annotations and the text: GitHub shows ten of each severity, the text shows all."""
-    return "\n".join([*map(_github_line, findings), as_text(findings)])
+    return "\n".join(filter(None, [github_annotations(findings), as_text(findings)]))
 
 
 def as_azure_devops(findings: Sequence[Finding]) -> str:
     """Return the text and an issue for the run's page per finding."""
-    return "\n".join([*map(_azure_devops_line, findings), as_text(findings)])
+    return "\n".join(filter(None, [azure_devops_issues(findings), as_text(findings)]))
 
 
 def as_markdown(findings: Sequence[Finding]) -> str:
@@ -65,9 +78,35 @@ def as_markdown(findings: Sequence[Finding]) -> str:
     rows = [
         f"| {finding.rule.severity.value} | {finding.rule.id} | {markdown(_place(finding))} "
         f"| {markdown(finding.message)} |"
-        for finding in findings
+        for finding in shown(findings, ROWS)
     ]
+    rows += [f"\n{markdown(line)}" for line in more(findings, ROWS)]
     return "\n".join([head, "", "| severity | rule | where | what |", "|---|---|---|---|", *rows])
+
+
+def shown(findings: Sequence[Finding], most: int = SHOWN) -> list[Finding]:
+    """Return the findings in their order, or so many that each rule is there: the errors before the warnings."""
+    if len(findings) <= most:
+        return list(findings)
+    seen: Counter[str] = Counter()
+    keys = []
+    for number, finding in enumerate(findings):
+        seen[finding.rule.id] += 1
+        keys.append((seen[finding.rule.id], finding.rule.severity is not Severity.ERROR, number))
+    return [findings[number] for number in sorted(number for *_, number in sorted(keys)[:most])]
+
+
+def more_by_rule(findings: Sequence[Finding], most: int = SHOWN) -> dict[str, dict[str, int]]:
+    """Return under `more` how many findings of each rule are not shown; nothing if all are."""
+    left = Counter(finding.rule.id for finding in findings) - Counter(each.rule.id for each in shown(findings, most))
+    return {"more": dict(sorted(left.items()))} if left else {}
+
+
+def more(findings: Sequence[Finding], most: int = SHOWN) -> Iterator[str]:
+    """Yield a line that says how many findings are not shown, if there are any."""
+    for left in more_by_rule(findings, most).values():
+        rules = ", ".join(f"{number} {rule}" for rule, number in left.items())
+        yield f"and {sum(left.values())} more: {rules}"
 
 
 _NOWHERE: dict[str, str | int | None] = {"file": None, "line": None, "col": None}
@@ -83,11 +122,15 @@ def count(findings: Sequence[Finding]) -> str:
     return ", ".join(numbers) or "no findings"
 
 
+# @name, //host, www.host, #1, !1, GH-1: the first letters of each.
+_LINKS = re.compile(r"(?<!\w)@|/(?=/)|w(?=ww\.)|&#35;(?=\d)|&#33;(?=\d)|gh(?=-\d)", re.IGNORECASE)
+
+
 def markdown(text: str) -> str:
-    """Return text that Markdown shows as it is: one line, no markup, no HTML, no mention, no link."""
+    """Return text that Markdown shows as it is: one line, no markup, no HTML, no mention, no link but to an address."""
     escaped = re.sub(r"[\\`*_{}\[\]<>()#+!|~&\"$]", lambda found: f"&#{ord(found[0])};", plain(text))
-    # A zero-width space parts what GitHub would turn into a mention or a link.
-    return re.sub(r"(?<!\w)@|//|www\.", lambda found: f"{found[0][0]}&#8203;{found[0][1:]}", escaped)
+    # A zero-width space parts what GitHub or Azure DevOps would turn into a mention or a link, also after unescaping.
+    return _LINKS.sub(lambda found: f"{found[0]}&#8203;", escaped)
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Finding]], str]] = {

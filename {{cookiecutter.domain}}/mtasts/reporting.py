@@ -7,9 +7,13 @@ import re
 from mtasts.findings import Finding, quote
 from mtasts.rules import policy_file as rules
 
-# The characters of RFC 3986, but for the three that a record parts things with.
-_CHAR = r"[A-Za-z0-9._~:/?#\[\]@$&'()*+=%-]"
-_URI = re.compile(rf"mailto:[^@/?]+@[a-z0-9.-]+(\?{_CHAR}*)?|https://[a-z0-9\[]{_CHAR}*", re.IGNORECASE)
+# The characters of RFC 3986, but for the three that a record parts things with. Brackets stand around an IPv6 address
+# alone, and `#` once: so no URI holds `##[` or `##vso[`, which would be a command in a pipeline's log.
+_CHAR = r"[A-Za-z0-9._~:/?@$&'()*+=%-]"
+_LOCAL = r"[A-Za-z0-9._~:$&'()*+=%-]"
+_MAILTO = rf"mailto:{_LOCAL}+@[a-z0-9.-]+(?:\?{_CHAR}*)?"
+_HTTPS = rf"https://(?:\[[0-9a-f:.]+\]|[a-z0-9]){_CHAR}*(?:#{_CHAR}*)?"
+_URI = re.compile(f"{_MAILTO}|{_HTTPS}", re.IGNORECASE)
 
 
 def rua_fault(uri: str) -> Finding | None:
@@ -20,8 +24,19 @@ def rua_fault(uri: str) -> Finding | None:
     if re.fullmatch(r"[^@\s:/]+@[^@\s:/]+", uri):
         return Finding(rules.RUA_MAILTO, f"rua {quote(uri)} lacks its scheme. Write {quote('mailto:' + uri)}.")
     if re.match(r"(?i)(mailto|https):", uri) and re.search("[,!;]", uri):
-        encoded = re.sub("[,!;]", lambda found: f"%{ord(found[0]):02X}", uri)
-        return Finding(rules.RUA_ENCODING, f"rua {quote(uri)} holds `,` `!` or `;`. Write {quote(encoded)}.")
-    if not (_URI.fullmatch(uri) and re.fullmatch(f"{_CHAR}+", uri)):
-        return Finding(rules.RUA_FORM, f"rua {quote(uri)} is neither a mailto: nor an https: URI. Write one of them.")
-    return None
+        message = f"rua {quote(uri)} holds `,` `!` or `;`. {_offer(uri) or 'Percent-encode them.'}"
+        return Finding(rules.RUA_ENCODING, message)
+    if _URI.fullmatch(uri):
+        return None
+    offer = _offer(uri)
+    what = "holds `[`, `]` or `#` where a URI cannot" if offer else "is neither a mailto: nor an https: URI"
+    return Finding(rules.RUA_FORM, f"rua {quote(uri)} {what}. {offer or 'Write one of them.'}")
+
+
+def _offer(uri: str) -> str:
+    """Return the advice to write a URI with what it cannot hold percent-encoded, nothing if that is none either."""
+    fragment = uri.find("#") if uri[:6].lower() == "https:" else -1
+    encoded = "".join(
+        f"%{ord(char):02X}" if char in ",!;[]#" and place != fragment else char for place, char in enumerate(uri)
+    )
+    return f"Write {quote(encoded, len(encoded))}." if _URI.fullmatch(encoded) else ""

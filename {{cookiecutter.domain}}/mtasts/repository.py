@@ -30,7 +30,7 @@ class NoRepositoryError(GitError):
 
 @dataclass(frozen=True)
 class Change:
-    """A commit that changed a file. seconds: its committer's clock; parent: its first, None for a root.
+    """A commit that changed a file. seconds: its committer's clock, -1 if it shows no time; parent: None for a root.
 
     path: of the file in this commit. blob: its content, None where it was deleted, or is no regular file.
     """
@@ -62,8 +62,7 @@ class Repository:
     @classmethod
     def of(cls, file: Path) -> Repository:
         """Find the repository of a policy file. Raises GitError where there is none, or it is shallow."""
-        words = ("rev-parse", "--show-toplevel", "--show-prefix", "--is-shallow-repository")
-        answer = git.ask(file.parent, *words)
+        answer = git.ask(file.parent, "rev-parse", "--is-shallow-repository", "--show-prefix")
         where = quote(file.parent.as_posix(), 200)
         if "not a git repository" in answer.error:
             raise NoRepositoryError(
@@ -71,9 +70,11 @@ class Repository:
             )
         if answer.code:
             raise git.failed(file.parent, "rev-parse", answer)
-        top, prefix, shallow = os.fsdecode(answer.output).split("\n")[:3]
+        shallow, _, prefix = os.fsdecode(answer.output).removesuffix("\n").partition("\n")
         if shallow != "false":
             raise GitError(_SHALLOW.format(where))
+        # By itself: a folder's name may hold a line end.
+        top = os.fsdecode(git.run(file.parent, "rev-parse", "--show-toplevel")).removesuffix("\n")
         return cls(Path(top), prefix + file.name)
 
     def resolve(self, revision: str) -> str:
@@ -89,7 +90,9 @@ class Repository:
         return found
 
     def _commit(self, revision: str) -> str | None:
-        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        # By its full name: git itself takes a tag `origin/main` first, and who can push tags must not choose the base.
+        full = f"refs/remotes/{revision}" if revision.startswith("origin/") else revision
+        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{full}^{{commit}}")
         found = git.ask(self.folder, *words).output.decode("ascii", "replace").strip()
         return found if _ID.fullmatch(found) else None
 
@@ -165,24 +168,27 @@ class Repository:
 
     def _log(self, commit: str, path: str) -> Iterator[Change]:
         words = ("log", "--first-parent", "-m", "--raw", "--no-abbrev", "-z", "--no-renames", "--no-ext-diff")
-        output = git.run(self.folder, *words, "--format=tformat:%H %ct %P", commit, "--", path)
+        output = git.run(self.folder, *words, "--format=tformat:%H,%ct,%P", commit, "--", path)
         items = iter(os.fsdecode(output).split("\0"))
-        header = ["", "0"]
+        header = ["", "", ""]
         for item in items:
             if not item.startswith(("\n:", ":")):
-                header = item.split()
+                header = item.split(",")
             elif next(items) == path:  # else it lies in a folder that once was a file, or became one
                 yield _change(header, item.split(), path)
 
 
+_CLOCK = re.compile("[0-9]{1,18}")
 _FILES = (b"100644", b"100755", b"100664")
 
 
 def _change(header: list[str], entry: list[str], path: str) -> Change:
-    commit, seconds, *parents = header
+    commit, clock, parents = header
+    seconds = int(clock) if _CLOCK.fullmatch(clock) else -1  # git prints nothing for a date that it cannot read
     _, mode, _, blob, status = entry
     regular = mode.encode() in _FILES
-    return Change(commit, int(seconds), parents[0] if parents else None, path, status, mode, blob if regular else None)
+    parent = parents.split()[0] if parents.strip() else None
+    return Change(commit.strip(), seconds, parent, path, status, mode, blob if regular else None)
 
 
 def _source(renames: bytes, path: str) -> str | None:

@@ -8,9 +8,10 @@ an error, is read whole.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import NamedTuple
 
 from mtasts import config as configuration
@@ -57,11 +58,12 @@ class _Reader:
 
     def read(self, contents: Iterable[bytes]) -> list[Config | Finding]:
         cuts = [self._cut_or_read(content) for content in contents]
-        blocks: dict[Shell, dict[str, None]] = {}
+        blocks: dict[Shell, dict[str, bool]] = {}  # each block, and whether it is new in the last version
         for cut in cuts:
             if isinstance(cut, Cut):
-                blocks.setdefault(cut.shell, {}).update(dict.fromkeys(cut.blocks))
-        known = {shell: self._learn(shell, list(of_shell)) for shell, of_shell in blocks.items()}
+                held = blocks.setdefault(cut.shell, {})
+                held.update(dict.fromkeys(cut.blocks, False) if cut is not cuts[-1] else _new(cut, held))
+        known = {shell: self._learn(shell, held, len(cuts)) for shell, held in blocks.items()}
         return [self._assemble(cut, known[cut.shell]) if isinstance(cut, Cut) else cut for cut in cuts]
 
     def _cut_or_read(self, content: bytes) -> Cut | Config | Finding:
@@ -93,12 +95,14 @@ class _Reader:
     def _assemble(self, cut: Cut, known: _Known | None) -> Config | Finding:
         return (_assembled(cut.blocks, known) if known else None) or self._whole(cut.text())
 
-    def _learn(self, shell: Shell, blocks: Sequence[str]) -> _Known | None:
+    def _learn(self, shell: Shell, blocks: Mapping[str, bool], versions: int) -> _Known | None:
         """Judge the blocks that stand in a shell. None where the shell itself has errors."""
         empty = _empty(shell)
         if empty is None:
             return None
-        known, owns = _Known(empty), _owns(shell, blocks)
+        # What is new in the last version, a draft, may all be bad. Then that is read whole: nothing else is tried.
+        old, new = ([block for block, is_new in blocks.items() if is_new is wanted] for wanted in (False, True))
+        known, owns = _Known(empty), {**_owns(shell, new, 1, 1), **_owns(shell, old, versions, 64)}
         same = self._domains.setdefault
         for block in blocks:
             own, name = owns.get(shell.key(block)), shell.name(block)
@@ -139,8 +143,12 @@ def _empty(shell: Shell) -> Config | None:
     return dataclasses.replace(sample[0], domains=(), retired=()) if sample else None
 
 
-def _owns(shell: Shell, blocks: Sequence[str]) -> dict[str, _Own]:
-    """Return what the blocks hold, by their keys."""
+def _new(last: Cut, held: Mapping[str, bool]) -> dict[str, bool]:
+    return {block: True for block in last.blocks if block not in held}
+
+
+def _owns(shell: Shell, blocks: Sequence[str], versions: int, patience: int) -> dict[str, _Own]:
+    """Return what the blocks of so many versions hold, by their keys. patience: as `_judged` takes it."""
     contents: dict[str, str] = {}
     named: dict[str, list[str]] = {}
     for block in blocks:
@@ -149,25 +157,38 @@ def _owns(shell: Shell, blocks: Sequence[str]) -> dict[str, _Own]:
             named.setdefault(shell.name(block).lower(), []).append(block)
         else:
             contents.setdefault(key, f"{shell.indent}x{len(contents)}.example:{key}")
-    held = _judged(shell, list(contents.values()))
+    held = _judged(shell, list(contents.values()), patience)
     found = {shell.key(block): own for block, own in held if not own.zone}
-    for together in zip_longest(*named.values()):  # so that no name stands twice in one sample
-        found.update(_judged(shell, [block for block in together if block]))
+    # So that no name stands twice in one sample. More rounds than versions there are only where one has a name twice.
+    for together in islice(zip_longest(*named.values()), versions):
+        found.update(_judged(shell, [block for block in together if block], patience))
     return found
 
 
-def _judged(shell: Shell, blocks: Sequence[str]) -> list[tuple[str, _Own]]:
-    """Return what each block without errors holds, by halves where one among them has an error."""
-    sample = _sample(shell, blocks) if blocks else None
-    if sample:
-        config, parsed = sample
-        retired = {domain.name for domain in config.retired}
-        domains = {domain.name: domain for domain in (*config.domains, *config.retired)}
-        return [(block, _own(shell.name(block), domains, retired, parsed)) for block in blocks]
-    if len(blocks) < 2:
-        return []
-    half = len(blocks) // 2
-    return _judged(shell, blocks[:half]) + _judged(shell, blocks[half:])
+def _judged(shell: Shell, blocks: Sequence[str], patience: int) -> Iterator[tuple[str, _Own]]:
+    """Yield what each block without errors holds, by halves where one among them has an error.
+
+    patience: give up when so many times the text was parsed in vain, else many errors would take many times as long.
+    """
+    around = len(shell.head) + len(shell.tail)
+    left = patience * (around + sum(map(len, blocks)))
+    parts = deque([blocks])
+    while parts and left > 0:
+        part = parts.popleft()
+        sample = _sample(shell, part) if part else None
+        if sample:
+            yield from _held(shell, part, *sample)
+            continue
+        left -= around + sum(map(len, part))
+        half = len(part) // 2
+        parts.extend((part[:half], part[half:]) if half else ())
+
+
+def _held(shell: Shell, blocks: Sequence[str], config: Config, parsed: Document) -> Iterator[tuple[str, _Own]]:
+    retired = {domain.name for domain in config.retired}
+    domains = {domain.name: domain for domain in (*config.domains, *config.retired)}
+    for block in blocks:
+        yield block, _own(shell.name(block), domains, retired, parsed)
 
 
 def _own(name: str, domains: Mapping[str, Domain], retired: set[str], parsed: Document) -> _Own:

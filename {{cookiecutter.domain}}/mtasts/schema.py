@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ _JUDGED_BY_MEANING = {
 _RULES = {"version": rules.VERSION, "mode": rules.MODE, "max_age": rules.MAX_AGE}
 _NUMBER = "That is too few, or too many."
 _TYPES = {
-    "integer": "a whole number without quotes",
+    "integer": "a whole number without quotes: digits only, and no leading 0",
     "array": "a list, one `- item` per line",
     "boolean": "true or false, without quotes",
     "object": "a block of `key: value` lines",
-    "string": "text",
+    "string": "text, in quotes if YAML takes it for something else",
 }
 
 
@@ -46,6 +47,7 @@ def check(document: Document) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
+@cache
 def _validator() -> Any:
     # jsonschema takes 1.0 for an integer, and true for 1 in older drafts: a policy's text would show it.
     whole = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)

@@ -6,22 +6,30 @@ It routes as the host does: any case, a trailing slash or none, 404 for a wrong 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import json
 import os
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from werkzeug.exceptions import BadRequest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from mtasts.build import Files
+from mtasts.deadline import Deadline
 from mtasts.hosting import Kind
 from mtasts.report import plain
 
 Application = Callable[[Request], Response]
+
+SECONDS = 10  # for a request to come in, however slowly it is sent
+BYTES = 1024 * 1024  # of its body
 
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 _TYPES = {".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8"}
@@ -79,17 +87,71 @@ def static_host(files: Files, kind: Kind) -> Application:
 
 def run(application: Application, port: int, started: Callable[[int], None]) -> None:
     """Serve on the loopback address until interrupted. started is told the port, chosen freely where it is 0."""
-    server = make_server("127.0.0.1", port, Request.application(application), True, request_handler=_Handler)
+
+    def whole(request: Request) -> Response:
+        try:
+            request.get_data()
+        except (OSError, ValueError):  # a chunk without a size, or an end before the end
+            raise BadRequest from None
+        return application(request)
+
+    server = make_server("127.0.0.1", port, _Request.application(whole), True, request_handler=_Handler)
     started(server.port)
     with server:
         server.serve_forever()
 
 
+class _Request(Request):
+    max_content_length = BYTES
+
+
 class _Handler(WSGIRequestHandler):
-    """Prints a plain line per request: a log file or a CI page shows no colours."""
+    """Takes any bytes, and prints a plain line per request: a log file or a CI page shows no colours."""
+
+    default_request_version = "HTTP/1.0"  # what names no version gets a status line too
+
+    def setup(self) -> None:
+        """Give the whole request SECONDS to come in."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Reader(self.connection))
+
+    def parse_request(self) -> bool:
+        """Read the request's head, and answer 400 to one that no address can be read from."""
+        if not super().parse_request():
+            return False
+        try:
+            self.make_environ()
+        except ValueError:
+            self.send_error(400)
+            return False
+        return True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
-        print(plain(f"{int(code)} {self.command} {self.headers.get('host')} {self.path}"), flush=True)
+        """Print the line: what was asked, or what came instead of a request."""
+        headers = vars(self).get("headers")
+        asked = f"{self.command} {headers.get('host')} {self.path}" if headers else repr(self.requestline[:200])
+        with contextlib.suppress(OSError):  # who looked at the lines has gone
+            print(plain(f"{int(code)} {asked}"), flush=True)
+
+    def log(self, *_: object) -> None:
+        """Say nothing more: the line has the status."""
+
+
+class _Reader(io.RawIOBase):
+    """A connection that is read within SECONDS altogether."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection, self._deadline = connection, Deadline(SECONDS)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._connection.settimeout(self._deadline.left())
+        count = self._connection.recv_into(buffer)
+        self._connection.settimeout(SECONDS)  # for the answer
+        return count
 
 
 def _functions(folder: Path) -> Iterable[tuple[str, tuple[tuple[str, ...], Callable[[Any], Any]]]]:

@@ -6,9 +6,11 @@ import errno
 import ipaddress
 import socket
 import ssl
+import time
 from enum import Enum
 from typing import Any
 
+from mtasts import machine
 from mtasts.deadline import Deadline
 
 BYTES = 1024 * 1024  # what one connection may send us before we stop listening
@@ -19,6 +21,7 @@ class Fault(Enum):
 
     REFUSED = "the connection is refused"
     UNREACHABLE = "there is no way there"
+    NOT_TRIED = "this machine has no room for the connection"
     NO_ROUTE = "this machine has no way there"
     TIMEOUT = "no answer in time"
     HANDSHAKE = "the TLS handshake fails"
@@ -87,13 +90,19 @@ def context(ca_file: str | None = None) -> ssl.SSLContext:
 
 
 def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
-    """Return a TCP connection to an address. Raises OSError; of these NoRouteError where it never left this machine."""
-    try:
-        return _connect(address, port, deadline)
-    except OSError as error:
-        if _is_no_route(error, address):
-            raise NoRouteError(*error.args) from None
-        raise
+    """Return a TCP connection to an address; while this machine has no room for one, try again.
+
+    Raises OSError; of these NoRouteError where it never left this machine.
+    """
+    while True:
+        try:
+            return _connect(address, port, deadline)
+        except OSError as error:
+            if _is_no_route(error, address):
+                raise NoRouteError(*error.args) from None
+            if not machine.at_limit(error) or not deadline.open(2 * machine.PAUSE):
+                raise
+        time.sleep(machine.PAUSE)
 
 
 def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
@@ -103,8 +112,11 @@ def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
     try:
         made.settimeout(deadline.left())
         made.connect((address, port))
-    except BaseException:
+    except BaseException as error:
         made.close()
+        # Without a free port; over IPv6 it rather says that this machine has no address of that kind.
+        if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL and family is socket.AF_INET:
+            raise OSError(errno.EAGAIN, error.strerror) from None
         raise
     return made
 
@@ -143,6 +155,8 @@ def fault(error: OSError) -> Fault:
         return Fault.VERSION if old else Fault.HANDSHAKE
     if isinstance(error, TimeoutError):
         return Fault.TIMEOUT
+    if machine.at_limit(error):
+        return Fault.NOT_TRIED
     if isinstance(error, NoRouteError):
         return Fault.NO_ROUTE
     if isinstance(error, ConnectionRefusedError):
@@ -151,6 +165,8 @@ def fault(error: OSError) -> Fault:
 
 
 def expiry(connection: ssl.SSLSocket) -> float:
-    """Return when the other side's certificate ends, in seconds since 1970."""
-    certificate = connection.getpeercert() or {}
-    return ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    """Return when the other side's certificate ends, in seconds since 1970. Raises ssl.SSLError if it does not say."""
+    try:
+        return ssl.cert_time_to_seconds(str((connection.getpeercert() or {})["notAfter"]))
+    except (KeyError, ValueError) as error:
+        raise ssl.SSLError(f"no date: {error}") from None

@@ -231,7 +231,9 @@ def _texts(record: Any) -> tuple[str, ...]:
 def _with_values(record: Any, values: Iterable[str]) -> Any:
     """Return a TXT record with other values."""
     data = {"type": record._type, "ttl": record.ttl, "values": [value.replace(";", "\\;") for value in values]}
-    return Record.new(record.zone, record.name, data, lenient=True)
+    made = Record.new(record.zone, record.name, data, lenient=True)
+    made.octodns.update(record.octodns)  # what a provider has besides, as Cloudflare's automatic TTL
+    return made
 
 
 def _load(file: str) -> Config:

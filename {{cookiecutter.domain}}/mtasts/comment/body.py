@@ -9,7 +9,7 @@ MARKER = "<!-- mta-sts-plan -->"
 REST = "*This comment is cut here. The whole text is on the summary page of the pipeline's run.*"
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$")
-_DETAILS = re.compile(r"<(/?)details\b[^>]*>", re.IGNORECASE)
+_DETAILS = re.compile(r"<(/?)details\b[^<>]*>", re.IGNORECASE)
 
 
 def body(text: str, limit: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from mtasts import credentials
 from mtasts.findings import quote
 
 # Over plain HTTP anyone on the way could read the token. This machine itself is where the tests have their servers.
@@ -38,7 +39,9 @@ class Variables:
     def take_secret(self, name: str) -> str:
         """Return a token, or note what is wrong with it. No message shows it."""
         value = self.get(name)
-        if not re.fullmatch("[!-~]+", value):  # a line end in it would be a header of its own
+        if value and (wrong := credentials.fault(self._environment[name])):  # as it is, and not as `get` trims it
+            self._wrong.append(f"{name} is not a token. It {wrong}: store it again without")
+        elif not re.fullmatch("[!-~]+", value):
             self._wrong.append(f"{name} is not a token" if value else f"{name} is not set")
         return value
 

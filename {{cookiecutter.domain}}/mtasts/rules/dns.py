@@ -97,6 +97,15 @@ MX_HOST_NONE = Rule(
     """The MX record names a host that has neither an A nor an AAAA record, so no mail can reach it. Correct the
 name, or remove the record.""",
 )
+ADDRESSES_MANY = Rule(
+    "MTS214",
+    "More addresses than are looked at",
+    WARNING,
+    "this toolkit",
+    """At most 20 addresses of the policy host are looked at, and at most 50 MX hosts with 100 addresses, since a domain
+could otherwise make this machine connect to thousands of addresses of others. Each MX host gets an equal share, half
+of it IPv6. The addresses that were left out may have faults too.""",
+)
 REPORTING_NONE = Rule(
     "MTS220",
     "There is no _smtp._tls record",
@@ -137,6 +146,14 @@ REPORTING_MISPLACED = Rule(
     "RFC 8460 §3",
     """Senders look at `_smtp._tls.<domain>` and nowhere else. Some published guides name `_mta-sts._tls` or
 `_smtp-tls`. Remove the record there.""",
+)
+MACHINE_LIMIT = Rule(
+    "MTS298",
+    "This machine has reached a limit of its own",
+    WARNING,
+    "this toolkit",
+    """No open file, port, memory or thread was left for the connection, and none came free in time. That says nothing
+about the domain. Run this again with fewer `--jobs`, or raise the limit (`ulimit -n`).""",
 )
 BROKEN_OFF = Rule(
     "MTS299",

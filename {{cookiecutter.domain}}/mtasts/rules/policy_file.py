@@ -13,8 +13,11 @@ FILE_UNREADABLE = Rule(
     "The file cannot be read",
     ERROR,
     "RFC 8461 §3.2",
-    """The file is missing, is a folder, is empty, is too large (8 MiB), or is not UTF-8 text. Save it as UTF-8
-without a byte order mark, and run lint from the repository's own folder.""",
+    """The file is missing, is empty, is too large (8 MiB), is not UTF-8 text, or is no regular file. Save it as UTF-8
+without a byte order mark, and run lint from the repository's own folder.
+
+A symbolic link is refused: git holds where it leads, and not what stands there, so `plan` could not see what a change
+does.""",
 )
 YAML_SYNTAX = Rule(
     "MTS102",
@@ -49,7 +52,10 @@ WRONG_VALUE = Rule(
     ERROR,
     "policy.schema.json",
     """The message names the key and what belongs there. A list is written as one `- item` per line, a number
-without quotes. policy.schema.json describes every key.""",
+without quotes. policy.schema.json describes every key.
+
+A number is written in digits, and does not begin with 0: `0604700`, `1_000`, `0x1f`, `604:30:00` and `1e6` are one
+number to some readers of YAML, and another one, or text, to others. Write text that looks so in quotes.""",
 )
 
 # The policy itself

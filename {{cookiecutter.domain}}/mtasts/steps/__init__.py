@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from mtasts.fetch import Failed, Fetched
 from mtasts.findings import Finding
@@ -20,6 +21,15 @@ class Reach:
     lookup: Callable[[str, str], Awaitable[Answer]]
     fetch: Callable[[str, str, str], Awaitable[Fetched | Failed]]
     probe: Callable[[str, str], Awaitable[Spoken | Failed]]
+
+
+def addresses(answers: Sequence[Answer], most: int) -> list[str]:
+    """Return the addresses to look at: all, or the first of each family in turn if there are more than so many."""
+    found = [address for answer in answers for address in answer.values]
+    if len(found) <= most:
+        return found
+    turns = zip_longest(*(answer.values for answer in answers))
+    return [address for turn in turns for address in turn if address][:most]
 
 
 @dataclass(frozen=True)

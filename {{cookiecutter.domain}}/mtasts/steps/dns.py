@@ -26,6 +26,9 @@ def lookup_fault(answer: Answer) -> Finding | None:
     if answer.status is Status.FAILURE:
         message = f"{answer.name}: the name server answers with a failure. See its log, and the zone's DNSSEC."
         return Finding(rules.DNS_FAILURE, message)
+    if answer.status is Status.NOT_ASKED:
+        message = f"{answer.name}: {answer.status.value}. Run this again with fewer --jobs."
+        return Finding(rules.MACHINE_LIMIT, message)
     if answer.status is Status.TIMEOUT:
         message = f"{answer.name}: no name server answers in time. Look whether the zone's servers are up."
         return Finding(rules.DNS_TIMEOUT, message)

@@ -15,17 +15,19 @@ from mtasts.lookup import Answer, Status
 from mtasts.policy import PATH, policy_host
 from mtasts.rules import dns as dns_rules
 from mtasts.rules import https as rules
-from mtasts.steps import Reach, Section
+from mtasts.steps import Reach, Section, addresses
 from mtasts.steps.dns import lookup_fault
 from mtasts.tls import Fault
 
 PATIENCE = 2  # seconds: the most impatient sender known
 SOON = 14  # days
+ADDRESSES = 20  # of a policy host; more are not looked at
 SLIPS = ("/.well-know/mta-sts.txt", "/well-known/mta-sts.txt", "/mta-sts.txt")
 
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.REFUSED: (rules.UNREACHABLE, "See that it listens there."),
     Fault.UNREACHABLE: (rules.UNREACHABLE, "Look at the address in DNS and the way to it."),
+    Fault.NOT_TRIED: (dns_rules.MACHINE_LIMIT, "Run this again with fewer --jobs."),
     Fault.TIMEOUT: (rules.TIMEOUT, "Senders wait 2 to 15 seconds."),
     Fault.HANDSHAKE: (rules.HANDSHAKE, "See that a certificate is bound for this name."),
     Fault.VERSION: (rules.TLS_VERSION, "Switch TLS 1.2 and 1.3 on."),
@@ -74,15 +76,15 @@ class Seen:
 async def see(domain: str, reach: Reach) -> Seen:
     """Resolve the policy host, and fetch from each of its addresses."""
     host = policy_host(domain)
-    answers = await addresses(host, reach)
-    found = [address for answer in answers for address in answer.values]
+    answers = await resolved(host, reach)
+    found = addresses(answers, ADDRESSES)
     fetched = await asyncio.gather(*(reach.fetch(host, address, PATH) for address in found))
     missing = [one.address for one in fetched if isinstance(one, Fetched) and one.status == 404]
     slip = await _slip(host, missing[0], reach) if missing else None
     return Seen(host, answers, tuple(fetched), slip)
 
 
-async def addresses(host: str, reach: Reach) -> tuple[Answer, ...]:
+async def resolved(host: str, reach: Reach) -> tuple[Answer, ...]:
     """Return the answers to A and AAAA."""
     return tuple(await asyncio.gather(reach.lookup(host, "A"), reach.lookup(host, "AAAA")))
 
@@ -99,6 +101,9 @@ async def _slip(host: str, address: str, reach: Reach) -> str | None:
 def judge(seen: Seen, expected: str | None) -> Section:
     """Say what a sender makes of the policy host. expected: the text that the repository would serve."""
     items: list[str | Finding] = list(_judge_addresses(seen))
+    if more := sum(len(answer.values) for answer in seen.answers) - len(seen.fetched):
+        message = f"{seen.host} has {more} addresses more than the {ADDRESSES} that are looked at. Publish fewer."
+        items.append(Finding(dns_rules.ADDRESSES_MANY, message))
     for one in seen.fetched:
         if one.address in seen.unreached:
             continue  # nothing was observed there; `unreached` says so, once for all domains

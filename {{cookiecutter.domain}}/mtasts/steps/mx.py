@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from mtasts.fetch import Failed
-from mtasts.findings import Finding, Rule, quote
+from mtasts.findings import Finding, Rule, listed, quote
 from mtasts.lookup import Answer, Status
 from mtasts.policy import Policy
 from mtasts.rules import dns as dns_rules
 from mtasts.rules import mx as rules
 from mtasts.smtp import Spoken
-from mtasts.steps import Reach, Section
+from mtasts.steps import Reach, Section, addresses
 from mtasts.steps.dns import lookup_fault
-from mtasts.steps.https import SOON, addresses, days
+from mtasts.steps.https import SOON, days, resolved
 from mtasts.tls import Fault
 
-HOSTS = 50  # looked at; a domain with more is not one of ours
+HOSTS = 50  # looked at, of one domain
+PROBES = 100  # of their addresses: the domain chooses whom this machine speaks to, and not how often
 
 _NO_DELIVERY = "With enforce, senders do not deliver to it"
 _BOUNCE = f"{_NO_DELIVERY}; Exchange Online bounces with 5.7.5."
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.REFUSED: (rules.REFUSED, "See that the mail server listens there, or remove the address."),
     Fault.UNREACHABLE: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
+    Fault.NOT_TRIED: (dns_rules.MACHINE_LIMIT, "Run this again with fewer --jobs."),
     Fault.NO_ROUTE: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
     Fault.TIMEOUT: (rules.NOT_REACHED, "Run this check from a network that may send mail."),
     Fault.INCOMPLETE: (rules.TURNED_AWAY, "Run this check from a mail server."),
@@ -39,7 +41,7 @@ _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.NAME: (rules.CERTIFICATE_NAME, _BOUNCE),
     Fault.UNTRUSTED: (rules.CERTIFICATE_UNTRUSTED, _BOUNCE),
 }
-_UNKNOWN = (rules.NOT_REACHED, rules.TURNED_AWAY)
+_UNKNOWN = (rules.NOT_REACHED, rules.TURNED_AWAY, dns_rules.MACHINE_LIMIT)
 
 
 class Outcome(Enum):
@@ -61,17 +63,30 @@ class Host:
 
 @dataclass(frozen=True)
 class Seen:
-    """The answer to MX, and the hosts in the order of preference."""
+    """The answer to MX, and the hosts in the order of preference. more: those that were not looked at."""
 
     answer: Answer
     hosts: tuple[Host, ...]
+    more: tuple[str, ...] = ()
+
+    @property
+    def unseen(self) -> str:
+        """What was not looked at, in two sentences; empty if all was."""
+        found = sum(len(answer.values) for host in self.hosts for answer in host.answers)
+        left = found - sum(len(host.probes) for host in self.hosts)
+        counts = {"MX hosts": len(self.more), "addresses": left}
+        what = " and ".join(f"{number} {name}" for name, number in counts.items() if number)
+        return what and f"{what} were not looked at: {HOSTS} hosts and {PROBES} addresses are the most. Publish fewer."
 
 
 async def see(domain: str, reach: Reach) -> Seen:
     """Ask for the MX hosts, and speak to each of their addresses."""
     answer = await reach.lookup(domain, "MX")
-    hosts = await asyncio.gather(*(_see_host(name, reach) for name in names(domain, answer)[:HOSTS]))
-    return Seen(answer, tuple(hosts))
+    found = names(domain, answer)
+    looked = found[:HOSTS]
+    most = PROBES // max(1, len(looked))
+    hosts = await asyncio.gather(*(_see_host(name, reach, most) for name in looked))
+    return Seen(answer, tuple(hosts), tuple(found[HOSTS:]))
 
 
 def names(domain: str, answer: Answer) -> list[str]:
@@ -82,9 +97,9 @@ def names(domain: str, answer: Answer) -> list[str]:
     return [name for _, name in pairs if name not in ("", ".")]
 
 
-async def _see_host(name: str, reach: Reach) -> Host:
-    answers = await addresses(name, reach)
-    found = [address for answer in answers for address in answer.values]
+async def _see_host(name: str, reach: Reach, most: int) -> Host:
+    answers = await resolved(name, reach)
+    found = addresses(answers, most)
     return Host(name, answers, tuple(await asyncio.gather(*(reach.probe(name, address) for address in found))))
 
 
@@ -93,8 +108,9 @@ def judge(domain: str, seen: Seen, policy: Policy | None) -> Section:
     items: list[str | Finding] = list(_judge_answer(domain, seen))
     for host in seen.hosts:
         items += judge_host(host, policy)
+    items += _judge_more(domain, seen, policy)
     if policy and seen.hosts:
-        items += _judge_patterns(domain, policy, seen.hosts)
+        items += _judge_patterns(domain, policy, [*(host.name for host in seen.hosts), *seen.more])
     return Section("MX", tuple(items))
 
 
@@ -124,27 +140,37 @@ def judge_host(host: Host, policy: Policy | None) -> Iterator[str | Finding]:
     if not host.probes:
         fault = next(filter(None, map(lookup_fault, host.answers)), None)
         yield fault or Finding(dns_rules.MX_HOST_NONE, f"{quote(host.name)} has no address. Correct the MX record.")
-    listed = bool(policy and policy.matches(host.name))
+    covered = bool(policy and policy.matches(host.name))
     for probe in host.probes:
-        yield from _judge_probe(f"{host.name} ({probe.address})", probe, listed)
+        yield from _judge_probe(f"{host.name} ({probe.address})", probe, covered)
 
 
-def _judge_probe(where: str, probe: Spoken | Failed, listed: bool) -> Iterator[str | Finding]:
+def _judge_probe(where: str, probe: Spoken | Failed, covered: bool) -> Iterator[str | Finding]:
     if isinstance(probe, Failed):
         rule, advice = _FAULTS[probe.fault]
         said = f" ({quote(probe.said)})" if probe.said else ""
         yield Finding(rule, f"{where}: {probe.fault.value}{said}. {advice}")
         return
     left = days(probe.ends)
-    delivers = "; enforce delivers" if listed else ""
+    delivers = "; enforce delivers" if covered else ""
     yield f"{where}: STARTTLS, {probe.tls}, certificate for {left} more days{delivers}"
     if left <= SOON:
         yield Finding(rules.CERTIFICATE_ENDS, f"{where}: the certificate ends in {left} days. Renew it.")
 
 
-def _judge_patterns(domain: str, policy: Policy, hosts: tuple[Host, ...]) -> Iterator[Finding]:
+def _judge_more(domain: str, seen: Seen, policy: Policy | None) -> Iterator[Finding]:
+    """Yield what is to be said of what was not looked at."""
+    uncovered = [quote(name) for name in seen.more if policy and not policy.matches(name)]
+    if uncovered:
+        message = f"{listed(uncovered)}: in no mx of the policy. {_NO_DELIVERY}; Exchange Online bounces with 5.4.8."
+        yield Finding(rules.UNLISTED, message)
+    if seen.unseen:
+        yield Finding(dns_rules.ADDRESSES_MANY, f"{domain}: {seen.unseen}")
+
+
+def _judge_patterns(domain: str, policy: Policy, hosts: Sequence[str]) -> Iterator[Finding]:
     for pattern in policy.mx:
-        if not any(pattern.matches(host.name) for host in hosts):
+        if not any(map(pattern.matches, hosts)):
             message = f"mx {quote(pattern)} matches none of the MX hosts. Remove it, unless you are moving there."
             yield Finding(rules.PATTERN_UNUSED, message)
         if f".{domain}".endswith(pattern[1:].lower()) and pattern.startswith("*."):

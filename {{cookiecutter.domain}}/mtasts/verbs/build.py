@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mtasts import build
+from mtasts.files import reason
 from mtasts.packages import PackagesError, can_index, files, index
 from mtasts.verbs.common import ROOT, load_served, policy_file
 
@@ -25,7 +26,8 @@ def command(packages: bool, path: Path) -> None:
         kinds = build.static_files(config, static), build.server_files(config, static)
         target = build.write(root, function, *kinds, prove=_prove if packages else lambda _: None)
     except (OSError, PackagesError) as error:
-        raise click.ClickException(f"Nothing was built; an earlier build stands as it was. {error}") from None
+        why = reason(error) if isinstance(error, OSError) else error
+        raise click.ClickException(f"Nothing was built; an earlier build stands as it was. {why}") from None
     for written in sorted(target.iterdir()):
         click.echo(f"{target.name}/{written.name}{'/' if written.is_dir() else ''}")
 

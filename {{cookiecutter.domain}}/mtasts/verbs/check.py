@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def command(
 ) -> None:
     """See each DOMAIN (default: all of policy.yaml) as a sending server does, and say what it would do."""
     show = Shown(form, output)
-    config, findings = configuration.load(path) if path.exists() or not domains else (None, [])
+    config, findings = configuration.load(path) if os.path.lexists(path) or not domains else (None, [])
     if has_errors(findings):
         show(report.FORMATS, findings)
         sys.exit(1)

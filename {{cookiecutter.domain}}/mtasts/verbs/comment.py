@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from mtasts import credentials, output
 from mtasts.comment.api import ApiError
 from mtasts.comment.pipeline import comment
 from mtasts.comment.variables import VariablesError
@@ -23,8 +24,9 @@ def command(file: Path) -> None:
     On GitHub it needs GITHUB_TOKEN, and the permission pull-requests: write. On Azure DevOps it needs
     SYSTEM_ACCESSTOKEN, and the right "Contribute to pull requests".
     """
+    output.hide(credentials.mask(os.environ))
     try:
-        click.echo(plain(comment(os.environ, _text(file))))
+        click.echo(plain(comment(os.environ, output.masked(_text(file)))))
     except VariablesError as error:
         raise click.UsageError(plain(str(error))) from None
     except ApiError as error:

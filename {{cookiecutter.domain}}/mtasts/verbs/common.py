@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from mtasts import config as configuration
-from mtasts import report
+from mtasts import files, report
 from mtasts.config import Config
+from mtasts.files import NotAFileError
 from mtasts.findings import Finding, has_errors
 
 ROOT = Path(__file__).parent.parent.parent  # the repository, where function/ and static/ are
@@ -42,6 +43,15 @@ def load_served(path: Path) -> Config:
     return config
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file in one step, or end with exit code 1: it has its old content or the new one, whatever happens."""
+    try:
+        files.write(path, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        why = f"it is {error.strerror}" if isinstance(error, NotAFileError) else error.strerror
+        raise click.ClickException(report.plain(f"{path} cannot be written: {why}. It is as it was.")) from None
+
+
 def print_report(findings: Sequence[Finding], form: str | None) -> None:
     """Print the findings, and end with exit code 1 where one is an error."""
     click.echo(report.FORMATS[form or report.format_for(os.environ)](findings))
@@ -59,7 +69,7 @@ class Shown:
     def __call__(self, forms: Mapping[str, Callable[[Any], str]], what: object) -> None:
         """Show what was found, in one of the forms that there are for it."""
         if self._output:
-            self._output.write_text(forms[self._form](what) + "\n", encoding="utf-8")
+            write(self._output, forms[self._form](what) + "\n")
         click.echo(forms[self._ci if self._output else self._form](what))
 
 

@@ -1,43 +1,118 @@
-"""import: take an existing domain in."""
+"""import: take existing domains in."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mtasts import adopt, check, config
-from mtasts.hosting import Hosting, Kind
-from mtasts.lint import lint
-from mtasts.verbs.common import policy_file, print_report
-from mtasts.verbs.network import domain_name, edges, network_options
+from mtasts import adopt, check, compose, document
+from mtasts import config as configuration
+from mtasts.adopt import Found
+from mtasts.checked import FINE, MARKS
+from mtasts.compose import Merged
+from mtasts.findings import Finding, Severity, listed, quote
+from mtasts.meaning import domain_fault
+from mtasts.policy import Policy
+from mtasts.report import plain
+from mtasts.steps import Reach
+from mtasts.verbs.common import load, policy_file, print_report, write
+from mtasts.verbs.network import domain_name, edges, jobs_option, network_options
+
+CHECKED = 5  # domains that the command to run next names; without any it takes all
+WRONG, WARNING = MARKS[Severity.ERROR], MARKS[Severity.WARNING]
 
 
 @click.command("import")
-@click.argument("domain")
-@click.option("--force", is_flag=True, help="Write over an existing file; its hosting is kept.")
+@click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
+@click.option("--force", is_flag=True, help="Replace the entries of these domains. All other entries stay.")
+@jobs_option
 @network_options
 @policy_file
-def command(domain: str, force: bool, timeout: float, path: Path, **network: Any) -> None:
-    """Write a policy.yaml from what DOMAIN publishes today, or from its MX hosts."""
-    name = domain_name(domain)
-    if path.exists() and not force:
-        raise click.UsageError(f"{path} exists. Name another with --file, or write over it with --force.")
-    (found,) = asyncio.run(check.reach_all([name], adopt.see, edges(**network), timeout, jobs=1))
-    if not found.policy and not found.mx:
-        raise click.ClickException(
-            f"{name} publishes neither a policy nor an MX host. Check the name and the resolver."
-        )
-    text = adopt.compose(name, adopt.policy_for(name, found), found.rua, _hosting(path))
-    path.write_text(text, encoding="utf-8", newline="\n")
-    source = "the published policy" if found.policy else "the MX hosts: no policy could be read"
-    click.echo(f"{path} is written from {source}. Read it, then run: python -m mtasts check {name}")
-    print_report(lint(path), None)
+def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path: Path, **network: Any) -> None:
+    """Merge what each DOMAIN publishes today into policy.yaml: its policy, or its MX hosts, and its report addresses.
+
+    An entry that is there stays, and the difference is shown, unless you pass --force.
+    """
+    names = list(dict.fromkeys(map(_domain, domains)))
+    if os.path.lexists(path):
+        load(path)
+    found = asyncio.run(check.reach_all(names, _found, edges(**network), timeout, jobs))
+    before = document.read_text(path) if path.exists() else None
+    merged = compose.merged(before, [each.entry for each in found if each.entry], force)
+    for each in found:
+        click.echo("\n".join(plain(line) for line in _lines(each, merged, path)))
+    if merged.text != before and merged.text is not None:
+        write(path, merged.text)
+        words = " ".join(names) if len(names) <= CHECKED else ""
+        click.echo(f"{path} is written. Read it, then run: python -m mtasts check {words}".rstrip())
+    else:
+        click.echo(f"{path} is as it was." if path.exists() else f"{path} is not written.")
+    missing = [each for each in found if not each.entry or each.domain in merged.refused]
+    if path.exists():
+        print_report(configuration.load(path)[1], None)
+    if missing:
+        sys.exit(1)
 
 
-def _hosting(path: Path) -> Hosting:
-    """Return the hosting of the file that is there already, or the default."""
-    earlier = config.load(path)[0] if path.exists() else None
-    return earlier.hosting if earlier else Hosting(Kind.FUNCTION)
+def _domain(text: str) -> str:
+    name = domain_name(text)
+    if fault := domain_fault(name):
+        raise click.UsageError(fault.message)
+    return name
+
+
+async def _found(name: str, reach: Reach) -> Found:
+    try:
+        return adopt.judge(name, await adopt.see(name, reach))
+    except Exception as error:  # whatever it is, the other domains go on
+        return Found(name, None, "", (f"The look at it broke off: {type(error).__name__} {quote(error)}. Report it.",))
+
+
+def _lines(found: Found, merged: Merged, path: Path) -> Iterator[str]:
+    """Yield what is said of one domain: first what became of it, then what a person should read."""
+    name, refused = found.domain, merged.refused.get(found.domain, ())
+    if not found.entry or refused:
+        yield f"{WRONG} {name} is not taken in. {_nothing(found)}".rstrip()
+    elif name in merged.kept:
+        yield f"{FINE} {name} stands in {path} already."
+    else:
+        yield f"{FINE} {name} is written from {found.source}: {_policy(found.entry.policy)}"
+    for note in (*refused, *merged.notes.get(name, ())):
+        yield f"  {WARNING} {note}"
+    yield from _notes(found, name in merged.kept, bool(merged.notes.get(name)))
+
+
+def _notes(found: Found, kept: bool, differs: bool) -> Iterator[str]:
+    """Yield what is wrong with what is published, and what is said of what was taken, or would be with --force."""
+    findings = [note for note in found.notes if isinstance(note, Finding)]
+    taken = [note for note in found.notes if isinstance(note, str)]
+    for finding in findings:
+        yield f"  {WARNING} {_placed(finding)}"
+    if kept and differs and taken:
+        yield "  If you add --force:"
+    for text in taken if differs or not kept else ():
+        yield f"  {WARNING} {text}"
+
+
+def _nothing(found: Found) -> str:
+    if found.entry:
+        return ""
+    if found.unseen:
+        return "Its policy host could not be looked at from here, so it may have a policy. Run this again later."
+    return "It publishes neither a policy nor an MX host that a policy can name."
+
+
+def _policy(policy: Policy) -> str:
+    mx = listed(policy.mx, adopt.NAMED) or "none"
+    return f"mode {policy.mode}, max_age {policy.max_age}, mx {mx}"
+
+
+def _placed(finding: Finding) -> str:
+    place = f"{finding.file}:{finding.line}: " if finding.file else ""
+    return f"{place}{finding.rule.id}: {finding.message}"

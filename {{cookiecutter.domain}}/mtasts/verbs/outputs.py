@@ -8,7 +8,7 @@ import click
 
 from mtasts import document, outputs
 from mtasts.outputs import OutputsError
-from mtasts.verbs.common import load, policy_file
+from mtasts.verbs.common import load, policy_file, write
 
 
 @click.command("outputs")
@@ -26,7 +26,7 @@ def command(file: Path, path: Path) -> None:
     if after == before:
         click.echo(f"{path} has all of it already.")
     else:
-        path.write_bytes(after.encode("utf-8"))
+        write(path, after)
         click.echo(f"{path} has the host name and what proves the domains to Azure. Commit it.")
     if found.storage_account:
         click.echo(f"Set the variable AZURE_STORAGE_ACCOUNT for the deployment: {found.storage_account}")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from mtasts.parameters import ParametersError, Phase, parameters
-from mtasts.verbs.common import load_served, policy_file
+from mtasts.verbs.common import load_served, policy_file, write
 
 
 @click.command("parameters")
@@ -20,12 +19,15 @@ from mtasts.verbs.common import load_served, policy_file
     show_default=True,
     help="app: the app alone. domains: host names and certificates too, once the hosting records are in DNS.",
 )
-@click.option("--output", type=click.File("w", encoding="utf-8"), default="-", help="A file. Default: print.")
+@click.option("--output", type=click.Path(path_type=Path, allow_dash=True), help="A file. Default: print.")
 @policy_file
-def command(phase: str, output: TextIO, path: Path) -> None:
+def command(phase: str, output: Path | None, path: Path) -> None:
     """Print the parameters of infra/, an ARM document for `az deployment group create --parameters FILE`."""
     try:
-        found = parameters(load_served(path), Phase(phase))
+        found = json.dumps(parameters(load_served(path), Phase(phase)), indent=2)
     except ParametersError as error:
         raise click.ClickException(f"{path}: {error}") from None
-    click.echo(json.dumps(found, indent=2), file=output)
+    if output and str(output) != "-":
+        write(output, f"{found}\n")
+    else:
+        click.echo(found)

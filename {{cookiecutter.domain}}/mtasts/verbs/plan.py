@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from mtasts import allow, config, document, history, planned
+from mtasts import allow, config, document, files, history, planned
 from mtasts.config import Config
 from mtasts.document import Document
+from mtasts.exit_codes import SAFE_CHANGE, UNSAFE
 from mtasts.findings import Finding
 from mtasts.git import GitError
 from mtasts.history import History
@@ -22,8 +23,6 @@ from mtasts.report import plain
 from mtasts.repository import Repository
 from mtasts.verbs.common import Shown, policy_file
 from mtasts.verbs.network import edges, jobs_option, network_options
-
-UNSAFE, SAFE_CHANGE = 1, 2
 
 
 @click.command("plan")
@@ -42,7 +41,7 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     """
     show = Shown(form, output)
     try:
-        found = _plan(path, look, **ways) if path.is_file() else None
+        found = _plan(path, look, **ways) if path.is_file() and not path.is_symlink() else None
     except (GitError, click.UsageError) as error:  # not with the 2 of wrong use, which could be taken for SAFE_CHANGE
         raise click.ClickException(plain(str(error))) from None
     if found is None:
@@ -59,20 +58,19 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
 def _plan(path: Path, look: bool, base: str | None, **ways: Any) -> Plan | None:
     """Return the plan, or None where policy.yaml is not valid."""
     repository = Repository.of(path)
-    start = repository.resolve(base) if base else repository.merge_base(repository.default_base(os.environ))
+    start = repository.resolve(base) if base is not None else repository.merge_base(repository.default_base(os.environ))
     now = datetime.now(timezone.utc)
     past, after = history.read(repository, start, _content(path), now)
     if isinstance(after, Finding):
         return None
-    given = list(allow.allowances(repository.messages(start, repository.resolve("HEAD"))))
+    given = allow.allowances(repository.messages(start, repository.resolve("HEAD")))
     return plan(start, past, after, given, now, _look(past, after, **ways) if look else None)
 
 
 def _content(path: Path) -> bytes:
     """Return a file's content, as far as anyone reads it; nothing where it cannot be read, which lint will tell."""
     try:
-        with path.open("rb") as file:
-            return file.read(document.BYTES + 1)
+        return files.read(path, document.BYTES + 1)
     except OSError:
         return b""
 

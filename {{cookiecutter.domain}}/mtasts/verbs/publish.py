@@ -18,7 +18,7 @@ from mtasts.git import GitError
 from mtasts.records import FORMATS, Stage, records
 from mtasts.recordset import Past
 from mtasts.repository import NoRepositoryError, Repository
-from mtasts.verbs.common import ROOT, load, policy_file, print_report
+from mtasts.verbs.common import ROOT, load, policy_file, print_report, write
 from mtasts.verbs.network import edges, jobs_option, network_options
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(
     looks = stage == Stage.ANNOUNCEMENT and not unchecked
     done = _publish(file, doit, force, path, partial(_look, config, **ways) if looks else None)
     if output:
-        output.write_text("\n\n".join(_parts(done, form)) + "\n", encoding="utf-8")
+        write(output, "\n\n".join(_parts(done, form)) + "\n")
     if _has_plan(done):
         click.echo(_plan(done, "text" if output else form))
     if done.findings:

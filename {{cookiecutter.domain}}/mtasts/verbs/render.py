@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mtasts.output import write_served
 from mtasts.policy import policy_url
 from mtasts.verbs.common import load_served, policy_file, unknown
 
@@ -18,9 +19,11 @@ def command(domain: str | None, path: Path) -> None:
     policies = {each.name: each.policy.render() for each in load_served(path).domains}
     if domain is None and len(policies) > 1:
         for name, text in policies.items():
-            click.echo(f"{policy_url(name)}\n{text}")
+            click.echo(policy_url(name))
+            write_served(text)
+            click.echo()
         return
     name = domain.rstrip(".").lower() if domain else next(iter(policies))
     if name not in policies:
         raise unknown(name, policies, f"among the domains of {path}")
-    click.echo(policies[name].encode(), nl=False)  # bytes: the line ends are part of it
+    write_served(policies[name])

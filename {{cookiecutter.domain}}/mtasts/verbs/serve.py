@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mtasts import build, serve
+from mtasts import build, files, serve
 from mtasts.config import Config
 from mtasts.policy import PATH, policy_host
 from mtasts.verbs.common import ROOT, load_served, policy_file
@@ -20,16 +20,16 @@ def command(port: int, path: Path) -> None:
     """Serve the policies on this machine, through the real function_app.py."""
     config = load_served(path)
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            serve.run(_application(config, Path(folder), port), port, lambda bound: _started(config, bound))
-        except KeyboardInterrupt:
-            click.echo("Stopped.")
+        serve.run(_application(config, Path(folder), port), port, lambda bound: _started(config, bound))
 
 
 def _application(config: Config, folder: Path, port: int) -> serve.Application:
-    if not build.needs_function(config):
-        return serve.static_host(build.static_files(config, ROOT / "static"), config.hosting.kind)
-    build.write_files(folder, build.function_files(config, ROOT / "function"))
+    try:
+        if not build.needs_function(config):
+            return serve.static_host(build.static_files(config, ROOT / "static"), config.hosting.kind)
+        build.write_files(folder, build.function_files(config, ROOT / "function"))
+    except OSError as error:
+        raise click.ClickException(f"Nothing is served. {files.reason(error)}") from None
     return serve.FunctionsHost(folder, f"localhost:{port}")
 
 

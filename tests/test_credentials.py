@@ -1,0 +1,281 @@
+"""Secrets in the environment: refused before use if they were pasted with more, and in no output in any form."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
+
+from conftest import TEMPLATE, verb
+from mtasts.credentials import MASK, Mask, fault, mask
+from mtasts.report import markdown, plain
+
+TOKEN = "v1.0-3f'2/a+b=\"c&d<e>#[f]_$g%h~zßΩ|0123456789"
+FORMS = {
+    "as it is": TOKEN,
+    "repr of it": repr(TOKEN),
+    "repr of its bytes (http.client: Invalid header value b'…')": repr(TOKEN.encode()),
+    "repr of a dict that has it": repr({"Authorization": f"Bearer {TOKEN}"}),
+    "ASCII": ascii(TOKEN),
+    "in a URL's path": quote(TOKEN),
+    "in a URL": quote(TOKEN, safe=""),
+    "in a URL, small letters": re.sub("%..", lambda found: found[0].lower(), quote(TOKEN, safe="")),
+    "in a form": quote_plus(TOKEN),
+    "in JSON": json.dumps({"token": TOKEN}),
+    "in JSON, not ASCII": json.dumps({"token": TOKEN}, ensure_ascii=False),
+    "in HTML": html.escape(TOKEN),
+    "Base64": base64.b64encode(TOKEN.encode()).decode(),
+    "Base64 for URLs": base64.urlsafe_b64encode(TOKEN.encode()).decode(),
+    **{
+        f"Basic authentication of {user}": base64.b64encode(f"{user}:{TOKEN}".encode()).decode()
+        for user in ("", "u", "us", "user", "x-access-token")
+    },
+    "Base64 of more": base64.b64encode(f'{{"a":"{TOKEN}","b":1}}'.encode()).decode(),
+    "Base64 in a URL": quote(base64.b64encode(TOKEN.encode()).decode(), safe=""),
+    "hexadecimal": TOKEN.encode().hex(),
+    "hexadecimal, large": TOKEN.encode().hex().upper(),
+    "in a table of Markdown": markdown(TOKEN),
+    "made harmless": plain(TOKEN),
+    "cut off": TOKEN[:30] + "…",
+}
+LEAST = 12  # characters of a secret in a row that nobody may see in any form
+
+
+def leaks(text: str, secret: str) -> list[str]:
+    """Return what is left of a secret in a text, in any of the forms."""
+    octets = secret.encode()
+    codes = [base64.b64encode(bytes(before) + octets).decode()[4:-4] for before in range(3)]
+    whole = [secret, octets.hex(), octets.hex().upper(), *codes, quote(secret, safe=""), json.dumps(secret)[1:-1]]
+    parts = {form[start : start + LEAST] for form in whole for start in range(len(form) - LEAST + 1)}
+    return [part for part in parts if part in text]
+
+
+@pytest.mark.parametrize("form", list(FORMS))
+def test_each_form_is_masked(form: str) -> None:
+    """CASES.md J3: the token was printed by http.client, as a repr. Others print it otherwise."""
+    said = f"before {FORMS[form]} after"
+    done = mask({"CLOUDFLARE_TOKEN": TOKEN})(said)
+    assert MASK in done
+    assert leaks(done, TOKEN) == []
+    assert done.startswith("before ") and done.endswith(" after")
+
+
+@pytest.mark.parametrize("around", ["{}\n", "\n{}", " {} ", "{}\r\n", "first line\n{}", "\ufeff{}"])
+def test_what_was_pasted_with_it_does_not_hide_it(around: str) -> None:
+    """It is masked as libraries trim it, too, in one line, and line by line."""
+    hide = mask({"CLOUDFLARE_TOKEN": around.format(TOKEN)})
+    lines = around.format(TOKEN).splitlines()
+    for said in (around.format(TOKEN), around.format(TOKEN).strip(), " ".join(around.format(TOKEN).split()), *lines):
+        assert leaks(hide(said), TOKEN) == []
+        assert leaks(hide(repr(said)), TOKEN) == []
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=12, max_size=60), st.text(max_size=20))
+def test_no_form_of_any_secret_is_left(secret: str, around: str) -> None:
+    """Whatever it is, and wherever it stands."""
+    hide = Mask([secret])
+    for make in (str, repr, quote, markdown, plain, json.dumps, html.escape):
+        assert secret not in hide(around + make(secret) + around) or not secret.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read", "masked"),
+    [
+        ("GITHUB_TOKEN", "ghs_0123456789", [], True),
+        ("SYSTEM_ACCESSTOKEN", "eyJhbGciOi", [], True),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnF", [], True),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7", [], True),
+        ("RFC2136_KEY_SECRET", "c2VjcmV0c2VjcmV0", [], True),
+        ("azure_client_secret", "abcdefghij", [], True),
+        ("PDNS_API_KEY", "abcdefghij", [], True),
+        ("AZURE_STORAGE_CONNECTION_STRING", "AccountKey=abc", [], True),
+        ("HETZNER", "abcdefghij", ["HETZNER"], True),  # what dns/provider.yaml reads, whatever its name is
+        ("HTTPS_PROXY", "abcdefghij", [], False),
+        ("RFC2136_HOST", "ns.example.com", ["RFC2136_HOST"], False),
+        ("RFC2136_KEY_NAME", "mta-sts-key", ["RFC2136_KEY_NAME"], False),
+        ("RFC2136_KEY_ALGORITHM", "hmac-sha256", ["RFC2136_KEY_ALGORITHM"], False),
+        ("AZURE_SUBSCRIPTION_ID", "11111111-2222", ["AZURE_SUBSCRIPTION_ID"], False),
+        ("AZURE_DNS_RESOURCE_GROUP", "mail-dns-group", ["AZURE_DNS_RESOURCE_GROUP"], False),
+        ("PATH", "/usr/local/bin", [], False),
+    ],
+)
+def test_which_variables_are_secret(name: str, value: str, read: list[str], masked: bool) -> None:
+    """By their names, and all that the DNS provider reads but what is plainly none: an error still says the host."""
+    assert (mask({name: value}, read)(f"said: {value}.") == f"said: {MASK}.") is masked
+
+
+def test_a_password_in_the_address_of_a_proxy() -> None:
+    """requests and pip print the whole address."""
+    hide = mask({"HTTPS_PROXY": "http://me:pass-word-1@proxy.example:3128"})
+    assert hide("http://me:pass-word-1@proxy.example:3128") == f"http://me:{MASK}@proxy.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        ("", "a text"), ("a", "a text"), ("  ", "a  text"), ("\n", "a\ntext"), ("abc", "abc, abcd"),
+        ("true", "it is true"),
+        ("test", f"{MASK}, testing, my_test? no: {MASK}."), ("12345678", f"x{MASK}y"),
+    ],
+)  # fmt: skip
+def test_a_short_secret_does_not_blank_the_output(secret: str, said: str) -> None:
+    """Below four characters it is no secret; below eight only the whole word is."""
+    text = said.replace(MASK, secret) if MASK in said else said
+    done = Mask([secret])(text.replace("my_test", "mytest"))
+    assert done == said.replace("my_test", "mytest")
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ("abc\n", "at its beginning or end"), ("abc\r\n", "at its beginning or end"),
+        (" abc", "at its beginning or end"),
+        ("abc\t", "at its beginning or end"), ("ab\nc", "within it"), ("ab c", "within it"), ("ab\x00c", "within it"),
+        ("ab\x1bc", "within it"), ("abc\xa0", "at its beginning or end"), ("\ufeffabc", "within it"),
+        ("ab\u200bc", "within it"), ("ab\u2028c", "within it"), ("abc", None), ("a/b+c==", None), ("schlüssel", None),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used(value: str, where: str | None) -> None:
+    """CASES.md J3, and what else comes along when a secret is copied. What it is is not said."""
+    found = fault(value)
+    assert (found.rpartition(", ")[2] if found else None) == where
+    assert not found or value not in found
+
+
+# --- Through the verbs ----------------------------------------------------------------------------------------------
+
+HOSTILE = """
+import base64, json, os, sys, threading, urllib.parse, warnings
+from octodns.provider.base import BaseProvider
+class Hostile(BaseProvider):
+    SUPPORTS = {"TXT", "CNAME"}
+    SUPPORTS_GEO = False
+    def __init__(self, id, token, **more):
+        import logging
+        self.log = logging.getLogger("Hostile")
+        super().__init__(id)
+        self.token = token
+        forms = [token, repr(token), repr(token.encode()), urllib.parse.quote(token, ""), json.dumps(token),
+                 base64.b64encode(f"user:{token}".encode()).decode(), token.encode().hex()]
+        print(*forms, sep="\\n")
+        print(*forms, sep="\\n", file=sys.stderr)
+        warnings.warn(" ".join(forms))
+        thread = threading.Thread(target=self.fails)
+        thread.start()
+        thread.join()
+        self.forms = forms
+        if os.environ.get("WHEN") == "begin":
+            raise RuntimeError(" ".join(forms))
+        if os.environ.get("WHEN") == "die":
+            raise GeneratorExit(" ".join(forms))
+    def fails(self):
+        raise ValueError(self.token)
+    def populate(self, zone, target=False, lenient=False):
+        raise RuntimeError(" ".join(self.forms))
+"""
+
+
+@pytest.fixture
+def hostile(baked_with: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A repository whose DNS provider says its token in every form."""
+    folder = Path(shutil.copytree(baked_with("cloudflare"), tmp_path / "hostile"))
+    (folder / "hostile.py").write_text(HOSTILE, encoding="utf-8")
+    provider = folder / "dns" / "provider.yaml"
+    text = provider.read_text(encoding="utf-8")
+    assert "octodns_cloudflare.CloudflareProvider" in text
+    provider.write_text(text.replace("octodns_cloudflare.CloudflareProvider", "hostile.Hostile"), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("when", ["begin", "populate", "die"])
+@pytest.mark.parametrize("words", [(), ("--format", "markdown"), ("--doit",), ("--output", "out.md")], ids=" ".join)
+@pytest.mark.parametrize("ci", [{}, {"GITHUB_ACTIONS": "true"}, {"TF_BUILD": "True"}], ids=["", "github", "azure"])
+def test_no_output_of_publish_has_the_token(
+    hostile: Path, when: str, words: tuple[str, ...], ci: dict[str, str]
+) -> None:
+    """A provider's words, its own prints and warnings, tracebacks of its threads and of Python itself."""
+    given_ = {"CLOUDFLARE_TOKEN": TOKEN, "WHEN": when, **ci}
+    done = verb(hostile, "publish", "hosting", *words, env=given_)
+    printed = (done.stdout + done.stderr).decode()
+    out = hostile / "out.md"
+    printed += out.read_text(encoding="utf-8") if out.exists() else ""
+    assert done.returncode == 1
+    assert MASK in printed
+    assert leaks(printed, TOKEN) == []
+
+
+@pytest.mark.parametrize(
+    "value", [f"{TOKEN}\n", f" {TOKEN}", f"{TOKEN}\r\n", f"{TOKEN[:20]}\n{TOKEN[20:]}", f"{TOKEN}\t"]
+)
+@pytest.mark.parametrize("words", [(), ("--format", "markdown"), ("--doit",)], ids=" ".join)
+def test_a_token_with_a_line_end_is_refused_before_use(hostile: Path, value: str, words: tuple[str, ...]) -> None:
+    """CASES.md J3: the variable is named, its value is not, and the provider is not even made."""
+    done = verb(hostile, "publish", "hosting", *words, env={"CLOUDFLARE_TOKEN": value})
+    printed = (done.stdout + done.stderr).decode()
+    assert done.returncode == 1
+    assert "dns/provider.yaml: error MTS230: CLOUDFLARE_TOKEN holds white space, a line end or a character" in printed
+    assert "Traceback" not in printed and MASK not in printed
+    assert leaks(printed, TOKEN[20:]) + leaks(printed, TOKEN[:20]) == []
+
+
+def test_another_provider_s_variables_are_looked_at_too(hostile: Path) -> None:
+    """Whatever dns/provider.yaml reads, at any depth, with a default or without."""
+    provider = hostile / "dns" / "provider.yaml"
+    with provider.open("a", encoding="utf-8") as file:
+        file.write("\nmore: {deep: env/DEEP, other: env/OTHER/default}\n")
+    given_ = {"CLOUDFLARE_TOKEN": TOKEN, "DEEP": "deep-secret\n", "OTHER": "other\x1bsecret"}
+    printed = verb(hostile, "publish", "hosting", env=given_).stdout.decode()
+    assert re.findall(r"MTS230: (\w+) holds", printed) == ["DEEP", "OTHER"]
+    assert "secret" not in printed
+
+
+@pytest.mark.parametrize(
+    ("system", "name"), [({"GITHUB_ACTIONS": "true"}, "GITHUB_TOKEN"), ({"TF_BUILD": "True"}, "SYSTEM_ACCESSTOKEN")]
+)
+@pytest.mark.parametrize("value", [f"{TOKEN}\n", f"\n{TOKEN}", f"a {TOKEN}"])
+def test_comment_refuses_such_a_token(system: dict[str, str], name: str, value: str) -> None:
+    """It was trimmed silently; what stores it otherwise may not be so kind."""
+    environment = {**system, name: value, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = verb(TEMPLATE, "comment", "policy.yaml", env=environment)
+    printed = (done.stdout + done.stderr).decode()
+    assert done.returncode == 2
+    assert f"{name} is not a token. It holds white space, a line end or a character that does not show" in printed
+    assert leaks(printed, TOKEN) == []
+
+
+def test_comment_posts_no_token(httpserver: HTTPServer, tmp_path: Path) -> None:
+    """Neither its own nor another of the job, if a tool wrote one into the file."""
+    token = "ghs_0123456789abcdefghijABCDEFGHIJ012345"
+    other = "another-secret-of-the-job"
+    httpserver.expect_request(re.compile(".*"), "GET").respond_with_json([])
+    httpserver.expect_request(re.compile(".*"), "POST").respond_with_json({"message": token}, 403)
+    (tmp_path / "plan.md").write_text(f"# Plan\n\n{token} {other} {quote(token)}\n", encoding="utf-8")
+    environment = {
+        "GITHUB_ACTIONS": "true", "GITHUB_TOKEN": token, "OTHER_SECRET": other, "PYTHONDONTWRITEBYTECODE": "1",
+        "GITHUB_API_URL": httpserver.url_for("").rstrip("/"), "GITHUB_REPOSITORY": "a/b",
+        "GITHUB_REF": "refs/pull/1/merge",
+    }  # fmt: skip
+    done = verb(TEMPLATE, "comment", str(tmp_path / "plan.md"), env=environment)
+    sent = httpserver.log[-1][0].get_data(as_text=True)
+    assert "# Plan" in sent
+    for text in (sent, (done.stdout + done.stderr).decode()):
+        assert leaks(text, token) + leaks(text, other) == []
+
+
+def test_other_verbs_change_no_word(bake: Callable[..., Path]) -> None:
+    """They hold no secret; and a variable that happens to be called a key must not tear holes into a record."""
+    folder = bake()
+    plain_ = verb(folder, "records", "--format", "json").stdout
+    assert verb(folder, "records", "--format", "json", env={"MAIL_KEY": "example.com"}).stdout == plain_
+    assert os.environ.get("MAIL_KEY") is None

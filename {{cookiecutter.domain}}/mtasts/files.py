@@ -1,0 +1,100 @@
+"""The edge to the file system: what a repository holds is read only from files of its own, and written whole.
+
+A symbolic link shows git nothing of what it leads to, so a plan would see no change; and one that leads out of the
+repository could bring this machine's own files into what is deployed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+_KINDS = (
+    (stat.S_ISREG, ""),
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+class NotAFileError(OSError):
+    """A path is no file of the repository. strerror: what it is instead, as the end of a sentence."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(errno.EINVAL, what, path.as_posix())
+
+
+def read(path: Path, most: int = -1, top: Path | None = None) -> bytes:
+    """Return the content of a regular file, at most so many bytes of it. Raises OSError, also for links.
+
+    top: the repository's folder; without it, the repository that holds the current folder.
+    """
+    kind = next((what for is_it, what in _KINDS if is_it(path.lstat().st_mode)), "a device")
+    if kind:
+        raise NotAFileError(path, kind)
+    _stay_inside(path, _below(path, top), top)
+    with path.open("rb") as file:
+        return file.read(most)
+
+
+def read_any(path: Path, most: int) -> bytes:
+    """Return what stands at a path that people name, be it a link or a pipe such as /dev/stdin. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(most)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: where the disk is full, an earlier one stays. Raises OSError.
+
+    A link is refused, but for an absolute path such as /dev/stdout; a pipe or a device is written to.
+    """
+    if path.is_symlink() and not path.is_absolute():
+        raise NotAFileError(path, "a symbolic link")
+    _stay_inside(path, path.parents, None)
+    if path.exists() and (path.is_symlink() or not path.is_file()):
+        path.write_bytes(content)
+        return
+    fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with fresh.open("xb") as file:
+            file.write(content)
+        if path.exists():
+            fresh.chmod(stat.S_IMODE(path.stat().st_mode))
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def reason(error: OSError) -> str:
+    """Return why a file could be neither read nor written, in a sentence or two."""
+    if isinstance(error, NotAFileError):
+        return f"{error.filename} is {error.strerror}. Put the file itself there."
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
+
+
+def _stay_inside(path: Path, ways: Iterable[Path], top: Path | None) -> None:
+    """Raise NotAFileError if one of the ways to a path is a link that leads out of the repository.
+
+    An absolute path is the user's own word: what lies above a repository is not looked at.
+    """
+    for link in ways if top or not path.is_absolute() else ():
+        if link.is_symlink() and not _real(link).is_relative_to(_real(top) if top else _repository(link)):
+            raise NotAFileError(path, f"behind the symbolic link {link.as_posix()!r}, out of the repository")
+
+
+def _below(path: Path, top: Path | None) -> list[Path]:
+    return [folder for folder in path.parents if folder != top and not (top and folder in top.parents)]
+
+
+def _repository(link: Path) -> Path:
+    here = _real(link.parent)
+    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), Path.cwd())
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
