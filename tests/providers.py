@@ -43,7 +43,7 @@ mode: testing
 max_age: {max_age}
 mx: [mx.example.com]
 tls_reporting: {{rua: ["mailto:tls@example.com"]}}
-hosting: {{kind: web-server, hostname: www.example.org}}
+hosting: {{hostname: www.example.org, {hosting}}}
 domains:
 """
 
@@ -135,9 +135,9 @@ class Publisher:
             file.write(f"\n{provider.options}\n")
         self._repository = Repository(folder)
 
-    def write(self, *domains: str, max_age: int = 604800) -> None:
+    def write(self, *domains: str, max_age: int = 604800, hosting: str = "kind: web-server") -> None:
         """Commit a policy.yaml, with a line for each domain: what a branch has rendered is its own."""
-        text = POLICY.format(max_age=max_age) + "".join(f"  {domain}\n" for domain in domains)
+        text = POLICY.format(max_age=max_age, hosting=hosting) + "".join(f"  {domain}\n" for domain in domains)
         self._repository.commit({"policy.yaml": text}, "2026-11-01T12:00:00")
 
     def publish(self, stage: str, *words: str, **variables: str) -> Done:

@@ -176,13 +176,14 @@ class ApiZone(Calls):
         self.begin()
 
     def read(self) -> RecordSets:
-        """Return the record sets, but for those that make a zone."""
+        """Return the record sets, but for those that make a zone. Of several TTLs, as Cloudflare has, the least."""
         found: dict[tuple[str, str], tuple[int, list[str]]] = {}
         for line in self._server.all():
             name, ttl, kind, value = line.split(" ", 3)
             if kind != "NS":
                 key = name.removesuffix(ZONE).rstrip("."), kind
-                found.setdefault(key, (int(ttl), []))[1].append(value)
+                least, values = found.get(key, (int(ttl), []))
+                found[key] = min(int(ttl), least), [*values, value]
         return {key: (ttl, tuple(sorted(values))) for key, (ttl, values) in found.items()}
 
 
@@ -304,7 +305,13 @@ class Run:
 # The properties
 
 WORDS = st.text("abc019 -_.:=;/@{}'", min_size=1, max_size=12).map(str.strip).filter(bool)
-HARD = st.sampled_from(['say "x"', "back\\slash", "semi\\;colon", "é", "x" * 300, "tab\there", "\x00"])
+# The last line: what looks like a value of ours, once octoDNS has taken a zone file's quotation marks out of it.
+HARD = st.sampled_from(
+    [
+        *('say "x"', "back\\slash", "semi\\;colon", "é", "x" * 300, "tab\there", "\x00", '" "', 'x" "y', "\\", '"', ""),
+        *('"A1B2"', 'A1" "B2', '"_new"', f'"{NOW}"', f'"{BEFORE}"', TLSRPT.replace("rua", 'r" "ua'), f'"{OLD_TLSRPT}"'),
+    ]
+)
 OTHERS = st.one_of(
     WORDS,
     HARD,
@@ -339,20 +346,6 @@ def zones(draw: st.DrawFn) -> tuple[RecordSets, RecordSets]:
     return whole, others
 
 
-def plain(zone: tuple[RecordSets, RecordSets]) -> tuple[RecordSets, RecordSets]:
-    """Return a zone as a stand-in of a provider can hold it: without CAA, and without what it would have to escape."""
-    whole, others = (
-        {
-            key: (ttl, kept)
-            for key, (ttl, values) in sets.items()
-            if key[1] != "CAA"
-            and (kept := tuple(value for value in values if re.fullmatch(r"[ -!#-\[\]-~]{1,255}", value)))
-        }
-        for sets in zone
-    )
-    return whole, others
-
-
 def lost(before: RecordSets, after: RecordSets) -> list[tuple[str, str, object]]:
     """Return what of others' is not as it was: a value that is gone, or a record set of theirs with another TTL."""
     return [
@@ -372,8 +365,8 @@ def test_others_values_stay_as_they_were(run: Run, case: Case, zone: Zone) -> No
     hold_others_values(run, case, zone)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(case=CASES, zone=zones().map(plain))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(case=CASES, zone=zones())
 def test_others_values_stay_as_they_were_at_a_provider(served: Run, case: Case, zone: Zone) -> None:
     """The same through the classes and the requests that change real zones."""
     hold_others_values(served, case, zone)
@@ -409,8 +402,8 @@ def test_force_takes_what_is_in_the_way_and_nothing_else(run: Run, case: Case, z
     hold_to_what_is_in_the_way(run, case, zone)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(case=CASES, zone=zones().map(plain))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(case=CASES, zone=zones())
 def test_force_takes_nothing_else_at_a_provider(served: Run, case: Case, zone: Zone) -> None:
     """The same through the classes and the requests that change real zones."""
     hold_to_what_is_in_the_way(served, case, zone)
@@ -483,6 +476,15 @@ def live_through_a_kill(run: Run, killed_at: int) -> None:
         assert lost(BESIDE, run.provider.read()) == []
     assert killed == 1
     assert run.provider.read() == BESIDE
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_retired_domain_leaves_a_token_that_no_revision_had(run: Run, force: bool) -> None:
+    """Only where a next one takes its place is each token Front Door's. DigiCert's proofs stand at this name too."""
+    theirs: RecordSets = {("_dnsauth.mta-sts", "TXT"): (300, ("token-of-another",))}
+    ours: RecordSets = {("_dnsauth.mta-sts", "TXT"): (300, ("_old", "token-of-another"))}
+    assert run(Case("hosting", "front-door", retired=True), ours, force=force) == []
+    assert run.provider.read() == theirs
 
 
 # Two at once

@@ -23,6 +23,7 @@ LONGER = "d6ef6013fce40a3e010618c7e4f6d85d"  # max_age: 700000
 
 HOSTING = "mta-sts.example.com 3600 CNAME www.example.org."
 REPORTS = "_smtp._tls.example.com 3600 TXT v=TLSRPTv1; rua=mailto:tls@example.com;"
+FUNCTION = "kind: function, verification: A1B2"
 ASKED = ("mta-sts.example.com", "_mta-sts.example.com", "_smtp._tls.example.com")
 
 Start = Callable[[str], Publisher]
@@ -332,6 +333,57 @@ def test_an_alias_at_our_own_name_is_another_ones_record(start: Start, name: str
     assert provider.all() == sorted([*others, sts(TESTING), REPORTS])
     assert publisher.publish("hosting", "--doit", "--force").code == 0
     assert provider.all() == sorted([*plain, HOSTING, sts(TESTING), REPORTS])
+
+
+def test_what_cloudflare_has_beside_a_value_stays(start: Start) -> None:
+    """octodns-cloudflare writes the whole set again: one TTL, and no comment and no tags (its `_apply_Update`)."""
+    publisher = start("cloudflare")
+    provider = publisher.provider
+    assert isinstance(provider, Cloudflare)
+    provider.add_zone("example.com")
+    provider.put("asuid.mta-sts.example.com", "TXT", ["of an app"], 1, comment="theirs", tags=["team:web"])
+    provider.put("asuid.mta-sts.example.com", "TXT", ["of another"], 60)
+    others = provider.records()
+    publisher.write("example.com:")
+    provider.put("_mta-sts.example.com", "TXT", [f"v=STSv1; id={TESTING};"], comment="do not touch", tags=["mail:1"])
+    publisher.write("example.com:", hosting=FUNCTION)
+    assert publisher.publish("hosting", "--doit").code == 0
+    assert "asuid.mta-sts.example.com 1 TXT A1B2" in provider.all()
+    publisher.write("example.com:", max_age=700000)
+    for stage in ("hosting", "announcement"):
+        assert publisher.publish(stage, "--doit").code == 0
+    assert [record for record in provider.records() if record["name"].startswith("asuid.")] == others
+    (record,) = (each for each in provider.records() if each["name"] == "_mta-sts.example.com")
+    assert record["content"] == f'"v=STSv1; id={LONGER};"'
+    assert (record["comment"], record["tags"]) == ("do not touch", ["mail:1"])
+
+
+def test_the_metadata_of_a_record_set_of_azure_stays(start: Start) -> None:
+    """Terraform calls them tags. octodns-azure puts a record set without them in its place."""
+    publisher = start("azure-dns")
+    provider = publisher.provider
+    assert isinstance(provider, Azure)
+    provider.add_zone("example.com")
+    asuid = "asuid.mta-sts.example.com"
+    provider.put(asuid, "TXT", ["of an app"], metadata={"team": "web"})
+    publisher.write("example.com:", hosting=FUNCTION)
+    assert publisher.publish("hosting", "--doit").code == 0
+    assert {f"{asuid} 3600 TXT A1B2", f"{asuid} 3600 TXT of an app"} < set(provider.all())
+    assert provider.metadata(asuid, "TXT") == {"team": "web"}
+
+
+@pytest.mark.parametrize(("content", "shown"), [('x" "y', "x\\034 \\034y"), ('"x" "y"', "xy"), (r'"\"x\""', r"\"x\"")])
+def test_text_of_cloudflare_with_and_without_quotation_marks(start: Start, content: str, shown: str) -> None:
+    """Records from before 2024 have none, and in them a quotation mark is one."""
+    publisher = start("cloudflare")
+    provider = publisher.provider
+    assert isinstance(provider, Cloudflare)
+    provider.add_zone("example.com")
+    provider.put("_mta-sts.example.com", "TXT", ["replaced"])
+    provider.records()[0]["content"] = content
+    publisher.write("example.com:")
+    assert f"has TXT '{shown}'" in finding(publisher.publish("announcement", "--doit")).replace("\\\\", "\\")
+    assert provider.records()[0]["content"] == content
 
 
 @pytest.mark.parametrize("name", ["azure-dns", "cloudflare", "route53"])

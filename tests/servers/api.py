@@ -6,6 +6,7 @@ what it was asked. Nothing of a client is replaced: octoDNS's providers speak to
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -136,7 +137,7 @@ class Api(AbstractContextManager["Api"]):
                 self.end_headers()
                 self.wfile.write(reply.body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = do  # noqa: N815 - the names of the base class
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do  # noqa: N815 - the names of the base class
 
             def _request(self) -> Request:
                 url = urlsplit(self.path)
@@ -161,3 +162,14 @@ class Api(AbstractContextManager["Api"]):
 def zone_of(name: str, zones: Mapping[str, object]) -> str:
     """Return the zone that holds a name: the longest one."""
     return max((zone for zone in zones if f".{name}".endswith(f".{zone}")), key=len)
+
+
+def quoted(value: str) -> str:
+    """Return text as a zone file has it: in strings of 255 characters, quotation marks and backslashes escaped."""
+    strings = [value[at : at + 255] for at in range(0, max(len(value), 1), 255)]
+    return " ".join('"' + re.sub(r'["\\]', r"\\\g<0>", string) + '"' for string in strings)
+
+
+def unquoted(text: str) -> str:
+    """Return what text in a zone file means."""
+    return re.sub(r"\\(.)", r"\1", text[1:-1].replace('" "', ""), flags=re.DOTALL)

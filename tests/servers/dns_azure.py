@@ -78,12 +78,14 @@ class Azure(Api):
         """Return the names of all zones."""
         return sorted([*self._sets, *self._private])
 
-    def put(self, name: str, kind: str, values: list[str], ttl: int = 3600) -> None:
-        """Write a record set."""
+    def put(self, name: str, kind: str, values: list[str], ttl: int = 3600, **more: Any) -> None:
+        """Write a record set. more: further properties, as metadata."""
         key, fields = _KEYS[kind]
-        parts = [dict(zip(fields, value.split(" ", len(fields) - 1), strict=True)) for value in values]
-        found: Any = [{"value": [value]} for value in values] if kind == "TXT" else parts
-        self._store(name, kind, {"TTL": ttl, key: found[0] if kind == "CNAME" else found, "targetResource": {}})
+        found: Any = [dict(zip(fields, value.split(" ", len(fields) - 1), strict=True)) for value in values]
+        if kind == "TXT":  # text as it is, in strings of 255
+            found = [{"value": [value[at : at + 255] for at in range(0, max(len(value), 1), 255)]} for value in values]
+        found = found[0] if kind == "CNAME" else found
+        self._store(name, kind, {"TTL": ttl, key: found, "targetResource": {}, **more})
 
     def alias(self, name: str, kind: str) -> None:
         """Write an alias record set, as Microsoft advises for a Static Web App at a zone's apex."""
@@ -102,6 +104,11 @@ class Azure(Api):
             for (name, kind), properties in zone.items()
             for value in _values(kind, properties)
         )
+
+    def metadata(self, name: str, kind: str) -> Any:
+        """Return the metadata of a record set."""
+        zone = self._sets[zone_of(name, self._sets)]
+        return zone[name, kind].get("metadata")
 
     def answer(self, request: Request) -> Reply:
         """Take the resource manager's path apart: /subscriptions/S/resourceGroups/G/providers/Microsoft.Network/…"""

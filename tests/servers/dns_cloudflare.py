@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from servers.api import Api, RefusalError, Reply, Request, zone_of
+from servers.api import Api, RefusalError, Reply, Request, quoted, unquoted, zone_of
 
 TOKEN = "a-token-of-cloudflare"
 ZONES, RECORDS = 50, 5_000_000  # the most on a page
@@ -46,11 +46,14 @@ class Cloudflare(Api):
         """Write records. more: further keys of each, as comment or proxied."""
         for value in values:
             first, _, rest = value.partition(" ") if kind == "MX" else ("", "", value)
-            record: dict[str, Any] = {"name": name, "type": kind, "content": rest, "ttl": ttl, **more}
+            content = quoted(rest) if kind == "TXT" else rest
+            record: dict[str, Any] = {"name": name, "type": kind, "content": content, "ttl": ttl, **more}
             if first:
                 record["priority"] = int(first)
             if kind not in ("A", "AAAA", "CNAME", "MX", "NS", "PTR", "TXT"):
                 record["data"] = {}  # of the parts that octoDNS reads there is none: what is not ours is not read
+            if kind == "CAA":
+                record["data"] = dict(zip(("flags", "tag", "value"), value.split(" ", 2), strict=True))
             zones = {zone["name"]: zone["id"] for zone in self._zones.values() if _is_public(zone)}
             self._store(zones[zone_of(name, zones)], record)
 
@@ -66,6 +69,10 @@ class Cloudflare(Api):
             for each in self._records.values()
             if _is_public(self._zones[each["zone_id"]])
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records with all that they have."""
+        return list(self._records.values())
 
     def answer(self, request: Request) -> Reply:
         """Take the path apart: /zones[/ID[/dns_records[/ID]]]"""
@@ -103,6 +110,8 @@ class Cloudflare(Api):
         if request.method == "DELETE":
             del self._records[record[0]]
             return _json({"id": record[0]})
+        if request.method == "PATCH":
+            new = {**(old or {}), **new}
         self._refuse_conflict(new, zone, *record)
         return _json(self._store(zone, new, *record))
 
@@ -137,7 +146,7 @@ def _content(record: dict[str, Any]) -> str:
 def _value(record: dict[str, Any]) -> str:
     content = str(record["content"])
     if record["type"] == "TXT":
-        return content[1:-1].replace('" "', "")
+        return unquoted(content)
     dot = "." if record["type"] in ("CNAME", "MX", "NS", "PTR") else ""
     first = f"{record['priority']} " if "priority" in record else ""
     return f"{first}{content}{dot}{' proxied' if record.get('proxied') else ''}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape
 
-from servers.api import Api, RefusalError, Reply, Request, zone_of
+from servers.api import Api, RefusalError, Reply, Request, quoted, unquoted, zone_of
 
 XMLNS = "https://route53.amazonaws.com/doc/2013-04-01/"
 ZONES, RECORDS = 100, 300  # the most on a page
@@ -67,7 +68,9 @@ class Route53(Api):
 
     def put(self, name: str, kind: str, values: list[str], ttl: int = 3600) -> None:
         """Write a record set."""
-        self._at(name)[name, kind] = RecordSet(ttl, [f'"{value}"' for value in values] if kind == "TXT" else values)
+        self._at(name)[name, kind] = RecordSet(
+            ttl, [_octal(quoted(value)) for value in values] if kind == "TXT" else values
+        )
 
     def alias(self, name: str, kind: str) -> None:
         """Write an alias to a CloudFront distribution."""
@@ -195,7 +198,16 @@ def _record_set(name: str, kind: str, found: RecordSet) -> str:
 
 def _plain(kind: str, value: str) -> str:
     """Return a value as DNS has it. A backslash before a semicolon is not part of it (octodns-route53#144)."""
-    return value[1:-1].replace('" "', "").replace("\\;", ";") if kind == "TXT" else value
+    return unquoted(_without_octal(value)) if kind == "TXT" else value
+
+
+def _octal(text: str) -> str:
+    """Return text as Route 53 shows it: outside of printable ASCII in octal."""
+    return re.sub("[^ -~]", lambda found: "".join(f"\\{octet:03o}" for octet in found[0].encode()), text)
+
+
+def _without_octal(text: str) -> str:
+    return re.sub(r"(\\\d{3})+", lambda found: bytes(int(each, 8) for each in found[0].split("\\")[1:]).decode(), text)
 
 
 def _text(element: ET.Element, name: str) -> str:

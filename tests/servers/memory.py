@@ -89,7 +89,8 @@ def _data(kind: str, values: Iterable[str]) -> dict[str, Any]:
     if kind == "CNAME":
         return {"value": next(iter(values))}
     if kind == "TXT":
-        return {"values": [value.replace(";", "\\;") for value in values]}
+        escaped = (value.replace("\\", "\\\\").replace('"', '\\"').replace(";", "\\;") for value in values)
+        return {"values": [f'"{value}"' for value in escaped]}  # as most of octoDNS's providers read it
     if kind == "MX":
         pairs = (value.split() for value in values)
         return {"values": [{"preference": int(number), "exchange": host} for number, host in pairs]}

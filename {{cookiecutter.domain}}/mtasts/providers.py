@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from contextlib import suppress
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,34 +52,59 @@ def confine(provider: Any, names: Mapping[str, Collection[str]]) -> None:
 
 
 def _azure(provider: Any, ours: Ours) -> None:
+    from octodns_azure import _AzureRecord
+
     read = provider._zone_records
+    metadata: dict[tuple[str, str], Any] = {}
 
     def records(group: str, zone: str, top: int) -> list[Any]:
-        return [_with_target(record) for record in read(group, zone, top) if ours(f"{record.name}.{zone}")]
+        found = [_readable(record) for record in read(group, zone, top) if ours(f"{record.name}.{zone}")]
+        metadata.update({(record.fqdn.lower(), record.type.rpartition("/")[2]): record.metadata for record in found})
+        return found
+
+    def update(change: Any) -> None:
+        record = _AzureRecord(provider._resource_group, change.new)
+        kept = metadata.get((change.new.fqdn, change.new._type))
+        provider.dns_client.record_sets.create_or_update(
+            resource_group_name=record.resource_group,
+            zone_name=record.zone_name,
+            relative_record_set_name=record.relative_record_set_name,
+            record_type=record.record_type,
+            parameters={**record.params, "metadata": kept},
+        )
 
     provider._zone_records = records
+    provider._apply_Update = update  # its own leaves the metadata of the record set out, and they would be gone
     # It lists the zones of the group, and makes one that is not among them, or is written in other case.
     provider._check_zone = lambda name, create=False: name  # noqa: ARG005
     # It lists the Traffic Manager profiles of the group. No record of ours has one.
     provider._get_tm_for_dynamic_record = lambda record: None  # noqa: ARG005
 
 
-def _with_target(record: Any) -> Any:
-    """Give an alias record set what it points to as its value. octoDNS takes each for a Traffic Manager of its own."""
+def _readable(record: Any) -> Any:
+    """Give octoDNS a record set as it can read it: an alias, an empty one, and text as it is.
+
+    An alias has what it points to as its value: octoDNS takes each for a Traffic Manager of its own.
+    """
     target = getattr(record.target_resource, "id", None)
     record.cname_record = record.cname_record or SimpleNamespace(cname=target or "")
     record.a_records = record.a_records or [SimpleNamespace(ipv4_address="")]  # octoDNS takes addresses alone
     record.aaaa_records = record.aaaa_records or [SimpleNamespace(ipv6_address="")]
+    for kind in ("caa", "mx", "ns", "ptr", "srv", "txt"):
+        setattr(record, f"{kind}_records", getattr(record, f"{kind}_records") or [])
+    for text in record.txt_records:
+        text.value = [_escaped("".join(text.value or []))]
     return record
 
 
 def _cloudflare(provider: Any, ours: Ours) -> None:
     read, populate = provider._paginated_get, provider.populate
+    update, ask = provider._apply_Update, provider._try_request
 
     def found(path: str, params: Any = None, per_page: int | None = None) -> list[Any]:
         items = read(path, params, per_page)
         if path != "/zones":
-            return [record for record in items if ours(record["name"])]
+            return [_without_remarks(record) for record in items if ours(record["name"])]
         # Of several zones with one name octoDNS takes the last: that must be the one that the Internet sees.
         public = (zone for zone in items if zone.get("type") != "internal")
         return sorted(public, key=lambda zone: zone.get("status") == "active")
@@ -88,7 +114,31 @@ def _cloudflare(provider: Any, ours: Ours) -> None:
         populate(zone, target=target, lenient=lenient)
         return zone.name in provider.zones  # octoDNS says no as well if there is a zone and it holds nothing
 
-    provider._paginated_get, provider.populate = found, populated
+    def updated(change: Any) -> None:
+        # It writes each record of the set again: with one TTL for all, and without the comment and tags of each.
+        old, new = ({each["content"] for each in provider._gen_data(of)} for of in (change.existing, change.new))
+        kept = old & new if old != new and change.existing.ttl == change.new.ttl else ()
+
+        def asked(method: str, path: str, **options: Any) -> Any:
+            if method == "PUT" and options["data"]["content"] in kept:
+                return None
+            return ask("PATCH" if method == "PUT" else method, path, **options)
+
+        provider._try_request = asked
+        try:
+            update(change)
+        finally:
+            provider._try_request = ask
+
+    provider._paginated_get, provider.populate, provider._apply_Update = found, populated, updated
+
+
+def _without_remarks(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without what people noted about it, which octoDNS would take away, and with its text as it is."""
+    content = record.get("content", "")
+    if record["type"] == "TXT":
+        content = _reescaped(content) if content.startswith('"') else _escaped(content)
+    return {**record, "content": content, "comment": None, "tags": []}
 
 
 def _route53(provider: Any, ours: Ours) -> None:
@@ -96,7 +146,11 @@ def _route53(provider: Any, ours: Ours) -> None:
 
     def records(zone: str) -> list[Any]:
         provider._r53_rrsets.clear()  # as it was read for the plan, before any zone was changed
-        return [record for record in read(zone) if ours(record["Name"])]
+        found = [record for record in read(zone) if ours(record["Name"])]
+        texts = [record.get("ResourceRecords", ()) for record in found if record["Type"] == "TXT"]
+        for value in chain.from_iterable(texts):
+            value["Value"] = _reescaped(value["Value"], "134")  # AWS counts in octal
+        return found
 
     provider._load_records = records
     # It lists the health checks of the account, to remove old ones of octoDNS. No record of ours has one.
@@ -105,7 +159,30 @@ def _route53(provider: Any, ours: Ours) -> None:
 
 def _bind(provider: Any, ours: Ours) -> None:
     read = provider.zone_records
-    provider.zone_records = lambda zone, target: [record for record in read(zone, target) if ours(record.name)]
+
+    def records(zone: Any, target: Any) -> list[Any]:
+        found = [record for record in read(zone, target) if ours(record.name)]
+        for record in found:
+            if record._type == "TXT":  # octoDNS undoes a zone file's escapes here
+                record.rdata = re.sub(r'\\(["\\])', lambda mark: f"\\\\{ord(mark[1]):03}", record.rdata)
+        return found
+
+    provider.zone_records = records
+
+
+# Text. octoDNS takes a `"` at the beginning and each `" "` out of a value, as if a zone file had them, and fails on a
+# value that ends in a backslash. So both marks become what a zone file may have in their place, a backslash and their
+# number. OnlyOurs never writes such a value.
+
+
+def _escaped(text: str) -> str:
+    """Return text in which the marks stand for themselves."""
+    return re.sub(r'["\\]', lambda mark: f"\\{ord(mark[0]):03}", text) or '""'
+
+
+def _reescaped(text: str, number: str = "092") -> str:
+    """Return a zone file's text, whose quotation marks have their backslash. number: of a backslash."""
+    return text.replace(r"\\", rf"\{number}")
 
 
 _CONFINED: Mapping[str, Callable[[Any, Ours], None]] = {

@@ -20,8 +20,8 @@ from mtasts.records import DnsRecord, Name, Stage, names, records
 from mtasts.recordset import Past, Settled, Value, canonical, settle
 
 # What octoDNS and its providers read and write back without a change. A quotation mark, a backslash or a letter outside
-# ASCII comes back otherwise from some of them.
-_KEPT = re.compile(r"[ !#-\[\]-~]*")
+# ASCII comes back otherwise from some of them, and an empty value not at all.
+_KEPT = re.compile(r"[ !#-\[\]-~]+")
 _TOKEN = re.compile("[A-Za-z0-9_-]{1,128}")  # of Front Door, as policy.yaml takes it
 
 
@@ -126,8 +126,10 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
         each = canonical(place.fqdn, *value)
         if place.value and each == canonical(place.fqdn, *place.value):
             return True
-        # Front Door's tokens end after days, and the next one takes the place of the last.
-        if self._tokens and place.fqdn.startswith("_dnsauth.") and value[0] == "TXT" and _TOKEN.fullmatch(value[1]):
+        # Front Door's tokens end after days, and the next one takes the place of the last. Without a next one a token
+        # is whoever's it is: certificate authorities ask for proofs at this name too.
+        next_one = place.value and self._tokens and place.fqdn.startswith("_dnsauth.")
+        if next_one and value[0] == "TXT" and _TOKEN.fullmatch(value[1]):
             return True
         return each in self.past().published
 
