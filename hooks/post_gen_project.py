@@ -74,7 +74,8 @@ def review(answers: Answers) -> tuple[dict[str, str], list[Problem]]:
         if question in given and given[question] != defaults(given, regions)[question]:
             text = given[question]
         good[question] = text
-        if faults := hidden(text) or judge(text, good):
+        # A default made from good answers is good: few bakes need all of the toolkit's rules.
+        if text != fallback and (faults := hidden(text) or judge(text, good)):
             better = mend(visible(text), good)
             known = not (hidden(better) or judge(better, good))
             good[question] = better if known else fallback

@@ -5,10 +5,10 @@ import os
 import sys
 from contextlib import suppress
 
-from mtasts import output, signals
-from mtasts.exit_codes import wrong_use
-
 gc.set_threshold(50_000)  # most of a run is importing, and imports leave no garbage to look for
+
+from mtasts import output, signals  # noqa: E402 - after the line above
+from mtasts.exit_codes import wrong_use  # noqa: E402
 
 
 def run() -> None:

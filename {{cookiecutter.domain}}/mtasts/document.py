@@ -22,8 +22,6 @@ BYTES = 8 * 1024 * 1024
 DEPTH = 16
 SCALAR = 4000  # characters in one value
 
-_TAG_DIRECTIVE = re.compile(r"^%TAG\b", re.MULTILINE)
-
 Steps = tuple[str | int, ...]
 Place = tuple[int, int]
 
@@ -32,11 +30,8 @@ _TAG = "tag:yaml.org,2002:"
 _PLAIN = {f"{_TAG}bool", f"{_TAG}null"}
 _NUMBER = re.compile("0|[1-9][0-9]{0,17}")  # the only form that every reader takes for the same number
 # All that YAML 1.1 or 1.2 takes for a number: signs, binary, octal, hexadecimal, base 60, `_`, fractions, powers.
-_NUMERIC = re.compile(
-    r"""(?: [-+]?(?: 0b[01_]+ | 0x[0-9a-f_]+ | 0o[0-7_]+ | \.inf
-    | (?:[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)? | \.[0-9][0-9_]*)(?:e[-+]?[0-9]+)? ) | \.nan )\Z""",
-    re.VERBOSE | re.IGNORECASE,
-)
+_NUMERIC = r"""(?xi) [-+]?(?: 0b[01_]+ | 0x[0-9a-f_]+ | 0o[0-7_]+ | \.inf
+    | (?:[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)? | \.[0-9][0-9_]*)(?:e[-+]?[0-9]+)? ) | \.nan"""
 # Some readers end a line there, and some do not: what is a comment to one is a key to another.
 _BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
@@ -64,12 +59,21 @@ class _Loader(_Fastest):  # type: ignore[misc]
     }
 
 
+class _Numeric:
+    """What PyYAML asks whether a text is a number. Most are digits alone: those need no long expression."""
+
+    @staticmethod
+    def match(text: str) -> re.Match[str] | None:
+        """Match the whole of a number."""
+        return _NUMBER.fullmatch(text) or re.fullmatch(_NUMERIC, text)
+
+
 def _number(loader: Any, node: Any) -> int | OddNumber:
     text = loader.construct_scalar(node)
     return int(text) if _NUMBER.fullmatch(text) else OddNumber(text)
 
 
-_Loader.add_implicit_resolver(f"{_TAG}int", _NUMERIC, list("-+.0123456789"))
+_Loader.add_implicit_resolver(f"{_TAG}int", _Numeric, list("-+.0123456789"))
 _Loader.add_constructor(f"{_TAG}int", _number)
 
 
@@ -166,9 +170,8 @@ def _place_of(text: str, index: int) -> Place:
 
 
 def _refuse_the_unplain(text: str) -> None:
-    if directive := _TAG_DIRECTIVE.search(
-        text
-    ):  # the parser compares each with all before it, which takes minutes for many
+    # The parser compares each directive with all before it, which takes minutes for many.
+    if "%TAG" in text and (directive := re.search(r"^%TAG\b", text, re.MULTILINE)):
         line = text.count("\n", 0, directive.start()) + 1
         raise _invalid("a %TAG directive stands here, and no tag is allowed; remove it", line, 1)
     depth = documents = 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,7 +58,7 @@ def write(path: Path, content: bytes) -> None:
     if path.exists() and (path.is_symlink() or not path.is_file()):
         path.write_bytes(content)
         return
-    fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    fresh = path.with_name(f".{path.name}-{os.urandom(4).hex()}")
     try:
         with fresh.open("xb") as file:
             file.write(content)

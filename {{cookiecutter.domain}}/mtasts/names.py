@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ DOMAIN_OCTETS = 253 - len("_mta-sts.")
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_VERIFICATION = re.compile(r"(.+\.)?mx-verification\.google\.com|ms[0-9]+\.msv1\.invalid", re.IGNORECASE)
+_VERIFICATION = r"(?i:(.+\.)?mx-verification\.google\.com|ms[0-9]+\.msv1\.invalid)"  # compiled if a run needs it
 
 
 def name_fault(name: str, what: str, octets: int = 253) -> Finding | None:
@@ -65,7 +66,7 @@ def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
 
 def is_verification(host: str) -> bool:
     """Tell whether an MX host is one that takes no mail, and only proved the domain to Google or to Microsoft."""
-    return bool(_VERIFICATION.fullmatch(host.removesuffix(".")))
+    return bool(re.fullmatch(_VERIFICATION, host.removesuffix(".")))
 
 
 def public_suffix_fault(pattern: str) -> Finding | None:
@@ -81,24 +82,31 @@ def is_public_suffix(name: str) -> bool:
     """Tell whether anyone can register a name under this one, by the public suffix list."""
     # To parse the list takes longer than all the rest of lint, and most names do not stand in it.
     _, dot, parent = name.partition(".")
-    if dot and "xn--" not in name and _suffix_lines().isdisjoint((name, f"*.{parent}")):
+    if dot and "xn--" not in name and not _is_listed(name, f"*.{parent}"):
         return False
-    return bool(_suffix_list().is_public(name))
+    return bool(_suffixes().is_public(name))
+
+
+def _is_listed(*lines: str) -> bool:
+    """Tell whether the list has one of these lines. It is searched as it is, until that costs more than to split it."""
+    if next(_searches) < 20:
+        return any(f"\n{line}\n" in _suffix_text() for line in lines)
+    return not _suffix_lines().isdisjoint(lines)
+
+
+_searches = count()
+
+
+@cache
+def _suffix_text() -> str:
+    import publicsuffixlist  # here, since few runs need it
+
+    return f"\n{Path(publicsuffixlist.PSLFILE).read_text(encoding='utf-8')}\n"
 
 
 @cache
 def _suffix_lines() -> frozenset[str]:
-    import publicsuffixlist  # here, since few runs need it
-
-    return frozenset(Path(publicsuffixlist.PSLFILE).read_text(encoding="utf-8").split("\n"))
-
-
-@cache
-def _suffix_list() -> Any:
-    import publicsuffixlist
-
-    with Path(publicsuffixlist.PSLFILE).open("rb") as file:
-        return publicsuffixlist.PublicSuffixList(file)
+    return frozenset(_suffix_text().split("\n"))
 
 
 def registrable(name: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import TextIO
 from mtasts.report import plain
 
 # What mtasts.report writes for the two CI systems. It has escaped what stands in each.
-_ANNOTATION = re.compile(
+_ANNOTATION = (  # compiled if a run needs it
     r"::(?:error|warning) (?:file=[^:,]*,)?(?:line=\d+,)?(?:col=\d+,)?title=MTS\d{3}::"
     r"|##vso\[task\.logissue type=(?:error|warning);(?:sourcepath=[^;\]]*;)?(?:linenumber=\d+;)?(?:columnnumber=\d+;)?"
     r"code=MTS\d{3}\]"
@@ -23,7 +23,7 @@ _ANNOTATION = re.compile(
 
 def line(text: str) -> str:
     """Return a line as it may be printed: one of our own annotations, or text."""
-    ours = _ANNOTATION.match(text)
+    ours = re.match(_ANNOTATION, text) if text.startswith(("::", "##vso[")) else None
     return ours[0] + plain(f".{text[ours.end() :]}")[1:] if ours else plain(text)
 
 

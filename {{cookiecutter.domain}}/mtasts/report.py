@@ -17,17 +17,18 @@ ROWS = 200  # of a table
 
 # Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it. They compare by the
 # rules of a language, by which marks that do not show are not there: so any letters outside ASCII may stand between.
-_HASHES = re.compile(r"#(?:[^\x00-\x7f]*#)+(?P<heading>(?: |$))?")
-_COLONS = re.compile(r"^([^\x21-\x7e]*):(?=[^\x00-\x7f]*:)")
+# Here and below, an expression is compiled when it is needed first: few runs need all, and lint is to begin at once.
+_HASHES = r"#(?:[^\x00-\x7f]*#)+(?P<heading>(?: |$))?"
+_COLONS = r"^([^\x21-\x7e]*):(?=[^\x00-\x7f]*:)"
 
 
 def plain(text: str) -> str:
     """Return one line that neither moves a terminal's cursor nor gives a CI runner a command."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    if "#" in text:
-        text = _HASHES.sub(_parted, text)
-    return _COLONS.sub(r"\1: ", text)
+    if text.count("#") > 1:
+        text = re.sub(_HASHES, _parted, text)
+    return re.sub(_COLONS, r"\1: ", text) if text.count(":") > 1 else text
 
 
 def _parted(hashes: re.Match[str]) -> str:
@@ -123,14 +124,14 @@ def count(findings: Sequence[Finding]) -> str:
 
 
 # @name, //host, www.host, #1, !1, GH-1: the first letters of each.
-_LINKS = re.compile(r"(?<!\w)@|/(?=/)|w(?=ww\.)|&#35;(?=\d)|&#33;(?=\d)|gh(?=-\d)", re.IGNORECASE)
+_LINKS = r"(?i:(?<!\w)@|/(?=/)|w(?=ww\.)|&#35;(?=\d)|&#33;(?=\d)|gh(?=-\d))"
 
 
 def markdown(text: str) -> str:
     """Return text that Markdown shows as it is: one line, no markup, no HTML, no mention, no link but to an address."""
     escaped = re.sub(r"[\\`*_{}\[\]<>()#+!|~&\"$]", lambda found: f"&#{ord(found[0])};", plain(text))
     # A zero-width space parts what GitHub or Azure DevOps would turn into a mention or a link, also after unescaping.
-    return _LINKS.sub(lambda found: f"{found[0]}&#8203;", escaped)
+    return re.sub(_LINKS, lambda found: f"{found[0]}&#8203;", escaped)
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Finding]], str]] = {
