@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from types import FrameType
 from typing import NoReturn
 
 SECONDS = 3.0  # until the run ends in any case
+WAKE = 0.2  # seconds, until the main thread is woken
 _CODE = 128  # and the signal's number, as shells have it: 130 after Ctrl+C, 143 after SIGTERM
 
 
@@ -28,6 +31,19 @@ def install() -> None:
     signal.signal(signal.SIGTERM, _begin)
     if hasattr(signal, "SIGBREAK"):  # Ctrl+Break on Windows
         signal.signal(signal.SIGBREAK, _begin)
+    if hasattr(signal, "pthread_kill"):
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        _thread.start_new_thread(_wake, (heard, threading.get_ident()))
+
+
+def _wake(heard: int, main: int) -> None:
+    """Send the signal again if it was overheard: one that comes just before the main thread waits does not wake it."""
+    while number := os.read(heard, 1)[0]:
+        time.sleep(WAKE)
+        if signal.getsignal(number) is _begin:
+            signal.pthread_kill(main, number)
 
 
 def _begin(number: int, _: FrameType | None) -> NoReturn:
@@ -38,7 +54,10 @@ def _begin(number: int, _: FrameType | None) -> NoReturn:
     if disable := getattr(sys.modules.get("logging"), "disable", None):  # what asyncio logs of it
         disable()
     # Python passes over what is raised in a destructor, and waits for threads.
-    last = threading.Timer(SECONDS, os._exit, [code])
-    last.daemon = True
-    last.start()
+    _thread.start_new_thread(_end, (code,))
     raise Interrupted(code)
+
+
+def _end(code: int) -> None:
+    time.sleep(SECONDS)
+    os._exit(code)
