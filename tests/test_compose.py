@@ -187,6 +187,16 @@ def test_comments_between_hosts_stay(before: str, after: str) -> None:
     assert merged(text.format(before), [Entry("a.example", policy)], True).text == text.format(after)
 
 
+def test_a_byte_order_mark_stays_and_shifts_no_value() -> None:
+    """Editors on Windows write one. The file was refused as "written in a way that no value can be added to"."""
+    text = "version: STSv1\nmode: testing # yet\nmax_age: 604800\nmx: [a.example]\ndomains:\n  b.example:\n"
+    text += "hosting: {kind: web-server}\n"
+    found = merged("\ufeff" + text, [Entry("b.example", Policy(Mode.ENFORCE, (MxPattern("c.example"),), 86400))], True)
+    assert not found.refused
+    wanted = text.replace("testing", "enforce").replace("604800", "86400").replace("[a.example]", "[c.example]")
+    assert found.text == "\ufeff" + wanted
+
+
 def test_a_retired_domain_stays_retired_unless_forced() -> None:
     """And comes back into force by --force, which is said."""
     text = (

@@ -18,6 +18,7 @@ from mtasts.findings import quote
 Path = tuple[str, ...]
 Value = Any  # str, int, None, a sequence of str, or a mapping of str to such values
 
+BOM = "\ufeff"
 ORDER = ("version", "mode", "max_age", "mx", "domains", "tls_reporting", "hosting")  # of new keys; others go to the end
 
 
@@ -41,6 +42,8 @@ def with_values(text: str, values: Mapping[Path, Value]) -> str:
     A sequence keeps the lines of the items that stay. text is YAML that mtasts.document could read. Raises EditError,
     so that a file is never changed in another way than was asked: the result is read again and compared.
     """
+    if text.startswith(BOM):  # editors on Windows write it, and the parser's positions do not count it
+        return BOM + with_values(text[1:], values)
     try:
         editor = _Editor(text)
         changed = _applied(text, [editor.edit(path, value) for path, value in values.items()])
