@@ -139,6 +139,7 @@ BYTES: list[tuple[bytes, set[int]]] = [
     (b"GET /%ff%00 HTTP/1.1\r\nHost: %00\r\n\r\n", {404}),
     (b"GET / HTTP/1.1\r\nHost: \xff\xfe:99999999\r\n\r\n", {400, 404}),
     (b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", {400, 404}),
+    (b"GET / HTTP/1.1\r\nHost: xn--a.example\r\n\r\n", {400}),  # no letters come out of it
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\r\n", {400}),  # a TLS handshake
     (b"\0" * 1000 + b"\r\n\r\n", {400}),
     (b"GET /" + LONG + b" HTTP/1.1\r\n\r\n", {414}),

@@ -91,7 +91,8 @@ def run(application: Application, port: int, started: Callable[[int], None]) -> 
     def whole(request: Request) -> Response:
         try:
             request.get_data()
-        except (OSError, ValueError):  # a chunk without a size, or an end before the end
+            _ = request.url
+        except (OSError, ValueError):  # a chunk without a size, an end before the end, or a host that is no IDN
             raise BadRequest from None
         return application(request)
 
