@@ -122,6 +122,20 @@ def test_a_password_in_the_address_of_a_proxy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "password"),
+    [("p%40ss%2Fword-9", "p@ss/word-9"), ("pass@word-9", "pass@word-9"), ("p%C3%A4ssword-9", "pässword-9")],
+)
+def test_a_password_in_an_address_is_masked_as_it_is_sent(written: str, password: str) -> None:
+    """Libraries decode it, and send the Base64 of user:password, in Latin-1 if they can (requests, _basic_auth_str)."""
+    hide = mask({"HTTPS_PROXY": f"http://me:{written}@proxy.example:3128"})
+    assert hide(f"http://me:{written}@proxy.example:3128") == f"http://me:{MASK}@proxy.example:3128"
+    assert hide(f"said {password}.") == f"said {MASK}."
+    for encoding in ("utf-8", "latin-1"):
+        sent = base64.b64encode(f"me:{password}".encode(encoding)).decode()
+        assert sent[6:-4] not in hide(f"Proxy-Authorization: Basic {sent}")
+
+
+@pytest.mark.parametrize(
     ("secret", "said"),
     [
         ("", "a text"), ("a", "a text"), ("  ", "a  text"), ("\n", "a\ntext"), ("abc", "abc, abcd"),

@@ -7,7 +7,7 @@ import html
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from mtasts.report import markdown, plain
 
@@ -23,7 +23,7 @@ _SECRET = re.compile(
 )
 # What a DNS provider is told besides its secrets. Masked, it would be missing where it helps.
 _OPEN = re.compile(r"(HOST|HOSTNAME|PORT|NAME|ALGORITHM|GROUP|REGION|URL|ENDPOINT|USER|EMAIL|ID)$", re.IGNORECASE)
-_IN_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # as in HTTPS_PROXY
+_IN_URL = re.compile(r"://[^/\s:@]*:([^/\s]+)@")  # as in HTTPS_PROXY; up to the last @, as libraries read it
 _WORDS = {"true", "false", "none", "null"}  # the value of a switch, whatever its name is
 
 
@@ -54,7 +54,8 @@ def _secrets(environment: Mapping[str, str], read: Collection[str]) -> Iterator[
     for name, value in environment.items():
         if _SECRET.search(name) or (name in read and not _OPEN.search(name)):
             yield value
-        yield from _IN_URL.findall(value)
+        for password in _IN_URL.findall(value):
+            yield from (password, unquote(password))  # libraries send it decoded
 
 
 class Mask:
@@ -101,7 +102,7 @@ def _parts(secret: str) -> set[str]:
 def _forms(secret: str) -> Iterator[str]:
     """Yield the forms of a secret."""
     octets = secret.encode("utf-8", "surrogateescape")
-    encoded = list(_base64(octets))
+    encoded = {form for each in (octets, _latin(secret)) for form in _base64(each)}
     for text in (secret, *encoded):
         yield from (text, plain(text), markdown(text), html.escape(text), repr(text)[1:-1], ascii(text)[1:-1])
         yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
@@ -113,6 +114,11 @@ def _forms(secret: str) -> Iterator[str]:
             yield from (url, re.sub("%..", lambda found: found[0].lower(), url))
     yield repr(octets)[2:-1]
     yield from (octets.hex(), octets.hex().upper())
+
+
+def _latin(secret: str) -> bytes:
+    """Return a secret as requests and http.client encode what they send for Basic authentication."""
+    return secret.encode("latin-1", "replace")
 
 
 def _base64(octets: bytes) -> Iterator[str]:
