@@ -110,7 +110,8 @@ def masked(text: str) -> str:
 
 def write_served(text: str) -> None:
     """Print a policy as it is served, with CRLF on every system."""
-    (sys.stdout if isinstance(sys.stdout, Stream) else Stream(sys.stdout)).write_served(text)
+    if sys.stdout:  # there is none if it was closed, and print() then says nothing either
+        (sys.stdout if isinstance(sys.stdout, Stream) else Stream(sys.stdout)).write_served(text)
 
 
 def finish() -> None:
