@@ -110,6 +110,21 @@ def test_no_verb_reads_a_policy_that_is_no_file(repository: Path, words: list[st
     assert not (repository / "build").exists()
 
 
+@pytest.mark.parametrize("name", ["hosting.yaml", "provider.yaml"])
+def test_publish_reads_nothing_through_a_link_or_from_a_pipe(bake: Bake, name: str) -> None:
+    """A link to nothing was "no dns/ here", with exit code 0; a pipe was waited for; what a link led to was read."""
+    repository = bake(dns_provider="azure-dns")
+    path = repository / "dns" / name
+    content = path.read_bytes()
+    for make, kind in KINDS:
+        make(path)
+        done = verb(repository, "publish", "hosting")
+        assert (done.returncode, done.stdout) == (1, b""), make
+        assert f"dns/{name} is {kind}. Put the file itself there.".encode() in done.stderr, make
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        path.write_bytes(content)
+
+
 def test_a_served_policy_may_come_from_a_pipe(repository: Path) -> None:
     """`curl … | python -m mtasts lint /dev/stdin`: nobody publishes what is linted so."""
     policy = b"version: STSv1\nmode: testing\nmx: a.example.com\nmax_age: 604800\n"
@@ -280,7 +295,7 @@ def test_output_goes_through_no_link_of_the_repository(repository: Path, tmp_pat
     assert verb(repository, "parameters", "--output", "/dev/stdout").stdout.startswith(b"{\n")
 
 
-@pytest.mark.parametrize("words", [["lint"], ["records"], ["explain"], ["parameters"]])
+@pytest.mark.parametrize("words", [["lint"], ["records"], ["explain"], ["parameters"], ["render", "example.com"]])
 def test_a_reader_that_has_gone_is_no_traceback(repository: Path, words: list[str]) -> None:
     """`| head -c 0`, and `>&-`."""
     read, write = os.pipe()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtasts import history, ownership, report
+from mtasts import files, history, ownership, report
 from mtasts.config import Config
 from mtasts.findings import Finding, has_errors
 from mtasts.git import GitError
@@ -54,10 +54,11 @@ def command(
     """
     config = load(path)
     file = ROOT / "dns" / f"{stage}.yaml"
-    if not file.exists():
+    if not os.path.lexists(file):
         click.echo("There is no dns/ here, so these records are published by hand:\n")
         click.echo(FORMATS["table"](records(config, Stage(stage))))
         return
+    _refuse_links(file, file.with_name("provider.yaml"))
     os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
     looks = stage == Stage.ANNOUNCEMENT and not unchecked
     done = _publish(file, doit, force, path, partial(_look, config, **ways) if looks else None)
@@ -67,6 +68,15 @@ def command(
         click.echo(_plan(done, "text" if output else form))
     if done.findings:
         print_report(done.findings, None)
+
+
+def _refuse_links(*read: Path) -> None:
+    """End if what octoDNS is to read is no file of the repository: it would follow a link, and wait for a pipe."""
+    try:
+        for path in filter(os.path.lexists, read):
+            files.read(path, top=ROOT)
+    except OSError as error:
+        raise click.ClickException(files.reason(error)) from None
 
 
 def _has_plan(done: Published) -> bool:
