@@ -16,7 +16,7 @@ WRONG = [
     ("--bse", "x"),  # CASES.md I8
     ("--base", ""),  # a script's "$BASE" that is not set
     ("--base",), ("--base", "nowhere"), ("--base", "--help"), ("--format", "nonsense"), ("--format",),
-    ("--file",), ("--timeout", "x"), ("--timeout", "0"), ("--jobs", "0"), ("--jobs", "x"),
+    ("--file",), ("--timeout", "x"), ("--timeout", "0"), ("--jobs", "0"), ("--timeout", "nan"), ("--jobs", "x"),
     ("--resolver", "not-an-address"),
     ("--ca-file", "missing.pem"), ("--https-port", "0"), ("--smtp-port", "99999"), ("word",),
     ("--", "word"), ("--live=1",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,12 +29,23 @@ def _resolver(_: click.Context, __: click.Parameter, value: str | None) -> tuple
         raise click.BadParameter("write ADDRESS or ADDRESS:PORT, as 192.0.2.53 or [2001:db8::53]:53.") from None
 
 
+class _Seconds(click.FloatRange):
+    """A number of seconds, which NaN is not: it is neither below a limit nor above it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return found
+
+
 _OPTIONS = (
     click.option("--resolver", callback=_resolver, metavar="ADDRESS[:PORT]", help="Default: the system's."),
     click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Default: the platform's roots."),
     click.option("--https-port", type=click.IntRange(1, 65535), default=443, show_default=True),
     click.option("--smtp-port", type=click.IntRange(1, 65535), default=25, show_default=True),
-    click.option("--timeout", type=click.FloatRange(0.1, 600), default=TIMEOUT, show_default=True, help="Per domain."),
+    click.option("--timeout", type=_Seconds(0.1, 600), default=TIMEOUT, show_default=True, help="Per domain."),
 )
 
 
