@@ -9,12 +9,13 @@ tests/test_providers.py of the template holds this against octoDNS's classes, at
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 from octodns.idna import IdnaError, idna_encode
+from octodns.record import Create, Delete, Update
 
 Ours = Callable[[str], bool]
 
@@ -179,7 +180,7 @@ def _text_as_it_is(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bind(provider: Any, ours: Ours) -> None:
-    read = provider.zone_records
+    read, batches = provider.zone_records, provider._batch_changes
 
     def records(zone: Any, target: Any) -> list[Any]:
         found = [record for record in read(zone, target) if ours(record.name)]
@@ -189,6 +190,19 @@ def _bind(provider: Any, ours: Ours) -> None:
         return found
 
     provider.zone_records = records
+    provider._batch_changes = lambda changes: batches([part for change in changes for part in _parts(change)])
+
+
+def _parts(change: Any) -> Iterator[Any]:
+    """Yield what goes and what comes: octodns-bind would replace the whole set, with what came since it was read."""
+    if not isinstance(change, Update) or not all(getattr(change.existing, "values", [True])):
+        yield change  # octoDNS cannot name an empty value, which only force takes away
+        return
+    old, new = change.existing.copy(), change.new.copy()
+    if old.ttl == new.ttl and old._type == "TXT":  # else all of it is ours: others' TTL stays
+        kept = {*old.values} & {*new.values}
+        old.values, new.values = ([value for value in each.values if value not in kept] for each in (old, new))
+    yield from (made(record) for made, record in ((Delete, old), (Create, new)) if getattr(record, "values", True))
 
 
 # Text. octoDNS takes a `"` at the beginning and each `" "` out of a value, as if a zone file had them, and fails on a
