@@ -502,6 +502,24 @@ def test_a_record_that_another_run_adds_meanwhile_is_a_failure(run: Run) -> None
         assert run.again(Case("announcement", reports=False)) == ([] if rule == "MTS230" else [error])
 
 
+@pytest.mark.parametrize("run", ["bind"], indirect=True)
+@pytest.mark.parametrize(("there", "retired"), [("0LD", False), ("A1B2", True)])
+def test_a_value_that_comes_after_the_last_look_stays(run: Run, there: str, retired: bool) -> None:
+    """octodns-bind deletes the whole record set and adds its own: what had come in between was gone, and the run 0."""
+
+    def before(call: int) -> None:
+        if call == 2:  # the update; others add their value to the record set that has been read twice
+            sets = run.provider.read()
+            run.provider.fill({**sets, ("asuid.mta-sts", "TXT"): (300, ("of an app", "of another", there))})
+
+    hosting: RecordSets = {("mta-sts", "CNAME"): (3600, ("new.azurewebsites.net.",))}
+    run.provider.fill({**hosting, ("asuid.mta-sts", "TXT"): (300, ("of an app", there))})
+    run.provider.meanwhile(before)
+    assert run.again(Case("hosting", retired=retired)) == []
+    wanted = () if retired else ("A1B2",)
+    assert run.provider.read()["asuid.mta-sts", "TXT"] == (300, (*wanted, "of an app", "of another"))
+
+
 def _add(run: Run, value: str, call: int) -> None:
     """Add a value between the change and the last look."""
     if call == 3:

@@ -407,6 +407,35 @@ def test_what_others_write_after_the_plan_is_seen(start: Start, name: str) -> No
     assert message.startswith("example.com: error MTS231: mta-sts.example.com. has A '192.0.2.7'")
 
 
+@pytest.mark.parametrize("name", ["azure-dns", "route53"])
+@pytest.mark.parametrize(("there", "domain"), [("of an app", ""), ("", ""), ("of an app", "{retired: true}")])
+def test_what_others_write_after_the_last_look_stays(start: Start, name: str, there: str, domain: str) -> None:
+    """Both providers write whole record sets: a value that came meanwhile was gone, and the run ended with 0."""
+    publisher = start(name)
+    provider = publisher.provider
+    assert isinstance(provider, Api)
+    provider.add_zone("example.com")
+    asuid = "asuid.mta-sts.example.com"
+    begun = [*([there] if there else []), *(["A1B2"] if domain else [])]
+    if begun:
+        provider.put(asuid, "TXT", begun)
+    publisher.write("example.com:", hosting=FUNCTION)
+    publisher.write(f"example.com: {domain}", hosting=FUNCTION)
+
+    def before(call: str) -> None:
+        if call in (f"Microsoft.Network/dnszones/TXT/write {asuid}", f"route53:ChangeResourceRecordSets {asuid}"):
+            provider.put(asuid, "TXT", [*begun, "of another"])
+
+    provider.before = before
+    begin = "example.com: error MTS230: The zone example.com. could not be brought in line: "
+    assert finding(publisher.publish("hosting", "--doit")).startswith(begin)
+    values = [line.rpartition(" TXT ")[2] for line in provider.all() if line.startswith(asuid)]
+    assert values == sorted([*begun, "of another"])
+    provider.before = str
+    assert publisher.publish("hosting", "--doit").code == 0
+    assert f"{asuid} 3600 TXT of another" in provider.all()
+
+
 def test_a_proxied_record_of_ours_becomes_dns_only(start: Start) -> None:
     """Cloudflare's proxy would show its own certificate, and serve no policy."""
     publisher = start("cloudflare")

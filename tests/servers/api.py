@@ -27,13 +27,18 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """A request. parts: of its path. query: its parameters, in small letters, without the `$` of Azure's."""
+    """A request. parts: of its path. query: its parameters, in small letters, without the `$` of Azure's.
+
+    match, none_match: the conditions If-Match and If-None-Match.
+    """
 
     method: str
     parts: tuple[str, ...]
     query: Mapping[str, str]
     body: bytes
     credential: str
+    match: str | None = None
+    none_match: str | None = None
 
     def whole(self, name: str, default: int) -> int:
         """Return a parameter that is a number."""
@@ -144,7 +149,9 @@ class Api(AbstractContextManager["Api"]):
                 query = {key.lower().lstrip("$"): value for key, value in parse_qsl(url.query)}
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 parts = tuple(part for part in url.path.split("/") if part)
-                return Request(self.command, parts, query, body, self.headers.get("Authorization", ""))
+                names = ("If-Match", "If-None-Match")
+                credential, *conditions = (self.headers.get("Authorization", ""), *map(self.headers.get, names))
+                return Request(self.command, parts, query, body, credential, *conditions)
 
             def log_message(self, *words: object) -> None:
                 """Say nothing: calls has it all."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,10 @@ class Azure(Api):
         return _json(found)
 
     def _record(self, request: Request, sets: dict[tuple[str, str], dict[str, Any]], name: str, kind: str) -> Reply:
+        etag = _etag(sets[name, kind]) if (name, kind) in sets else None
+        if (request.match and request.match != etag) or (request.none_match == "*" and etag):
+            message = "The condition in the If-Match or If-None-Match header was not satisfied."
+            raise RefusalError(_error(412, "PreconditionFailed", message))
         if request.method == "DELETE":
             return Reply(200 if sets.pop((name, kind), None) else 204)
         others = {other for at, other in sets if at == name and other != kind}
@@ -187,7 +192,13 @@ class Azure(Api):
 def _shown(name: str, kind: str, properties: dict[str, Any]) -> dict[str, Any]:
     found = copy.deepcopy(properties)
     relative = name.removesuffix(found.pop("zone")).removesuffix(".") or "@"
-    return {"name": relative, "type": f"Microsoft.Network/dnszones/{kind}", "properties": found}
+    etag = _etag(properties)
+    return {"name": relative, "type": f"Microsoft.Network/dnszones/{kind}", "etag": etag, "properties": found}
+
+
+def _etag(properties: dict[str, Any]) -> str:
+    """Return what changes with a record set: Azure has a UUID, and each write makes another."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(properties, sort_keys=True)))
 
 
 def _values(kind: str, properties: dict[str, Any]) -> list[str]:

@@ -9,13 +9,13 @@ tests/test_providers.py of the template holds this against octoDNS's classes, at
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from contextlib import suppress
-from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
 from octodns.idna import IdnaError, idna_encode
+from octodns.record import Create, Delete, Update
 
 Ours = Callable[[str], bool]
 
@@ -55,26 +55,35 @@ def _azure(provider: Any, ours: Ours) -> None:
     from octodns_azure import _AzureRecord
 
     read = provider._zone_records
-    metadata: dict[tuple[str, str], Any] = {}
+    seen: dict[str, dict[tuple[str, str], Any]] = {}  # by zone, then by name and type
 
     def records(group: str, zone: str, top: int) -> list[Any]:
         found = [_readable(record) for record in read(group, zone, top) if ours(f"{record.name}.{zone}")]
-        metadata.update({(record.fqdn.lower(), record.type.rpartition("/")[2]): record.metadata for record in found})
+        seen[zone] = {(record.name.lower(), record.type.rpartition("/")[2]): record for record in found}
         return found
 
-    def update(change: Any) -> None:
+    def written(change: Any) -> None:
         record = _AzureRecord(provider._resource_group, change.new)
-        kept = metadata.get((change.new.fqdn, change.new._type))
+        old = seen[record.zone_name].get((change.new.name, change.new._type))
         provider.dns_client.record_sets.create_or_update(
             resource_group_name=record.resource_group,
             zone_name=record.zone_name,
             relative_record_set_name=record.relative_record_set_name,
             record_type=record.record_type,
-            parameters={**record.params, "metadata": kept},
+            parameters={**record.params, "metadata": old.metadata if old else None},
+            # What somebody else wrote since it was read stays, and this is refused.
+            if_match=old.etag if old else None,
+            if_none_match=None if old else "*",
         )
 
+    def deleted(group: str, zone: str, name: str, kind: str) -> None:
+        etag = seen[zone][name, kind].etag
+        provider.dns_client.record_sets.delete(group, zone, name, kind, if_match=etag)
+
     provider._zone_records = records
-    provider._apply_Update = update  # its own leaves the metadata of the record set out, and they would be gone
+    # Its own leaves the metadata of a record set out, and they would be gone.
+    provider._apply_Create = provider._apply_Update = written
+    provider._delete_record = deleted
     # It lists the zones of the group, and makes one that is not among them, or is written in other case.
     provider._check_zone = lambda name, create=False: name  # noqa: ARG005
     # It lists the Traffic Manager profiles of the group. No record of ours has one.
@@ -142,23 +151,36 @@ def _without_remarks(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _route53(provider: Any, ours: Ours) -> None:
-    read = provider._load_records
+    read, populate = provider._load_records, provider.populate
 
     def records(zone: str) -> list[Any]:
-        provider._r53_rrsets.clear()  # as it was read for the plan, before any zone was changed
-        found = [record for record in read(zone) if ours(record["Name"])]
-        texts = [record.get("ResourceRecords", ()) for record in found if record["Type"] == "TXT"]
-        for value in chain.from_iterable(texts):
-            value["Value"] = _reescaped(value["Value"], "134")  # AWS counts in octal
-        return found
+        return [_text_as_it_is(record) for record in read(zone) if ours(record["Name"])]
 
-    provider._load_records = records
+    def populated(zone: Any, target: bool = False, lenient: bool = False) -> bool:
+        provider._r53_rrsets.clear()  # as it was read for the plan, before any zone was changed
+        return bool(populate(zone, target=target, lenient=lenient))
+
+    def update(change: Any, zone: str, existing: Any, collection: Any = None) -> list[Any]:
+        # Its own writes over what somebody else wrote since it was read. To name what goes makes Route 53 refuse that.
+        key = change.existing.fqdn, change.existing._type
+        old = next(record for record in read(zone) if (record["Name"], record["Type"]) == key)
+        gone = {"Action": "DELETE", "ResourceRecordSet": old}
+        return [gone, *provider._mod_Create(change, zone, existing, collection)]
+
+    provider._load_records, provider.populate, provider._mod_Update = records, populated, update
     # It lists the health checks of the account, to remove old ones of octoDNS. No record of ours has one.
     provider._gc_health_checks = lambda record, new: None  # noqa: ARG005
 
 
+def _text_as_it_is(record: dict[str, Any]) -> dict[str, Any]:
+    if record["Type"] != "TXT":
+        return record
+    values = [{"Value": _reescaped(value["Value"], "134")} for value in record.get("ResourceRecords", ())]
+    return {**record, "ResourceRecords": values}  # AWS counts in octal
+
+
 def _bind(provider: Any, ours: Ours) -> None:
-    read = provider.zone_records
+    read, batches = provider.zone_records, provider._batch_changes
 
     def records(zone: Any, target: Any) -> list[Any]:
         found = [record for record in read(zone, target) if ours(record.name)]
@@ -168,6 +190,19 @@ def _bind(provider: Any, ours: Ours) -> None:
         return found
 
     provider.zone_records = records
+    provider._batch_changes = lambda changes: batches([part for change in changes for part in _parts(change)])
+
+
+def _parts(change: Any) -> Iterator[Any]:
+    """Yield what goes and what comes: octodns-bind would replace the whole set, with what came since it was read."""
+    if not isinstance(change, Update) or not all(getattr(change.existing, "values", [True])):
+        yield change  # octoDNS cannot name an empty value, which only force takes away
+        return
+    old, new = change.existing.copy(), change.new.copy()
+    if old.ttl == new.ttl and old._type == "TXT":  # else all of it is ours: others' TTL stays
+        kept = {*old.values} & {*new.values}
+        old.values, new.values = ([value for value in each.values if value not in kept] for each in (old, new))
+    yield from (made(record) for made, record in ((Delete, old), (Create, new)) if getattr(record, "values", True))
 
 
 # Text. octoDNS takes a `"` at the beginning and each `" "` out of a value, as if a zone file had them, and fails on a
