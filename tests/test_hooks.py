@@ -774,6 +774,26 @@ def test_what_is_kept_safe_is_what_the_bake_would_damage() -> None:
     """All that the template has, in both hooks, but for what a new repository on GitHub begins with."""
     names = {path.name for path in TOOLKIT.iterdir() if "cache" not in path.name}
     assert set(pre.TAKEN) == set(post.MADE) == names - {"README.md", ".gitignore", ".gitattributes"}
+    assert set(pre.BEGUN) == names - set(pre.TAKEN)
+
+
+@pytest.mark.parametrize("name", ["README.md", ".gitignore", ".gitattributes"])
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_a_bake_writes_through_no_link_and_into_no_folder(
+    template: Template, folder: Path, name: str, kind: str
+) -> None:
+    """With -f, cookiecutter follows a link and writes over the file elsewhere; a folder stops it half-way."""
+    (folder / "example.com").mkdir()
+    (folder / "own").write_text("mine\n")
+    if kind == "link":
+        (folder / "example.com" / name).symlink_to(folder / "own")
+    else:
+        (folder / "example.com" / name).mkdir()
+    refused = template.bake(folder, "--overwrite-if-exists")
+    assert refused.status == 1
+    assert f"The folder 'example.com' already has {name}." in refused.message
+    assert (folder / "own").read_text() == "mine\n"
+    assert [path.name for path in (folder / "example.com").iterdir()] == [name]
 
 
 def test_bakes_leave_no_bytecode(template: Template, folder: Path) -> None:
