@@ -40,7 +40,15 @@ STAND_IN = "refused"  # stands for a domain that must not name a folder; __domai
 TEMPLATE = "gh:org/mtasts-template"
 
 DNS_TOOL = re.compile(r"(?:\bexchanger = (?:[0-9]+ )?|\bmx [0-9]+ |\bhandled by [0-9]+ )(\S+)", re.IGNORECASE)
-UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2592000, "y": 31536000}
+UNITS = {
+    **dict.fromkeys(("", "s", "sec", "second"), 1),
+    **dict.fromkeys(("min", "minute"), 60),
+    **dict.fromkeys(("h", "hr", "hour"), 3600),
+    **dict.fromkeys(("d", "day"), 86400),
+    **dict.fromkeys(("w", "wk", "week"), 604800),
+    **dict.fromkeys(("mo", "mon", "month"), 2592000),
+    **dict.fromkeys(("y", "yr", "year"), 31536000),
+}
 UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # the Unicode categories of what does not show
 
 Answers = Mapping[str, "Any"]
@@ -161,17 +169,20 @@ def mend_domain(text: str, _: Answers) -> str:
 
 def mx_faults(text: str, good: Answers) -> list[str]:
     """Say what is wrong with each MX host."""
-    from mtasts.policy import missing
+    from mtasts.judge import size_fault
+    from mtasts.policy import MAX_AGE_LIMIT, Mode, MxPattern, Policy, missing
 
     hosts = re.split("[,; ]+", text.strip(",; "))
     if hosts == [""]:
         return [] if good["mode"] == "none" else said(missing("mx"))
-    return [fault for host in hosts for fault in pattern_faults(host)]
+    faults = [fault for host in hosts for fault in pattern_faults(host)]
+    policy = Policy(Mode(good["mode"]), tuple(map(MxPattern, hosts)), MAX_AGE_LIMIT)
+    return faults or said(size_fault(policy))
 
 
 def mend_mx(text: str, _: Answers) -> str:
     """Return the hosts that are right or can be put right, from a list or from what a DNS tool printed."""
-    mended = map(mend_pattern, DNS_TOOL.findall(text) or re.split("[,; ]+", text))
+    mended = map(mend_pattern, DNS_TOOL.findall(text) or re.split("[,; ()]+", text))
     return ", ".join(dict.fromkeys(host for host in mended if not pattern_faults(host)))
 
 
@@ -224,7 +235,7 @@ def mend_max_age(text: str, _: Answers) -> str:
     found = re.fullmatch("0*([0-9]{1,99}) ?([a-z]*)", text.strip("'\""))
     if not found:
         return ""
-    size = next((size for unit, size in UNITS.items() if (found[2] or "s").startswith(unit)), 0)
+    size = UNITS.get(found[2]) or UNITS.get(found[2].removesuffix("s"), 0)  # 2 settimane are not 2 seconds
     return str(min(int(found[1]) * size, 31557600))
 
 
@@ -252,6 +263,7 @@ def mend_report(text: str, good: Answers) -> str:
     """Return the one address that was meant, percent-encoded if it must be."""
     found = re.search(r"rua\s*=\s*([^;\s]+)", text, re.IGNORECASE)
     text = (found[1] if found else text).strip(" <>()'\"`,;")
+    text = re.sub("^(mailto: *)+", "mailto:", text, flags=re.IGNORECASE)
     if text.count("@") > 1:
         text = re.split("[,; ]+", text)[0]
     encoded = re.sub("[,!;'\"`\\\\{}$]", lambda char: f"%{ord(char[0]):02X}", text)
@@ -277,6 +289,7 @@ def app_name_faults(text: str, _: Answers) -> list[str]:
 def mend_app_name(text: str, _: Answers) -> str:
     """Return a name like the text that Azure takes."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    ascii_text = re.sub(r"^https?://|\.azurewebsites\.net.*", "", ascii_text)
     spared = re.sub("^login", "mtasts-login", ascii_text.replace("microsoft", "ms").replace("windows", "win"))
     return re.sub("[^a-z0-9]+", "-", spared).strip("-")[:40].strip("-")
 
@@ -292,7 +305,7 @@ def region_faults(text: str, good: Answers) -> list[str]:
 
 def mend_region(text: str, _: Answers) -> str:
     """Return the short name of a region that was given by its long one."""
-    return re.sub("[^a-z0-9]", "", re.sub(r"^\(.*?\)", "", text.lower()))
+    return re.sub("[ _-]", "", re.sub(r"^\(.*?\)", "", text.lower().strip("'\"`.,; ")))
 
 
 def menu(question: str) -> tuple[Judge, Mend]:

@@ -10,11 +10,12 @@ import sys
 MINIMUM = (3, 10)
 
 # A bake writes these, or removes what was not chosen of them: with `-f`, in a folder that is there already.
-# README.md and .git's own files are not among them: a new repository begins with such.
+# README.md and git's own files are not among them: a new repository begins with such.
 TAKEN = (
     *("policy.yaml", "policy.schema.json", "pyproject.toml", "requirements.in", "requirements.txt"),
     *(".azuredevops", ".github", "dns", "function", "infra", "mtasts", "static", "tests"),
 )
+BEGUN = ("README.md", ".gitattributes", ".gitignore")
 
 
 def version_fault(version: "tuple[int, ...]") -> str:
@@ -42,6 +43,8 @@ def main() -> None:
     """Stop cookiecutter if the bake cannot go well."""
     folder = os.path.basename(os.getcwd())  # noqa: PTH109, PTH119 - pathlib takes as long as the rest of this hook
     taken = [name for name in TAKEN if os.path.lexists(name)]
+    # cookiecutter would write through a link, to a file elsewhere, and breaks off in the middle at a folder.
+    taken += [name for name in BEGUN if os.path.lexists(name) and (os.path.islink(name) or not os.path.isfile(name))]  # noqa: PTH113, PTH114
     fault = version_fault(sys.version_info[:3]) or folder_fault(folder, taken)
     if fault:
         sys.exit(fault)

@@ -141,6 +141,8 @@ MX_HOSTS = [
     ("example.com MX preference = 10, mail exchanger = mx.example.com", "'MX' is not a name in full", "mx.example.com"),
     ("example.com. 3600 IN MX 10 mx.example.com.", "MTS120 ", "mx.example.com"),
     ("example.com mail is handled by 10 mx.example.com.", "'mail' is not a name in full", "mx.example.com"),
+    ("a.example.com(10), b.example.com (20)", "MTS123 ", "a.example.com, b.example.com"),
+    (", ".join(f"mx{number}.example.com" for number in range(4000)), "MTS115 ", None),
 ]
 MAX_AGES = [
     ("1w", "MTS112 ", "604800"),
@@ -165,6 +167,9 @@ MAX_AGES = [
     ("-1", "MTS112 ", None),
     ("1e6", "MTS112 ", None),
     ("5m", "MTS112 ", None),  # minutes or months?
+    ("2 wks", "MTS112 ", "1209600"),
+    ("2 settimane", "MTS112 ", None),  # weeks, and not what begins with the s of seconds
+    ("1 decade", "MTS112 ", None),
     ("soon", "MTS112 ", None),
     ("", "MTS112 ", None),
 ]
@@ -188,6 +193,8 @@ ADDRESSES = [
     ("o'brien@example.com", 'holds "\'"', "o%27brien@example.com"),
     ("{{ x }}@example.com", "holds '{', '}'", None),
     ("{{x}}@example.com", "holds '{', '}'", "%7B%7Bx%7D%7D@example.com"),
+    ("mailto:mailto:a@example.com", "MTS144 ", "mailto:a@example.com"),
+    ("mailto: a@example.com", "MTS144 ", "mailto:a@example.com"),
     ("a\x1b@example.com", r"holds '\x1b'", "a@example.com"),
     ("", "MTS144 ", None),
 ]
@@ -202,6 +209,7 @@ APP_NAMES = [
     ("my-Windows-app", "which Azure reserves", "my-win-app"),
     ("microsoft", "which Azure reserves", "ms"),
     ("login-app", "which Azure reserves", "mtasts-login-app"),
+    ("https://my-app.azurewebsites.net/", "letters, digits and hyphens", "my-app"),
     ("app\n", r"holds '\n'", "app"),
 ]
 REGIONS = [
@@ -211,6 +219,9 @@ REGIONS = [
     ("west-us-3", "by its short name", "westus3"),
     ("", "by its short name", None),
     ("eu", "by its short name", None),
+    ("Sweden Central (swedencentral)", "by its short name", None),  # not swedencentralswedencentral
+    ("westeurope;x", "by its short name", None),
+    ("éast us", "by its short name", None),
 ]
 CHOICES = [
     (
@@ -763,6 +774,26 @@ def test_what_is_kept_safe_is_what_the_bake_would_damage() -> None:
     """All that the template has, in both hooks, but for what a new repository on GitHub begins with."""
     names = {path.name for path in TOOLKIT.iterdir() if "cache" not in path.name}
     assert set(pre.TAKEN) == set(post.MADE) == names - {"README.md", ".gitignore", ".gitattributes"}
+    assert set(pre.BEGUN) == names - set(pre.TAKEN)
+
+
+@pytest.mark.parametrize("name", ["README.md", ".gitignore", ".gitattributes"])
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_a_bake_writes_through_no_link_and_into_no_folder(
+    template: Template, folder: Path, name: str, kind: str
+) -> None:
+    """With -f, cookiecutter follows a link and writes over the file elsewhere; a folder stops it half-way."""
+    (folder / "example.com").mkdir()
+    (folder / "own").write_text("mine\n")
+    if kind == "link":
+        (folder / "example.com" / name).symlink_to(folder / "own")
+    else:
+        (folder / "example.com" / name).mkdir()
+    refused = template.bake(folder, "--overwrite-if-exists")
+    assert refused.status == 1
+    assert f"The folder 'example.com' already has {name}." in refused.message
+    assert (folder / "own").read_text() == "mine\n"
+    assert [path.name for path in (folder / "example.com").iterdir()] == [name]
 
 
 def test_bakes_leave_no_bytecode(template: Template, folder: Path) -> None:

@@ -10,7 +10,7 @@ from mtasts.rules import policy_file as rules
 # The characters of RFC 3986, but for the three that a record parts things with. Brackets stand around an IPv6 address
 # alone, and `#` once: so no URI holds `##[` or `##vso[`, which would be a command in a pipeline's log.
 _CHAR = r"[A-Za-z0-9._~:/?@$&'()*+=%-]"
-_LOCAL = r"[A-Za-z0-9._~:$&'()*+=%-]"
+_LOCAL = r"[A-Za-z0-9._~$&'()*+=%-]"  # no colon, which RFC 6068 §2 has percent-encoded: mailto:mailto:… is a slip
 _MAILTO = rf"mailto:{_LOCAL}+@[a-z0-9.-]+(?:\?{_CHAR}*)?"
 _HTTPS = rf"https://(?:\[[0-9a-f:.]+\]|[a-z0-9]){_CHAR}*(?:#{_CHAR}*)?"
 _URI = re.compile(f"{_MAILTO}|{_HTTPS}", re.IGNORECASE)
