@@ -21,12 +21,14 @@ FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks 
 _TARGET = ("--platform=manylinux2014_x86_64", "--python-version=3.13", "--implementation=cp", "--only-binary=:all:")
 # No site-packages and nothing of the environment: the import finds what is deployed, and nothing else.
 _ALONE = ("-I", "-S", "-B", "-c")
+_DONE = "function_app is imported"  # an import that ends the process with exit code 0 does not come so far
 _INDEX = f"""
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/{FOLDER}"]
 import function_app
 if not function_app.app.get_functions():
     sys.exit("function_app.app has no function")
+print("\\n{_DONE}")
 """
 
 
@@ -104,7 +106,8 @@ def index(package: Path) -> None:
     command = [sys.executable, *_ALONE, _INDEX, str(package.resolve())]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
-        reason = done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
+        ended = done.stderr.strip().rpartition("\n")[2] or "it ends while it is imported"
+        reason = "" if done.returncode == 0 and done.stdout.endswith(f"\n{_DONE}\n") else ended
     except subprocess.TimeoutExpired:
         reason = "it takes longer than a minute"
     if reason:
