@@ -6,7 +6,6 @@ import _thread
 import os
 import signal
 import sys
-import threading
 import time
 import warnings
 from types import FrameType
@@ -35,7 +34,7 @@ def install() -> None:
         heard, told = os.pipe()
         os.set_blocking(told, False)
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-        _thread.start_new_thread(_wake, (heard, threading.get_ident()))
+        _thread.start_new_thread(_wake, (heard, _thread.get_ident()))
 
 
 def _wake(heard: int, main: int) -> None:
