@@ -171,27 +171,33 @@ def test_publish(baked_with: Callable[[str], Path], tmp_path: Path, number: int,
     assert not (folder / "plan.md").exists()
 
 
-def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
-    """Python goes on after what is raised in a destructor, and a library may hold on: asked twice, it ends at once."""
+@pytest.fixture
+def toolkit(tmp_path: Path) -> Path:
+    """A folder with the toolkit in it, for a script of a few lines."""
     shutil.copytree(TEMPLATE / "mtasts", tmp_path / "mtasts", ignore=shutil.ignore_patterns("__pycache__"))
-    stubborn = "\n".join(
-        [
-            "import time",
-            "from mtasts import signals",
-            "signals.install()",
-            "said = 'ready'",
-            "while True:",
-            "    try:",
-            "        print(said, flush=True)",
-            "        said = 'again'",
-            "        time.sleep(600)",
-            "    except BaseException:",
-            "        print('no', flush=True)",
-        ]
-    )
+    return tmp_path
+
+
+STUBBORN = """
+import time
+from mtasts import signals
+signals.install()
+said = 'ready'
+while True:
+    try:
+        print(said, flush=True)
+        said = 'again'
+        time.sleep(600)
+    except BaseException:
+        print('no', flush=True)
+"""
+
+
+def test_what_does_not_end_is_ended(toolkit: Path) -> None:
+    """Python goes on after what is raised in a destructor, and a library may hold on: asked twice, it ends at once."""
     for again in (False, True):
         with subprocess.Popen(
-            [sys.executable, "-c", stubborn], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "-c", STUBBORN], cwd=toolkit, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
@@ -203,21 +209,20 @@ def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
             assert process.returncode == 130
 
 
-def test_one_that_does_not_wake_the_main_thread(tmp_path: Path) -> None:
+OVERHEARD = """
+import signal, sys, threading, time
+from mtasts import signals
+signals.install()
+def send():
+    time.sleep(0.2)
+    signal.pthread_kill(threading.get_ident(), int(sys.argv[1]))
+threading.Thread(target=send, daemon=True).start()
+threading.Event().wait(600)
+"""
+
+
+def test_one_that_does_not_wake_the_main_thread(toolkit: Path) -> None:
     """Sent just before the main thread waits, as another thread here takes it: plan --live hung in 2 of 750 runs."""
-    shutil.copytree(TEMPLATE / "mtasts", tmp_path / "mtasts", ignore=shutil.ignore_patterns("__pycache__"))
-    script = "\n".join(
-        [
-            "import signal, sys, threading, time",
-            "from mtasts import signals",
-            "signals.install()",
-            "def send():",
-            "    time.sleep(0.2)",
-            "    signal.pthread_kill(threading.get_ident(), int(sys.argv[1]))",
-            "threading.Thread(target=send, daemon=True).start()",
-            "threading.Event().wait(600)",
-        ]
-    )
     for number, code in ENDS:
-        done = subprocess.run([sys.executable, "-c", script, str(int(number))], cwd=tmp_path, timeout=HANG)
+        done = subprocess.run([sys.executable, "-c", OVERHEARD, str(int(number))], cwd=toolkit, timeout=HANG)
         assert done.returncode == code

@@ -88,8 +88,8 @@ def is_public_suffix(name: str) -> bool:
 
 
 def _is_listed(*lines: str) -> bool:
-    """Tell whether the list has one of these lines. It is searched as it is, until that costs more than to split it."""
-    if next(_searches) < 20:
+    """Tell whether the list has one of these lines."""
+    if next(_searches) < 20:  # to split the text costs as much as about 20 searches
         return any(f"\n{line}\n" in _suffix_text() for line in lines)
     return not _suffix_lines().isdisjoint(lines)
 
