@@ -195,8 +195,8 @@ def checkdmarc(ways: str, names: str) -> None:
 
 def walk(ways: str, names: str) -> None:
     """Print the seconds from the start of the walk until the last domain that does not hang is done."""
-    from mtasts.check import Checked, Wanted, walk_all
-    from mtasts.verbs.network import edges
+    from mtasts.check.walk import Checked, Wanted, walk_all
+    from mtasts.cli._network import edges
 
     at = Ways(*json.loads(ways))
     out = edges((GOOD, at.dns), at.ca, at.https, at.smtp)

@@ -151,7 +151,7 @@ def a_label(label: str) -> str:
 
 def domain_faults(text: str, _: Answers) -> list[str]:
     """Say what keeps a text from being a mail domain, and the name of a folder."""
-    from mtasts.names import domain_fault
+    from mtasts.sts.names import domain_fault
 
     if faults := said(domain_fault(text)) or partial_name(text):
         return faults
@@ -169,8 +169,8 @@ def mend_domain(text: str, _: Answers) -> str:
 
 def mx_faults(text: str, good: Answers) -> list[str]:
     """Say what is wrong with each MX host."""
-    from mtasts.judge import size_fault
-    from mtasts.policy import MAX_AGE_LIMIT, Mode, MxPattern, Policy, missing
+    from mtasts.sts.lint import size_fault
+    from mtasts.sts.policy import MAX_AGE_LIMIT, Mode, MxPattern, Policy, missing
 
     hosts = re.split("[,; ]+", text.strip(",; "))
     if hosts == [""]:
@@ -188,7 +188,7 @@ def mend_mx(text: str, _: Answers) -> str:
 
 def pattern_faults(pattern: str) -> list[str]:
     """Say what keeps a text from being a host name, or `*.` and a host name."""
-    from mtasts.names import pattern_fault, public_suffix_fault
+    from mtasts.sts.names import pattern_fault, public_suffix_fault
 
     global unseen_suffixes
     if re.fullmatch("[0-9]+", pattern):
@@ -219,8 +219,8 @@ def mend_pattern(pattern: str) -> str:
 
 def max_age_faults(text: str, _: Answers) -> list[str]:
     """Say what keeps a text from being a max_age that policy.yaml can hold."""
-    from mtasts.judge import judge
-    from mtasts.policy import value_fault
+    from mtasts.sts.lint import judge
+    from mtasts.sts.policy import value_fault
 
     if faults := said(value_fault("max_age", text)):
         return faults
@@ -241,9 +241,8 @@ def mend_max_age(text: str, _: Answers) -> str:
 
 def report_faults(text: str, _: Answers) -> list[str]:
     """Say what is wrong with the address for reports. policy.yaml writes mailto: if it has no scheme."""
-    from mtasts.names import name_fault
-    from mtasts.reporting import rua_fault
-    from mtasts.rules.policy_file import RUA_RECORD
+    from mtasts.sts.names import name_fault
+    from mtasts.tlsrpt.rua import RUA_RECORD, rua_fault
 
     uri = text if re.match("(mailto|https):", text, re.IGNORECASE) else f"mailto:{text}"
     whole = rua_fault(text)
@@ -322,8 +321,8 @@ def menu(question: str) -> tuple[Judge, Mend]:
 
 def hosting_faults(kind: str, good: Answers) -> list[str]:
     """Say why a kind of hosting cannot serve the domain."""
-    from mtasts.hosting import Kind, limits
-    from mtasts.policy import Mode, Policy
+    from mtasts.config.hosting import Kind, limits
+    from mtasts.sts.policy import Mode, Policy
 
     return said(*limits(Kind(kind), {good["domain"]: Policy(Mode.NONE, (), 1)}))
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from mtasts import announcing, tls
-from mtasts.check import Edges
-from mtasts.config import Config, read
-from mtasts.fetch import Fetch
+from mtasts.check import announcing, tls
+from mtasts.check.https import Fetch
+from mtasts.check.resolver import Lookup
+from mtasts.check.smtp import Probe
+from mtasts.check.walk import Edges
+from mtasts.config.model import Config, read
 from mtasts.findings import Finding
-from mtasts.lookup import Lookup
-from mtasts.smtp import Probe
 from servers import https
 from servers.bind import txt
 from servers.https import Answer

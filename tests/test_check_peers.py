@@ -18,15 +18,13 @@ from typing import Any
 import pytest
 
 from conftest import TEMPLATE, verb
-from mtasts import tls
-from mtasts.deadline import Deadline
-from mtasts.fetch import Failed
+from mtasts.check import mx_hosts, policy_host, tls
+from mtasts.check.https import Failed
+from mtasts.check.resolver import Lookup
+from mtasts.check.tls import Fault
 from mtasts.findings import has_errors
-from mtasts.lookup import Lookup
-from mtasts.policy import Policy
-from mtasts.steps import https as https_step
-from mtasts.steps import mx as mx_step
-from mtasts.tls import Fault
+from mtasts.sts.policy import Policy
+from mtasts.system.deadline import Deadline
 from servers import https, smtp
 from servers.internet import POLICY, Internet, Server, Site, raw, talks
 
@@ -183,11 +181,11 @@ def test_a_machine_without_room_waits_and_then_says_so() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert tls.fault(caught.value) is Fault.NOT_TRIED
     for found in (
-        https_step.judge(https_step.Seen("mta-sts.a.example", (answer, answer), ()), None),
-        mx_step.judge("a.example", mx_step.Seen(answer, ()), None),
+        policy_host.judge(policy_host.Seen("mta-sts.a.example", (answer, answer), ()), None),
+        mx_hosts.judge("a.example", mx_hosts.Seen(answer, ()), None),
     ):
         assert [each.rule.id for each in found.findings] == ["MTS298"]
         assert not has_errors(found.findings)
-    host = mx_step.Host("mx.a.example", (), (Failed("127.0.0.1", Fault.NOT_TRIED, 0),))
+    host = mx_hosts.Host("mx.a.example", (), (Failed("127.0.0.1", Fault.NOT_TRIED, 0),))
     enforce = Policy.parse(POLICY.decode().replace("*.mx.example", "mx.a.example"))
-    assert mx_step.outcome(host, enforce) is mx_step.Outcome.UNKNOWN
+    assert mx_hosts.outcome(host, enforce) is mx_hosts.Outcome.UNKNOWN

@@ -19,10 +19,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from conftest import TEMPLATE, verb
-from mtasts.comment.api import Answer, ApiError, pause
-from mtasts.comment.body import body, cut, length
-from mtasts.comment.pipeline import comment
-from mtasts.comment.variables import VariablesError
+from mtasts.ci.api import Answer, ApiError, pause
+from mtasts.ci.body import body, cut, length
+from mtasts.ci.pipeline import comment
+from mtasts.ci.variables import VariablesError
 from servers.loopback import Connection, Listener, Loopback, Talk
 from servers.tls import Authority
 

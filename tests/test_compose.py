@@ -12,15 +12,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtasts import config
-from mtasts.adopt import Published, judge
-from mtasts.compose import Entry, merged
-from mtasts.config import Config
-from mtasts.fetch import Fetched
+from mtasts.check import policy_host, tls_reporting
+from mtasts.check.https import Fetched
+from mtasts.check.importer import Published, judge
+from mtasts.check.resolver import Answer, Status
+from mtasts.config import model
+from mtasts.config.compose import Entry, merged
+from mtasts.config.model import Config
 from mtasts.findings import has_errors
-from mtasts.lookup import Answer, Status
-from mtasts.policy import Mode, MxPattern, Policy
-from mtasts.steps import https, tlsrpt
+from mtasts.sts.policy import Mode, MxPattern, Policy
 
 NAMES = ["a.example", "b.example", "c.example", "107.example", "xn--bcher-kva.example", "on.example"]
 MX = ["mx1.example.net", "MX2.example.net", "*.example.org", "1.5", "null", "0x1f", "2001-01-01", "mx1.example.net.eu"]
@@ -93,7 +93,7 @@ def files(draw: st.DrawFn) -> str:
 
 def read(text: str) -> Config:
     """Return a config that has no errors."""
-    found, findings = config.read(text)
+    found, findings = model.read(text)
     assert found, (findings, text)
     return found
 
@@ -282,9 +282,9 @@ def answers(draw: st.DrawFn) -> Published:
     mx = tuple(f"{number} {host}" for number, host in enumerate(hosts))
     txts = draw(st.lists(TXTS, max_size=2))
     return Published(
-        https.Seen("mta-sts.a.example", (), (fetched,) if draw(st.booleans()) else ()),
+        policy_host.Seen("mta-sts.a.example", (), (fetched,) if draw(st.booleans()) else ()),
         Answer("a.example", Status.FOUND if mx else Status.NO_DATA, mx),
-        tlsrpt.Seen(Answer("_smtp._tls.a.example", Status.FOUND if txts else Status.NO_DATA, tuple(txts)), ()),
+        tls_reporting.Seen(Answer("_smtp._tls.a.example", Status.FOUND if txts else Status.NO_DATA, tuple(txts)), ()),
     )
 
 
@@ -304,4 +304,4 @@ def test_whatever_a_domain_answers_the_file_stays_right_and_every_mx_host_is_nam
         for start in (None, text):
             result = merged(start, [found.entry], force)
             assert result.refused == {}
-            assert not has_errors(config.read(result.text or "")[1])
+            assert not has_errors(model.read(result.text or "")[1])

@@ -15,7 +15,7 @@ from postfix_mta_sts_resolver.utils import parse_mta_sts_policy as parse_as_post
 from postfix_mta_sts_resolver.utils import parse_mta_sts_record as parse_record_as_postfix
 
 from conftest import Bake, Served, program, verb
-from mtasts.policy import Mode, MxPattern, Policy
+from mtasts.sts.policy import Mode, MxPattern, Policy
 
 PATH = "/.well-known/mta-sts.txt"
 REAL = [

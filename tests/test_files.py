@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Bake, verb
-from mtasts import files
+from mtasts.system import files
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and modes as Unix has them")
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import give_up, program
-from mtasts import git, history
-from mtasts.config import Config
-from mtasts.git import GitError
-from mtasts.history import History, corrected
-from mtasts.repository import MESSAGE, Repository
+from mtasts.config.model import Config
+from mtasts.history import git, revisions
+from mtasts.history.git import GitError
+from mtasts.history.repository import MESSAGE, Repository
+from mtasts.history.revisions import History, corrected
 from repositories import Repository as Made
 from repositories import environment
 
@@ -51,7 +51,7 @@ def policy(mode: str, *domains: str, max_age: int = 604800) -> str:
 def told(made: Made, file: str = "policy.yaml", revision: str = "HEAD", now: datetime = NOW) -> History:
     """Return the history of a file."""
     repository = Repository.of(made.folder / file)
-    return history.read(repository, repository.resolve(revision), b"", now)[0]
+    return revisions.read(repository, repository.resolve(revision), b"", now)[0]
 
 
 def modes(found: History) -> list[tuple[str, str]]:
@@ -340,7 +340,7 @@ def test_a_subfolder_and_a_worktree(made: Made, tmp_path: Path) -> None:
     made.git("worktree", "add", "--quiet", "-b", "other", str(tmp_path / "work tree"))
     other = Repository.of(tmp_path / "work tree" / "mail" / "eins zwei" / "policy.yaml")
     assert found.path == other.path
-    assert modes(history.read(other, other.resolve("other"), b"", NOW)[0]) == [("2026-01-01", "none")]
+    assert modes(revisions.read(other, other.resolve("other"), b"", NOW)[0]) == [("2026-01-01", "none")]
 
 
 def test_a_relative_path(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,7 +405,7 @@ def test_a_clone_without_blobs_fetches_what_it_needs(made: Made, tmp_path: Path)
     made.commit({"policy.yaml": policy("testing")}, "2026-01-10")
     clone(made, tmp_path / "clone", "--filter=blob:none")
     repository = Repository.of(tmp_path / "clone" / "policy.yaml")
-    assert modes(history.read(repository, repository.resolve("HEAD"), b"", NOW)[0]) == [
+    assert modes(revisions.read(repository, repository.resolve("HEAD"), b"", NOW)[0]) == [
         ("2026-01-01", "none"),
         ("2026-01-10", "testing"),
     ]

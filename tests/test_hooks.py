@@ -29,7 +29,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
-from mtasts import config, findings, names, reporting
+from mtasts.config import model
+from mtasts.findings import finding as findings
+from mtasts.sts import names
+from mtasts.tlsrpt import rua
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLKIT = ROOT / "{{cookiecutter.domain}}"
@@ -441,7 +444,7 @@ def test_what_passes_lints(tmp_path_factory: pytest.TempPathFactory, given_answe
     """Corrected answers make a policy.yaml in which lint, by the toolkit's own rules, finds no error."""
     policy = tmp_path_factory.getbasetemp() / "policy.yaml"
     policy.write_text(POLICY.render(cookiecutter=post.corrected(answers(**given_answers))), encoding="utf-8")
-    assert [finding for finding in config.load(policy)[1] if findings.has_errors([finding])] == []
+    assert [finding for finding in model.load(policy)[1] if findings.has_errors([finding])] == []
 
 
 @pytest.mark.parametrize(
@@ -456,9 +459,9 @@ def test_what_passes_lints(tmp_path_factory: pytest.TempPathFactory, given_answe
         (names.pattern_fault, "mx_hosts", "mx*.example.com"),
         (names.pattern_fault, "mx_hosts", "*.example.com."),
         (names.public_suffix_fault, "mx_hosts", "*.com"),
-        (reporting.rua_fault, "tls_report_address", "mailto:a,b@example.com"),
-        (reporting.rua_fault, "tls_report_address", "rua=mailto:a@example.com"),
-        (reporting.rua_fault, "tls_report_address", "mailto:a b@example.com"),
+        (rua.rua_fault, "tls_report_address", "mailto:a,b@example.com"),
+        (rua.rua_fault, "tls_report_address", "rua=mailto:a@example.com"),
+        (rua.rua_fault, "tls_report_address", "mailto:a b@example.com"),
     ],
 )
 def test_same_rules_as_lint(judge: Callable[..., findings.Finding], question: str, text: str) -> None:

@@ -18,16 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import TEMPLATE, Bake, verb
-from mtasts import planned, revisions
-from mtasts.allow import LINES, allowances, idle
-from mtasts.change import change
-from mtasts.config import read
+from mtasts.cli.catalogue import CATALOGUE
+from mtasts.config.model import read
 from mtasts.findings import Finding
-from mtasts.lint import lint_policy
-from mtasts.policy import Mode, MxPattern, Policy
-from mtasts.report import FORMATS, as_json, as_text, shown
-from mtasts.repository import Message
-from mtasts.rules import CATALOGUE
+from mtasts.findings.forms import FORMATS, as_json, as_text, shown
+from mtasts.history import versions
+from mtasts.history.repository import Message
+from mtasts.plan import report
+from mtasts.plan.diff import change
+from mtasts.plan.overrides import LINES, allowances, idle
+from mtasts.sts.lint import lint_policy
+from mtasts.sts.policy import Mode, MxPattern, Policy
 from repositories import Repository, environment
 
 HEAD = "version: STSv1\nmode: testing\nmax_age: 604800\n"
@@ -124,9 +125,9 @@ def test_lint_of_a_served_policy_too(name: str) -> None:
 def test_a_draft_takes_as_long_as_it_is(name: str) -> None:
     """plan reads it beside the history; what is bad in it is not looked for by halves."""
     base = (HEAD + MX + domains(20) + TAIL).encode()
-    assert growth(lambda size: partial(revisions.read, [base, FILES[name](size).encode()])) < LINEAR
+    assert growth(lambda size: partial(versions.read, [base, FILES[name](size).encode()])) < LINEAR
     whole, _ = read(FILES[name](20))
-    assert (revisions.read([base, FILES[name](20).encode()])[1] == whole) is (whole is not None)
+    assert (versions.read([base, FILES[name](20).encode()])[1] == whole) is (whole is not None)
 
 
 def test_the_diff_of_a_thousand_hosts() -> None:
@@ -245,7 +246,7 @@ def test_the_exit_code_is_of_all(bake: Bake) -> None:
     done = verb(folder, "plan", "--base", "main", "--format", "json", env=environment())
     invalid = json.loads(done.stdout)
     assert (done.returncode, invalid["verdict"], invalid["more"]) == (1, "invalid", {"MTS113": 501})
-    schema = json.loads((TEMPLATE / "mtasts" / "plan.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((TEMPLATE / "mtasts" / "plan" / "plan.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(invalid, schema)
 
 
@@ -255,7 +256,7 @@ def test_a_plan_with_many_dangers(bake: Bake) -> None:
     before = HEAD + MX + domains(1200, name="d{}-example.com") + TAIL
     Repository(folder).commit({"policy.yaml": before}, "2026-01-01")
     (folder / "policy.yaml").write_text(before.replace("testing", "none"), encoding="utf-8")
-    for form in planned.FORMATS:
+    for form in report.FORMATS:
         done = verb(folder, "plan", "--base", "main", "--format", form, env=environment())
         text = done.stdout.decode()
         assert done.returncode == 1
@@ -263,7 +264,9 @@ def test_a_plan_with_many_dangers(bake: Bake) -> None:
             document = json.loads(text)
             assert len(document["findings"]) == 1000
             assert document["more"] == {"MTS506": 200}
-            jsonschema.validate(document, json.loads((folder / "mtasts" / "plan.schema.json").read_text("utf-8")))
+            jsonschema.validate(
+                document, json.loads((folder / "mtasts" / "plan" / "plan.schema.json").read_text("utf-8"))
+            )
         else:
             rows = 1000 if form == "markdown" else 200
             assert f"and {rows} more: {rows} MTS506" in text

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from conftest import TEMPLATE, Bake, verb
-from mtasts.config import load
-from mtasts.lint import lint
-from mtasts.mx_hosts import patterns
-from mtasts.policy import Policy
+from mtasts.config.lint import lint
+from mtasts.config.model import load
+from mtasts.sts.mx_patterns import patterns
+from mtasts.sts.policy import Policy
 from servers.bind import txt
 from servers.https import Answer
 from servers.internet import Internet, Site

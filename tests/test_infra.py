@@ -13,9 +13,9 @@ from tree_sitter import Language, Node, Parser
 from tree_sitter_bicep import language
 
 from conftest import TEMPLATE, Bake, verb
-from mtasts import config
-from mtasts.hosting import FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD
-from mtasts.parameters import ParametersError, Phase, parameters
+from mtasts.config import model
+from mtasts.config.hosting import FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD
+from mtasts.hosting.parameters import ParametersError, Phase, parameters
 
 INFRA = TEMPLATE / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))
@@ -119,11 +119,11 @@ def resource(name: str, symbol: str) -> dict[str, Any]:
     return body
 
 
-def sample(tmp_path: Path, kind: str, policy: str = POLICY) -> config.Config:
+def sample(tmp_path: Path, kind: str, policy: str = POLICY) -> model.Config:
     """Return what the sample policy.yaml says, for a kind of hosting."""
     path = tmp_path / "policy.yaml"
     path.write_text(policy.replace("KIND", kind), encoding="utf-8")
-    loaded, findings = config.load(path)
+    loaded, findings = model.load(path)
     assert loaded, findings
     return loaded
 
@@ -283,7 +283,7 @@ def test_a_repository_has_the_bicep_of_its_hosting(bake: Bake, hosting: str, fil
     folder = bake(hosting=hosting, app_name="107")
     infra = folder / "infra"
     assert sorted(path.relative_to(infra).as_posix() for path in infra.rglob("*.bicep")) == files
-    loaded, findings = config.load(folder / "policy.yaml")
+    loaded, findings = model.load(folder / "policy.yaml")
     assert loaded, findings
     assert loaded.hosting.name == ("107" if files else None)
 

@@ -8,10 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtasts.config import load, read
-from mtasts.document import parse
-from mtasts.lint import lint
-from mtasts.policy import Policy, PolicyError
+from mtasts.config.lint import lint
+from mtasts.config.model import load, read
+from mtasts.config.yaml_file import parse
+from mtasts.sts.policy import Policy, PolicyError
 
 HERE = Path(__file__).parent
 CONFIGS = sorted((HERE / "configs").glob("*.yaml"))
@@ -63,7 +63,7 @@ def test_the_parser_refuses_what_a_strict_sender_refuses(path: Path) -> None:
 
 def test_every_rule_about_files_has_a_case() -> None:
     """A rule without a case file would be a rule that nobody has seen fail."""
-    from mtasts.rules import CATALOGUE
+    from mtasts.cli.catalogue import CATALOGUE
 
     named = {path.stem.split("-")[2] for path in BAD}
     commented = {rule for path in CONFIGS for rule in re.findall(r"# .*?(MTS\d{3})", path.read_text(encoding="utf-8"))}

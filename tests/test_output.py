@@ -21,18 +21,19 @@ from markdown_it import MarkdownIt
 
 import mtasts
 from conftest import TEMPLATE, Bake, verb
-from mtasts.config import read
+from mtasts.cli.catalogue import CATALOGUE
+from mtasts.config.model import read
+from mtasts.dns.records import FORMATS, records
 from mtasts.findings import Finding
-from mtasts.output import Stream, line
-from mtasts.records import FORMATS, records
-from mtasts.report import FORMATS as REPORTS
-from mtasts.report import markdown, plain
-from mtasts.reporting import rua_fault
-from mtasts.rules import CATALOGUE
+from mtasts.findings.forms import FORMATS as REPORTS
+from mtasts.findings.forms import markdown, plain
+from mtasts.system.output import Stream, line
+from mtasts.tlsrpt.rua import rua_fault
 from repositories import Repository
 
 # Each is a command, or a part of one. Where it is read: actions/runner src/Runner.Common/ActionCommand.cs (TryParseV2,
 # TryParse), microsoft/azure-pipelines-agent Command.cs; both compare by the rules of a language, not letter by letter.
+FOLDER = Path(mtasts.__file__).parent
 SAYINGS = {
     "CASES.md J12": "https://a.example/?x=##vso[task.prependpath]/tmp/evil",
     "Azure Pipelines": "##vso[task.setvariable variable=x;issecret=true]y",
@@ -146,8 +147,10 @@ def test_a_library_finds_no_way_round() -> None:
 def test_no_module_writes_past_the_exit() -> None:
     """Only the bar of check, which moves the cursor and shows nothing from outside, has the terminal itself."""
     past = re.compile(r"sys\.__std|os\.write|\.buffer\b|/dev/(tty|std)")
-    found = {path.name for path in Path(mtasts.__file__).parent.rglob("*.py") if past.search(path.read_text("utf-8"))}
-    assert found == {"checked.py", "output.py", "files.py"} & found
+    found = {
+        path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.py") if past.search(path.read_text("utf-8"))
+    }
+    assert found <= {"check/report.py", "system/files.py", "system/output.py"}
 
 
 # --- Every verb, every form -----------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import Bake, verb
-from mtasts import outputs as outputs_of
-from mtasts.config import read as load
-from mtasts.edit import with_values
+from mtasts.config.model import read as load
+from mtasts.config.yaml_edit import with_values
+from mtasts.hosting import outputs as outputs_of
 
 HOST = "agreeable-sand-0a1b2c3d.5.azurestaticapps.net"
 PROOF = "9C1F6D0B7A"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Bake, verb
-from mtasts import publish
+from mtasts.dns import publish
 from pipelines import (
     ANNOUNCING,
     AZURE,

@@ -469,7 +469,7 @@ def test_what_changes_something_asks_for_the_tip_first(hosting: str, system: str
         if acts:
             acting.append(name)
             (tip,) = [index for index, step in enumerate(steps) if "tip" in (step.get("id"), step.get("name"))]
-            assert (steps[tip].get("run") or steps[tip]["bash"]) == "python3 -m mtasts.tip"
+            assert (steps[tip].get("run") or steps[tip]["bash"]) == "python3 -m mtasts.ci.tip"
             assert what(steps[tip - 1]) in ("actions/checkout", "checkout")
             assert acts[0] > tip
             conditions = {str(steps[index].get("if") or steps[index].get("condition")) for index in acts}

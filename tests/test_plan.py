@@ -15,22 +15,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import TEMPLATE, Bake, verb
-from mtasts import allow, config, history, life, planned
-from mtasts.allow import Allowance
-from mtasts.change import Change
+from mtasts.config import model
 from mtasts.findings import Finding
-from mtasts.gate import Danger
-from mtasts.life import Life, Span
-from mtasts.plan import Allowed, Plan, plan
-from mtasts.policy import Mode, MxPattern, Policy
-from mtasts.repository import Message
-from mtasts.repository import Repository as History
-from mtasts.rules import changes
+from mtasts.history import revisions, timeline
+from mtasts.history.repository import Message
+from mtasts.history.repository import Repository as History
+from mtasts.history.timeline import Life, Span
+from mtasts.plan import overrides, report
+from mtasts.plan.diff import Change
+from mtasts.plan.observed import MX_NEEDED
+from mtasts.plan.overrides import Allowance
+from mtasts.plan.plan import Allowed, Plan, plan
+from mtasts.plan.safety import Danger
+from mtasts.sts.policy import Mode, MxPattern, Policy
 from repositories import Repository
 
 TESTING = "mode: testing, max_age: 604800"
 ENFORCE = "mode: enforce, max_age: 2419200"
-SCHEMA = json.loads((TEMPLATE / "mtasts" / "plan.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((TEMPLATE / "mtasts" / "plan" / "plan.schema.json").read_text(encoding="utf-8"))
 
 
 def policy(
@@ -58,12 +60,12 @@ class World:
         for message in messages:
             self.repository.commit({}, now, message)
         self.path.write_text(text, encoding="utf-8")
-        after, findings = config.load(self.path)
+        after, findings = model.load(self.path)
         assert after, findings
         moment = datetime.fromisoformat(now).replace(tzinfo=timezone.utc)
         known = History.of(self.path)
-        past, _ = history.read(known, start, b"", moment)
-        given = list(allow.allowances(known.messages(start, known.resolve("HEAD"))))
+        past, _ = revisions.read(known, start, b"", moment)
+        given = list(overrides.allowances(known.messages(start, known.resolve("HEAD"))))
         made = plan(start, past, after, given, moment)
         self.repository.git("reset", "--quiet", "--hard", start)
         return made
@@ -203,14 +205,14 @@ def test_several_dangers_have_the_latest_date(world: World) -> None:
     world.merge(policy(f"example.com: {TESTING}", "example.org: mode: testing, max_age: 864000"), "2026-01-01T00:00:00")
     change = policy(f"example.com: {ENFORCE}", f"example.org: {ENFORCE}")
     made = world.propose(change, "2026-01-02T00:00:00")
-    assert planned.verdict(made) == "Not safe: 2 errors. Merged from 2026-01-11 00:00 UTC on it is safe."
+    assert report.verdict(made) == "Not safe: 2 errors. Merged from 2026-01-11 00:00 UTC on it is safe."
 
 
 def test_what_waiting_does_not_help_has_no_date(world: World) -> None:
     """A date would be a promise."""
     world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
     change = policy(f"example.com: {ENFORCE}", "example.org: mode: enforce, max_age: 604800")
-    assert planned.verdict(world.propose(change, "2026-01-02T00:00:00")) == "Not safe: 2 errors."
+    assert report.verdict(world.propose(change, "2026-01-02T00:00:00")) == "Not safe: 2 errors."
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_safe_changes(world: World, text: str, said: str) -> None:
     """Reports, records and new domains can change at any time."""
     world.merge(policy(), "2026-01-01T00:00:00")
     made = world.propose(text, "2026-01-02T00:00:00")
-    assert (made.findings, planned.verdict(made)) == ([], said)
+    assert (made.findings, report.verdict(made)) == ([], said)
 
 
 @pytest.mark.parametrize(
@@ -287,10 +289,10 @@ def test_an_allow_line_lets_an_error_through(world: World, message: str) -> None
     made = proposed(world, "One", message)
     assert made.findings == []
     assert [each.danger.finding.rule.id for each in made.allowed] == ["MTS502"]
-    assert planned.verdict(made) == "Allowed, with 1 error let through by name: 1 domain changes."
+    assert report.verdict(made) == "Allowed, with 1 error let through by name: 1 domain changes."
     commit = made.allowed[0].by.commit[:12]
-    assert f"allowed by commit {commit}: MTS502 example.com has been in testing for 1 day," in planned.as_text(made)
-    assert f"- Allowed by commit {commit}: MTS502 example.com has been" in planned.as_markdown(made)
+    assert f"allowed by commit {commit}: MTS502 example.com has been in testing for 1 day," in report.as_text(made)
+    assert f"- Allowed by commit {commit}: MTS502 example.com has been" in report.as_markdown(made)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +375,7 @@ def test_a_renamed_file_has_its_history(world: World) -> None:
 @given(st.text(max_size=200))
 def test_any_commit_message_is_read(text: str) -> None:
     """No message breaks the reading, and what is allowed is a rule of changes, for one domain or for none."""
-    for each in allow.allowances([Message("1" * 40, f"Change\n\nAllow: {text}\nAllow: MTS502 {text}")]):
+    for each in overrides.allowances([Message("1" * 40, f"Change\n\nAllow: {text}\nAllow: MTS502 {text}")]):
         assert each.rule is None or re.fullmatch("MTS5[0-9][0-9]", each.rule)
         assert each.domain is None or not re.search(r"\s", each.domain)
 
@@ -386,17 +388,17 @@ HOSTILE_TEXTS = st.text(
 @given(HOSTILE_TEXTS, HOSTILE_TEXTS)
 def test_hostile_text_means_nothing_in_any_form(said: str, line: str) -> None:
     """Neither a terminal, nor a pipeline's log, nor Markdown takes any of it for more than text."""
-    danger = Danger(Finding(changes.MX_NEEDED, said, domain="example.com"))
+    danger = Danger(Finding(MX_NEEDED, said, domain="example.com"))
     made = Plan("1" * 40, Change(()), (danger,), (Allowed(danger, Allowance("2" * 40, line, None, None)),), {}, True)
     for form in ("text", "github", "azure-devops"):
-        for each in planned.FORMATS[form](made).splitlines()[1 if form != "text" else 0 :]:
+        for each in report.FORMATS[form](made).splitlines()[1 if form != "text" else 0 :]:
             assert each.isprintable() and "##vso[" not in each and not each.lstrip().startswith("::")
-    shown = planned.as_markdown(made)
+    shown = report.as_markdown(made)
     for bad in ("<b>", "](", "`]", "##vso[", "https://"):
         assert bad not in shown
     (row,) = [each for each in shown.splitlines() if each.startswith("| error")]
     assert row.count("|") == 5
-    assert json.loads(planned.as_json(made))["findings"][0]["message"] == said
+    assert json.loads(report.as_json(made))["findings"][0]["message"] == said
 
 
 # Dates, as properties
@@ -418,7 +420,7 @@ def histories(draw: Callable[[Any], Any]) -> tuple[Life, datetime]:
 def test_no_sender_remembers_longer(made: tuple[Life, datetime]) -> None:
     """Who fetched any policy at any moment of its span has forgotten it by then; who was last, only then."""
     spans, now = made
-    last = life.forgotten(spans, now)
+    last = timeline.forgotten(spans, now)
     ends = [*(span.since for span in spans), now][1:]
     asked = [
         end.timestamp() + span.policy.max_age
@@ -432,7 +434,7 @@ def test_no_sender_remembers_longer(made: tuple[Life, datetime]) -> None:
 def test_testing_goes_back_to_the_last_other_policy(made: tuple[Life, datetime]) -> None:
     """Since then every span is testing, and the one before is not."""
     spans, _ = made
-    since = life.testing_since(spans)
+    since = timeline.testing_since(spans)
     modes = [span.policy.mode if span.policy else None for span in spans]
     assert (since is not None) == bool(modes and modes[-1] is Mode.TESTING)
     if since:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtasts.judge import judge
-from mtasts.policy import Mode, MxPattern, Policy, PolicyError
+from mtasts.sts.lint import judge
+from mtasts.sts.policy import Mode, MxPattern, Policy, PolicyError
 
 LABELS = st.text(string.ascii_letters + string.digits, min_size=1, max_size=20)
 HOSTS = st.lists(LABELS, min_size=1, max_size=4).map(".".join).filter(lambda name: not name[-1].isdigit())

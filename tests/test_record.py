@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtasts.policy import Policy
-from mtasts.record import RecordError, StsRecord, TlsRptRecord, policy_id
+from mtasts.sts.policy import Policy
+from mtasts.sts.record import RecordError, StsRecord, policy_id
+from mtasts.tlsrpt.record import TlsRptRecord
 
 GOOD_STS = {
     "v=STSv1; id=20160831085700Z;": "20160831085700Z",

@@ -18,9 +18,9 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from conftest import Bake, verb
-from mtasts.config import load
-from mtasts.records import FORMATS, DnsRecord, Stage, records
-from mtasts.reporting import rua_fault
+from mtasts.config.model import load
+from mtasts.dns.records import FORMATS, DnsRecord, Stage, records
+from mtasts.tlsrpt.rua import rua_fault
 
 TESTING = "862e2bab291cfe999cbbf2c298cebc64"  # by sha256sum
 POLICY = """version: STSv1
@@ -97,7 +97,7 @@ def read_octodns(text: str, folder: Path, zones: Iterable[str]) -> Seen:
 
 def read_source(file: Path, zones: Iterable[str]) -> Seen:
     """Return what our own source gives octoDNS, of both stages."""
-    from mtasts.zones import PolicySource
+    from mtasts.dns.octodns import PolicySource
 
     sources = [PolicySource(stage.value, stage.value, str(file)) for stage in Stage]
     assert set(zones) <= {zone.removesuffix(".") for source in sources for zone in source.list_zones()}
@@ -296,7 +296,7 @@ def rendered(file: Path, zones: Iterable[str]) -> Seen:
     """Return what octoDNS would send to a name server for our source, as the name server reads it."""
     from octodns.zone import Zone
 
-    from mtasts.zones import PolicySource
+    from mtasts.dns.octodns import PolicySource
 
     found: Seen = set()
     for stage in Stage:

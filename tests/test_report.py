@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtasts.cli.catalogue import CATALOGUE
 from mtasts.findings import Finding
-from mtasts.report import FORMATS, format_for, markdown, plain
-from mtasts.rules import CATALOGUE
+from mtasts.findings.forms import FORMATS, format_for, markdown, plain
 
 DOT, AGE = CATALOGUE["MTS120"], CATALOGUE["MTS113"]
 FINDINGS = [

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mtasts import revisions
-from mtasts.config import Config, load
-from mtasts.cut import cut_again, cut_up
+from mtasts.config.model import Config, load
 from mtasts.findings import Finding, Severity
+from mtasts.history import versions
+from mtasts.history.cut import cut_again, cut_up
 
 CONFIGS = sorted((Path(__file__).parent / "configs").glob("*.yaml"))
 
@@ -125,7 +125,7 @@ def alone(folder: Path, content: bytes) -> Config | str:
 
 def together(contents: list[bytes]) -> list[Config | str]:
     """Return the same of many, as they are read at once."""
-    return [each.message if isinstance(each, Finding) else each for each in revisions.read(contents)]
+    return [each.message if isinstance(each, Finding) else each for each in versions.read(contents)]
 
 
 @settings(max_examples=400)
@@ -197,7 +197,7 @@ def test_domains_are_shared_between_versions() -> None:
     first = f"{HEAD}  example.com:\n  example.net:\n    mode: none\n{TAIL}"
     second = first.replace("example.com:", "example.org:")
     flow = f"{HEAD[:-1]} {{example.com: , example.net: {{mode: none}}}}\n{TAIL}"
-    one, two, three = revisions.read(text.encode() for text in (first, second, flow))
+    one, two, three = versions.read(text.encode() for text in (first, second, flow))
     assert isinstance(one, Config)
     assert isinstance(two, Config)
     assert isinstance(three, Config)
@@ -210,5 +210,5 @@ def test_plain_versions_are_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> N
     text = f"{HEAD}  example.com:\n  # a comment\n  example.net: {{mode: enforce}}\n\n# more\n{TAIL}"
     contents = [text.replace("enforce", mode).encode() for mode in ("enforce", "testing", "none")]
     contents += [text.replace("\n", "\r\n").encode(), text.replace("rua", "rua ").encode()]
-    monkeypatch.setattr("mtasts.config.read", None)
-    assert all(isinstance(each, Config) for each in revisions.read(contents))
+    monkeypatch.setattr("mtasts.config.model.read", None)
+    assert all(isinstance(each, Config) for each in versions.read(contents))

@@ -12,10 +12,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from conftest import TEMPLATE, Bake
-from mtasts.document import DocumentError
-from mtasts.document import parse as parse_document
+from mtasts.config.lint import lint
+from mtasts.config.yaml_file import DocumentError
+from mtasts.config.yaml_file import parse as parse_document
 from mtasts.findings import has_errors
-from mtasts.lint import lint
 
 SCHEMA = json.loads((TEMPLATE / "policy.schema.json").read_text(encoding="utf-8"))
 CONFIGS = sorted((Path(__file__).parent / "configs").glob("*.yaml"))

@@ -12,7 +12,7 @@ from postfix_mta_sts_resolver.utils import parse_mta_sts_policy as parse_as_post
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
-from mtasts.senders import read, remnants
+from mtasts.sts.senders import read, remnants
 
 Values = tuple[str, int, list[str]]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Bake, Served, verb
-from mtasts import serve as serve_module
-from mtasts.hosting import Kind
-from mtasts.serve import FunctionsHost
+from mtasts.config.hosting import Kind
+from mtasts.hosting import serve as serve_module
+from mtasts.hosting.serve import FunctionsHost
 
 POLICY = b"version: STSv1\r\nmode: testing\r\nmx: *.mail.protection.outlook.com\r\nmax_age: 604800\r\n"
 PATH = "/.well-known/mta-sts.txt"
@@ -171,7 +171,7 @@ def test_any_bytes_are_answered_without_a_traceback(bake: Bake, hosting: str) ->
 
 def test_a_request_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte at a time, each soon after the last: the time is that of the whole request."""
-    monkeypatch.setattr("mtasts.serve.SECONDS", 0.5)
+    monkeypatch.setattr("mtasts.hosting.serve.SECONDS", 0.5)
     ready: queue.Queue[int] = queue.Queue()
     static = serve_module.static_host({"a/index.html": b"x"}, Kind.WEB_SERVER)
     threading.Thread(target=serve_module.run, args=(static, 0, ready.put), daemon=True).start()

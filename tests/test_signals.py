@@ -180,7 +180,7 @@ def toolkit(tmp_path: Path) -> Path:
 
 STUBBORN = """
 import time
-from mtasts import signals
+from mtasts.system import signals
 signals.install()
 said = 'ready'
 while True:
@@ -211,7 +211,7 @@ def test_what_does_not_end_is_ended(toolkit: Path) -> None:
 
 OVERHEARD = """
 import signal, sys, threading, time
-from mtasts import signals
+from mtasts.system import signals
 signals.install()
 def send():
     time.sleep(0.2)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, Bake, verb
-from mtasts.config import load
+from mtasts.config.model import load
 
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 MENUS = {name: value for name, value in QUESTIONS.items() if isinstance(value, list) and not name.startswith("_")}

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mtasts import tip
+from mtasts.ci import tip
 from pipelines import (
     ANNOUNCING,
     BUILDING,
@@ -52,9 +52,10 @@ ELSEWHERE = "This run is not of the branch main, and only main is deployed. Merg
 def origin(folder: Path) -> Repository:
     """Make the repository that is deployed: of the toolkit what the look imports, and three commits on main."""
     made = Repository(folder)
-    (folder / "mtasts").mkdir()
-    for name in ("__init__", "findings", "git", "report", "tip"):
-        shutil.copy(GENERATED / "mtasts" / f"{name}.py", folder / "mtasts")
+    parts = {"ci": ["tip"], "findings": ["finding", "forms"], "history": ["git"]}
+    for file in ("__init__", *(f"{part}/{name}" for part, names in parts.items() for name in ("__init__", *names))):
+        (folder / "mtasts" / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(GENERATED / "mtasts" / f"{file}.py", folder / "mtasts" / f"{file}.py")
     for number in (1, 2, 3):
         made.commit({"policy.yaml": f"{number}"}, f"2026-01-0{number}")
     return made
@@ -144,7 +145,7 @@ def test_the_look_needs_nothing_installed(tmp_path: Path) -> None:
     made, output = origin(tmp_path / "origin"), tmp_path / "output"
     made.git("update-ref", "refs/remotes/origin/main", "HEAD")
     variables = {**environment(), **begun("github", MAIN, made.head()), "GITHUB_OUTPUT": str(output)}
-    command = [sys.executable, "-S", "-m", "mtasts.tip"]
+    command = [sys.executable, "-S", "-m", "mtasts.ci.tip"]
     done = subprocess.run(command, cwd=made.folder, env=variables, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert output.read_text(encoding="utf-8") == "current=true\n"

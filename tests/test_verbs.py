@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, TEMPLATE, Bake, verb
-from mtasts.rules import CATALOGUE, catalogue_table
+from mtasts.cli.catalogue import CATALOGUE, catalogue_table
 
 POLICY = b"version: STSv1\r\nmode: testing\r\nmx: *.mail.protection.outlook.com\r\nmax_age: 604800\r\n"
 TWO = """version: STSv1
@@ -349,7 +349,7 @@ def test_a_disk_that_runs_full_leaves_the_earlier_build(repository: Path) -> Non
 
 def test_an_interrupted_build_leaves_the_earlier_build(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl+C in the middle of writing."""
-    from mtasts import build
+    from mtasts.hosting import build
 
     static = {"example.com/.well-known/mta-sts.txt": POLICY}
     build.write(repository, {"host.json": b"{}"}, static, {}, lambda _: None)

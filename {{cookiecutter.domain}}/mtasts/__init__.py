@@ -1,14 +1,14 @@
 """MTA-STS (RFC 8461) from one policy.yaml: lint it, build it, serve it, publish it, check it.
 
-Floors, from the ground up. A module imports only from floors below its own, and from those named before it on its own:
+A package imports only from those above it here; those on one line do not know each other:
 
-0 findings · files · deadline · machine · rules · recipes · report
-0 output · credentials · signals · exit_codes
-1 names · policy · mx_hosts · reporting · record · document · edit
-2 schema · judge · senders · meaning · hosting · config · lint · compose
-3 page · packages · build · serve · records · recordset · zones · providers · publish · parameters · outputs
-3 git · repository · cut · revisions · history · ownership · tip
-3 tls · lookup · fetch · smtp · steps · verdict · check · checked · announcing · adopt · comment
-3 life · change · gate · live · allow · plan · planned
-4 verbs · cli
+findings    what is wrong, where, and by which rule
+system      what the toolkit needs of this machine
+sts         RFC 8461 as data
+tlsrpt      RFC 8460 as data
+config      policy.yaml
+history     the git history of policy.yaml
+check · dns · hosting · ci
+plan        what a change does, and whether it is safe
+cli         a file for each verb
 """

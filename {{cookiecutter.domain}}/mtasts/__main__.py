@@ -7,8 +7,8 @@ from contextlib import suppress
 
 gc.set_threshold(50_000)  # most of a run is importing, and imports leave no garbage to look for
 
-from mtasts import output, signals  # noqa: E402 - after the line above
-from mtasts.exit_codes import wrong_use  # noqa: E402
+from mtasts.system import output, signals  # noqa: E402 - after the line above
+from mtasts.system.exit_codes import wrong_use  # noqa: E402
 
 
 def run() -> None:

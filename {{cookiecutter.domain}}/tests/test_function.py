@@ -7,9 +7,9 @@ from pathlib import Path
 from werkzeug.test import Client
 from werkzeug.wrappers import Request
 
-from mtasts.build import function_files, write_files
-from mtasts.config import load
-from mtasts.serve import FunctionsHost
+from mtasts.config.model import load
+from mtasts.hosting.build import function_files, write_files
+from mtasts.hosting.serve import FunctionsHost
 
 ROOT = Path(__file__).parent.parent
 POLICY = "/.well-known/mta-sts.txt"

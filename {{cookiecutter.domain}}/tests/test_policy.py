@@ -3,11 +3,11 @@
 import unittest
 from pathlib import Path
 
-from mtasts.config import load
+from mtasts.config.model import load
+from mtasts.dns.records import records
 from mtasts.findings import has_errors
-from mtasts.policy import Policy
-from mtasts.record import StsRecord, policy_id
-from mtasts.records import records
+from mtasts.sts.policy import Policy
+from mtasts.sts.record import StsRecord, policy_id
 
 ROOT = Path(__file__).parent.parent
 

@@ -1,0 +1,1 @@
+"""The walk of a sending server: DNS, HTTPS and SMTP."""

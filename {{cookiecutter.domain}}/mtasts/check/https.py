@@ -1,0 +1,95 @@
+"""The edge to HTTPS: one request to one address, as a sender makes it (RFC 8461 §3.3)."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from dataclasses import dataclass
+
+import urllib3.exceptions
+from urllib3.connection import HTTPConnection
+
+from mtasts.check.tls import Fault, TlsSocket, connect, expiry, fault, secure
+from mtasts.system.deadline import Deadline
+
+BYTES = 65_536
+INTERIM = 5  # answers before the answer, as many as senders written in Go take
+USER_AGENT = "mtasts-check"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An HTTP answer. body: at most one byte more than senders read; ends: of the certificate, since 1970."""
+
+    address: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    tls: str
+    ends: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """No answer: how it failed, after how long, and what the other side said of it."""
+
+    address: str
+    fault: Fault
+    seconds: float
+    said: str = ""
+
+
+class Fetch:
+    """Fetches from a policy host at a port, verifying with a context."""
+
+    def __init__(self, verifying: ssl.SSLContext, port: int = 443) -> None:
+        self._context = verifying
+        self._port = port
+
+    def __call__(self, host: str, address: str, path: str, deadline: Deadline) -> Fetched | Failed:
+        """Ask one address for a path under a host's name. No redirect is followed, and nothing is unpacked."""
+        start = time.monotonic()
+        try:
+            with connect(address, self._port, deadline) as plain, secure(plain, host, self._context) as tls:
+                version, ends = tls.version() or "TLS", expiry(tls)  # while the connection stands
+                answer = _exchange(tls, host, path)
+        except OSError as error:
+            found = fault(error)
+            cut = Fault.HANDSHAKE if found is Fault.INCOMPLETE else found
+            return Failed(address, cut, time.monotonic() - start)
+        if isinstance(answer, Fault):
+            return Failed(address, answer, time.monotonic() - start)
+        return Fetched(address, *answer, version, ends, time.monotonic() - start)
+
+
+class _Final(http.client.HTTPResponse):
+    """The answer that follows the interim ones (1xx), which senders skip (RFC 9110 §15.2)."""
+
+    def begin(self) -> None:
+        """Read the head of the answer. Raises HTTPException for more interim ones than senders bear."""
+        super().begin()
+        for number in range(INTERIM + 1):
+            if not 100 <= self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return
+            if number < INTERIM:
+                self.headers = None  # type: ignore[assignment]  # as it is before a head is read
+                super().begin()
+        raise http.client.HTTPException("too many interim answers")
+
+
+def _exchange(tls: TlsSocket, host: str, path: str) -> tuple[int, dict[str, str], bytes] | Fault:
+    connection = HTTPConnection(host)
+    connection.response_class = _Final
+    connection.sock = tls  # connected to the address that is to be asked, and verified for the host
+    wanted = {"Host": host, "User-Agent": USER_AGENT, "Accept": "text/plain", "Connection": "close"}
+    try:
+        connection.request("GET", path, headers=wanted, preload_content=False, decode_content=False)
+        answer = connection.getresponse()
+        body = b""
+        while len(body) <= BYTES and (part := answer.read(BYTES + 1 - len(body), decode_content=False)):
+            body += part
+    except (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError):  # ValueError: a chunk's size
+        return Fault.INCOMPLETE if tls.deadline.open() else Fault.TIMEOUT
+    return answer.status, {name.lower(): value for name, value in answer.headers.items()}, body

@@ -1,0 +1,271 @@
+"""What a domain publishes today, for a policy.yaml: what can be taken, and what is to be said of all that cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mtasts.check import policy_host as https
+from mtasts.check import tls_reporting
+from mtasts.check.https import BYTES, Fetched
+from mtasts.check.policy_host import HOST_NONE
+from mtasts.check.resolver import Answer
+from mtasts.check.steps import Reach
+from mtasts.check.tls import Fault
+from mtasts.check.tls_reporting import REPORTING_NONE
+from mtasts.check.txt_record import lookup_fault
+from mtasts.config.compose import Entry
+from mtasts.findings import Finding, Severity, listed, quote
+from mtasts.sts import mx_patterns, senders
+from mtasts.sts.lint import EXTENSION, lint_policy
+from mtasts.sts.names import pattern_fault, public_suffix_fault
+from mtasts.sts.policy import MAX_AGE_LIMIT, Mode, MxPattern, Policy, policy_host, policy_url, unique
+from mtasts.sts.record import RecordError
+from mtasts.sts.senders import Reading
+from mtasts.tlsrpt.record import TlsRptRecord
+from mtasts.tlsrpt.rua import rua_fault
+
+MAX_AGE = 604_800  # seconds, for a domain that had none
+NAMED = 20  # things of one kind that are named; a domain with more is told how many more
+ADDRESS = 2000  # characters of one report address
+
+# How a policy host fails for every sender. All else, such as a time-out, may be this machine's network.
+_FAILS = (
+    *(Fault.REFUSED, Fault.HANDSHAKE, Fault.VERSION, Fault.INCOMPLETE),
+    *(Fault.EXPIRED, Fault.NAME, Fault.UNTRUSTED),
+)
+
+Note = str | Finding
+
+
+@dataclass(frozen=True)
+class Published:
+    """The answers of a policy host, and those to MX and to the record for TLS reports."""
+
+    host: https.Seen
+    exchange: Answer
+    reporting: tls_reporting.Seen
+
+
+@dataclass(frozen=True)
+class Found:
+    """What of a domain can stand in a policy.yaml. entry: None if nothing can; source: where its policy is from.
+
+    notes: what a person should read. A finding is about what is published now. unseen: whether the policy host could
+    not be looked at from here.
+    """
+
+    domain: str
+    entry: Entry | None
+    source: str
+    notes: tuple[Note, ...]
+    unseen: bool = False
+
+
+async def see(domain: str, reach: Reach) -> Published:
+    """Look at the domain as a sender does."""
+    return Published(
+        *await asyncio.gather(https.see(domain, reach), reach.lookup(domain, "MX"), tls_reporting.see(domain, reach))
+    )
+
+
+def judge(domain: str, seen: Published) -> Found:
+    """Say what can be taken of what a domain publishes."""
+    hosts = _mx_hosts(seen.exchange)
+    read = _reading(seen.host)
+    notes: list[Note] = [*_findings(domain, seen, read)]
+    source, policy = "", None
+    if read:
+        source, policy = _policy(domain, read, hosts, notes)
+    unseen = _unseen(seen.host)
+    if not policy and not unseen:
+        source, policy = "the MX hosts (no policy could be read)", _testing(hosts)
+    notes += [*_named(mx_patterns.refusals(hosts)), *_uncovered(policy, hosts)]
+    rua = _addresses(seen.reporting.right, notes)
+    return Found(domain, Entry(domain, policy, rua) if policy else None, source, tuple(notes), unseen)
+
+
+def _mx_hosts(answer: Answer) -> list[str]:
+    """Return the MX hosts in the order of preference, in lower case."""
+    pairs = sorted((int(number), name) for number, _, name in (value.partition(" ") for value in answer.values))
+    return list(dict.fromkeys(name.lower() for _, name in pairs if name not in ("", ".")))
+
+
+def _reading(host: https.Seen) -> Reading | None:
+    """Read what the first address serves, whatever it is."""
+    for one in host.fetched:
+        if isinstance(one, Fetched) and one.status == 200 and one.body.strip():
+            return senders.read(_unpacked(one), one.headers.get("content-type"))
+    return None
+
+
+def _unpacked(one: Fetched) -> bytes:
+    """Return a body as those senders read it whose HTTP client unpacks what nobody asked to be packed."""
+    if one.headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip", "deflate"):
+        return one.body
+    try:
+        return zlib.decompressobj(wbits=47).decompress(one.body, BYTES + 1)
+    except zlib.error:
+        return one.body
+
+
+def _unseen(host: https.Seen) -> bool:
+    """Tell whether the policy host could not be looked at from here, so that nobody knows whether there is a policy."""
+    if any(isinstance(one, Fetched) or one.fault in _FAILS for one in host.fetched):
+        return False
+    return bool(host.fetched) or any(map(lookup_fault, host.answers))
+
+
+def _findings(domain: str, seen: Published, read: Reading | None) -> Iterator[Note]:
+    """Yield what is wrong with what is published now: why senders see no policy, or read another."""
+    found = [finding for finding in https.judge(seen.host, None).findings if _matters(finding)]
+    if read and not read.text.lstrip("\ufeff \t\r\n").startswith("<"):
+        found += [finding.at(file=policy_url(domain)) for finding in lint_policy(read.text) if _matters(finding)]
+    found += filter(None, [lookup_fault(seen.exchange)])
+    found += [
+        finding for finding in tls_reporting.judge(seen.reporting, None).findings if finding.rule is not REPORTING_NONE
+    ]
+    yield from found[:NAMED]
+    if len(found) > NAMED:
+        yield f"There are {len(found) - NAMED} more findings: run python -m mtasts check {domain}"
+
+
+def _matters(finding: Finding) -> bool:
+    if finding.rule is HOST_NONE:  # as most domains
+        return False
+    return finding.rule.severity is Severity.ERROR or finding.rule is EXTENSION
+
+
+def _testing(hosts: Sequence[str]) -> Policy | None:
+    """Return a policy for the MX hosts that the domain has now."""
+    found = mx_patterns.patterns(hosts)
+    return Policy(Mode.TESTING, found, MAX_AGE) if found else None
+
+
+def _policy(domain: str, read: Reading, hosts: Sequence[str], notes: list[Note]) -> tuple[str, Policy | None]:
+    """Return where a policy is from, and the policy, if anything served can be taken for one."""
+    if read.policy:
+        notes += _who_reads(read)
+        return "the published policy", _fit(read.policy.mode, read.policy.max_age, read.policy.mx, hosts, notes)
+    left = senders.remnants(read.text)
+    if sum(map(bool, left.values())) < 2:
+        return "", None
+    shown = "; ".join(f"{key} {listed(list(map(quote, values)), NAMED)}" for key, values in left.items() if values)
+    notes.append(f"No sender reads a policy in what {policy_host(domain)} serves. It holds: {shown}.")
+    source = "what is left of the published policy"
+    return source, _fit(_one_mode(left["mode"], notes), _one_age(left["max_age"], notes), left["mx"], hosts, notes)
+
+
+def _who_reads(read: Reading) -> Iterator[str]:
+    if read.some_only and read.policy:
+        yield (
+            f"Strict senders see no policy today. Others ({listed(list(read.lenient))}) read one, with mode "
+            f"{read.policy.mode}. When you publish this file, all senders start to follow mode {read.policy.mode}."
+        )
+    if read.policy and read.others:
+        others = listed([f"{name} mode {other.mode}" for name, other in read.others.items()])
+        yield f"Not all senders read mode {read.policy.mode} there: {others}. Look which is meant."
+
+
+def _one_mode(values: Sequence[str], notes: list[Note]) -> Mode:
+    """Return the mode, if there is only one. In testing nobody's mail is held up by a guess."""
+    modes = {value.lower() for value in values}
+    if len(modes) == 1 and modes <= set(Mode):
+        mode = Mode(modes.pop())
+        notes.append(
+            f"Mode {mode} was taken. No sender follows it today, and all do when you publish this file. If you are not "
+            "sure that every MX host is ready, write testing."
+        )
+        return mode
+    notes.append("mode: testing was written, since the served text does not say which mode is meant. Decide yourself.")
+    return Mode.TESTING
+
+
+def _one_age(values: Sequence[str], notes: list[Note]) -> int:
+    if len(values) == 1 and re.fullmatch("[0-9]{1,10}", values[0]) and int(values[0]) <= MAX_AGE_LIMIT:
+        return int(values[0])
+    notes.append(f"max_age: {MAX_AGE} was written, since the served text does not say which max_age is meant.")
+    return MAX_AGE
+
+
+def _fit(mode: Mode, max_age: int, mx: Sequence[str], hosts: Sequence[str], notes: list[Note]) -> Policy | None:
+    """Return a policy of the values that can stand in a policy.yaml. Without any mx, the MX hosts are taken."""
+    taken = _fitting_mx(mx, notes)
+    if not taken and mode is not Mode.NONE:
+        taken = mx_patterns.patterns(hosts)
+        notes.append(f"No mx that is served can be used, so the MX hosts were taken: {listed(taken, NAMED) or 'none'}.")
+    if max_age < 1:
+        notes.append(f"max_age {max_age} was not taken: no sender keeps such a policy. {MAX_AGE} was written.")
+    fits = bool(taken) or mode is Mode.NONE
+    return Policy(mode, taken, max_age if max_age >= 1 else MAX_AGE) if fits else None
+
+
+def _fitting_mx(mx: Iterable[str], notes: list[Note]) -> tuple[MxPattern, ...]:
+    """Return the mx patterns that can stand in a policy. A final dot is taken off: it can mean only one name."""
+    taken, said = [], []
+    for served in dict.fromkeys(mx):
+        name = served.rstrip(".") if len(served) > 1 else served
+        if fault := pattern_fault(name) or public_suffix_fault(name):
+            said.append(f"This mx was not taken: {fault.message}")
+            continue
+        taken.append(MxPattern(name))
+        if name != served:
+            said.append(f"mx {quote(served)} matches no host, because of its final dot. It was taken as {quote(name)}.")
+    notes += _named(said)
+    return unique(taken)
+
+
+def _uncovered(policy: Policy | None, hosts: Sequence[str]) -> list[str]:
+    """Say which MX hosts the policy leaves out."""
+    out = [host for host in hosts if policy and not policy.matches(host) and not mx_patterns.host_fault(host)]
+    if not out:
+        return []
+    names = listed(list(map(quote, out)), NAMED)
+    return [f"No mx of the policy covers {names}, though MX records lead there. Add them to mx, or remove the records."]
+
+
+def _addresses(answer: Answer, notes: list[Note]) -> tuple[str, ...]:
+    """Return the addresses for TLS reports, and say which cannot be taken."""
+    records = [txt for txt in answer.values if txt.startswith(TlsRptRecord.PREFIX)]
+    records = records or [txt for txt in answer.values if re.search("tlsrp|rua *=", txt, re.IGNORECASE)]
+    found = list(dict.fromkeys(uri for txt in records for uri in _uris(txt)))
+    if len(records) > 1:
+        shown = listed(list(map(quote, found)), NAMED)
+        notes.append(
+            f"The addresses for TLS reports were not taken, since senders read none of several records: {shown}."
+        )
+        return ()
+    faults = {uri: fault for uri in found if (fault := _address_fault(uri))}
+    taken = tuple(uri for uri in found if uri not in faults)
+    notes += _named([f"This address for TLS reports was not taken: {fault}" for fault in faults.values()])
+    if answer.target and taken:
+        notes.append(
+            f"{answer.name} is a CNAME to {quote(answer.target)}, so whoever runs that can change the addresses today. "
+            "To leave it so, remove tls_reporting from policy.yaml."
+        )
+    return taken
+
+
+def _address_fault(uri: str) -> str | None:
+    if len(uri) > ADDRESS:
+        return f"rua {quote(uri)} is longer than {ADDRESS} characters. Shorten it."
+    fault = rua_fault(uri)
+    return fault.message if fault else None
+
+
+def _uris(txt: str) -> list[str]:
+    """Return the addresses in a record. If it is malformed, those that can be told all the same."""
+    try:
+        return list(TlsRptRecord.parse(txt).rua)
+    except RecordError:
+        fields = re.findall(r"(?:^|[;\s])rua[ \t]*=([^;]*)", txt, re.IGNORECASE)
+        return [uri.strip() for field in fields for uri in field.split(",") if uri.strip()]
+
+
+def _named(said: Sequence[str]) -> list[str]:
+    """Return so many sentences as a person reads, and how many more there are."""
+    more = len(said) - NAMED
+    return [*said[:NAMED], *([f"{more} more of this kind were not taken."] if more > 0 else [])]

@@ -1,0 +1,32 @@
+"""The policy as it is served, judged by the same rules as in the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mtasts.check.steps import Section
+from mtasts.findings import Finding
+from mtasts.sts.lint import lint_policy
+from mtasts.sts.policy import Policy, PolicyError, policy_url
+
+
+def read(text: str | None) -> Policy | None:
+    """Return the policy that a sender reads out of the served text, None if it reads none."""
+    try:
+        return Policy.parse(text) if text is not None else None
+    except PolicyError:
+        return None
+
+
+def judge(domain: str, text: str | None) -> Section:
+    """Say what the served text says, with the line of each finding."""
+    return Section("Policy", tuple(_items(domain, text)))
+
+
+def _items(domain: str, text: str | None) -> Iterator[str | Finding]:
+    policy = read(text)
+    if policy:
+        yield f"mode {policy.mode}, max_age {policy.max_age} s ({policy.max_age / 86_400:.0f} days)"
+        yield f"mx {', '.join(policy.mx) or 'none'}"
+    for finding in lint_policy(text) if text is not None else ():
+        yield finding.at(file=policy_url(domain))

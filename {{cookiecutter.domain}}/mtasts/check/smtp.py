@@ -1,0 +1,77 @@
+"""The edge to SMTP: greet one address of an MX host, and go as far as TLS (RFC 8461 §4.2). No mail is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import ssl
+from dataclasses import dataclass
+
+from mtasts.check.https import Failed
+from mtasts.check.tls import Fault, PlainSocket, connect, expiry, fault, secure
+from mtasts.system.deadline import Deadline
+
+READY = 220
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """TLS stands. ends: of the certificate, since 1970."""
+
+    address: str
+    tls: str
+    ends: float
+
+
+class Probe:
+    """Speaks to MX hosts at a port, verifying with a context."""
+
+    def __init__(self, verifying: ssl.SSLContext, port: int = 25) -> None:
+        self._context = verifying
+        self._port = port
+
+    def __call__(self, host: str, address: str, deadline: Deadline) -> Spoken | Failed:
+        """Connect, EHLO, STARTTLS, and verify for the host's name."""
+        try:
+            plain = connect(address, self._port, deadline)
+        except OSError as error:
+            return Failed(address, fault(error), 0)
+        with plain:
+            failed, said = _ask_for_tls(plain)
+            if failed:
+                return Failed(address, failed, 0, said)
+            try:
+                with secure(plain, host, self._context) as tls:
+                    spoken = Spoken(address, tls.version() or "TLS", expiry(tls))
+                    with contextlib.suppress(OSError):
+                        tls.sendall(b"QUIT\r\n")
+                    return spoken
+            except OSError as error:
+                return Failed(address, _later(fault(error)), 0)
+
+
+def _ask_for_tls(plain: PlainSocket) -> tuple[Fault | None, str]:
+    """Go through greeting, EHLO and STARTTLS; return what stopped it, and the host's words."""
+    name = plain.getsockname()[0]
+    client = smtplib.SMTP(local_hostname=f"[IPv6:{name}]" if ":" in name else f"[{name}]")
+    client.sock = plain
+    try:
+        for ask, wanted in ((client.getreply, READY), (client.ehlo, 250)):
+            code, words = ask()
+            if code != wanted:
+                return Fault.TURNED_AWAY, _said(code, words)
+        if not client.has_extn("starttls"):
+            return Fault.STARTTLS_NONE, ""
+        code, words = client.docmd("STARTTLS")
+        return (None, "") if code == READY else (Fault.STARTTLS_REFUSED, _said(code, words))
+    except (OSError, smtplib.SMTPException):
+        return (Fault.TURNED_AWAY if plain.deadline.open() else Fault.SILENT), ""
+
+
+def _said(code: int, words: bytes) -> str:
+    return f"{code} {words.decode('utf-8', 'backslashreplace')}"
+
+
+def _later(found: Fault) -> Fault:
+    """Return what a fault means where the connection stood before."""
+    return {Fault.TIMEOUT: Fault.SILENT, Fault.UNREACHABLE: Fault.HANDSHAKE}.get(found, found)

@@ -1,0 +1,172 @@
+"""TLS as senders use it (RFC 8461 §3.3, §4.2): connecting, and the ways in which it fails."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import ssl
+import time
+from enum import Enum
+from typing import Any
+
+from mtasts.system import limits
+from mtasts.system.deadline import Deadline
+
+BYTES = 1024 * 1024  # what one connection may send us before we stop listening
+
+
+class Fault(Enum):
+    """How a connection failed."""
+
+    REFUSED = "the connection is refused"
+    UNREACHABLE = "there is no way there"
+    NOT_TRIED = "this machine has no room for the connection"
+    NO_ROUTE = "this machine has no way there"
+    TIMEOUT = "no answer in time"
+    HANDSHAKE = "the TLS handshake fails"
+    VERSION = "TLS 1.2 is not spoken"
+    EXPIRED = "the certificate is not valid today"
+    NAME = "the certificate is for another name"
+    UNTRUSTED = "the certificate is not trusted"
+    INCOMPLETE = "the answer breaks off"
+    SILENT = "the connection stands, and nothing is said"
+    TURNED_AWAY = "the host turns us away"
+    STARTTLS_NONE = "STARTTLS is not offered"
+    STARTTLS_REFUSED = "STARTTLS is refused"
+
+
+# What a machine says of itself when it has no IPv6, or no IPv4: of the other side it says nothing.
+_NO_ROUTE = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class NoRouteError(OSError):
+    """An address that this machine has no way to, whatever is there."""
+
+
+class _Bounded:
+    """The part of a socket that reads: each read ends at the deadline, and all reads together at BYTES."""
+
+    deadline: Deadline
+    received = 0
+
+    def bounded(self, count: int) -> None:
+        """Count what was read. Raises OSError where it is too much."""
+        self.received += count
+        if self.received > BYTES:
+            raise OSError("too much was sent")
+
+
+class PlainSocket(_Bounded, socket.socket):
+    """A TCP socket within bounds."""
+
+    def recv_into(self, *args: Any, **options: Any) -> int:
+        """Read as socket.socket does."""
+        self.settimeout(self.deadline.left())
+        count = super().recv_into(*args, **options)
+        self.bounded(count)
+        return count
+
+
+class TlsSocket(_Bounded, ssl.SSLSocket):
+    """A TLS socket within bounds."""
+
+    def read(self, *args: Any, **options: Any) -> Any:
+        """Read as ssl.SSLSocket does, which calls this for every kind of reading."""
+        self.settimeout(self.deadline.left())
+        read = super().read(*args, **options)
+        self.bounded(read if isinstance(read, int) else len(read))
+        return read
+
+
+def context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Return how a sender verifies: TLS 1.2 at least, a DNS name, a chain to the platform's roots or to ca_file's."""
+    made = ssl.create_default_context(cafile=ca_file)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.hostname_checks_common_name = False
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT  # stricter than senders are
+    made.sslsocket_class = TlsSocket
+    return made
+
+
+def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
+    """Return a TCP connection to an address; while this machine has no room for one, try again.
+
+    Raises OSError; of these NoRouteError where it never left this machine.
+    """
+    while True:
+        try:
+            return _connect(address, port, deadline)
+        except OSError as error:
+            if _is_no_route(error, address):
+                raise NoRouteError(*error.args) from None
+            if not limits.at_limit(error) or not deadline.open(2 * limits.PAUSE):
+                raise
+        time.sleep(limits.PAUSE)
+
+
+def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = PlainSocket(family, socket.SOCK_STREAM)
+    made.deadline = deadline
+    try:
+        made.settimeout(deadline.left())
+        made.connect((address, port))
+    except BaseException as error:
+        made.close()
+        # Without a free port; over IPv6 it rather says that this machine has no address of that kind.
+        if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL and family is socket.AF_INET:
+            raise OSError(errno.EAGAIN, error.strerror) from None
+        raise
+    return made
+
+
+def _is_no_route(error: OSError, address: str) -> bool:
+    if ":" in address:
+        return error.errno in {*_NO_ROUTE, errno.EHOSTUNREACH}  # which macOS says where it has no IPv6
+    return error.errno in _NO_ROUTE and not ipaddress.ip_address(address).is_multicast  # that no machine can reach
+
+
+def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocket:
+    """Return the connection under TLS, verified for a host. Raises OSError, of which ssl.SSLError is one."""
+    deadline = plain.deadline
+    plain.settimeout(deadline.left())
+    try:
+        made = verifying.wrap_socket(plain, server_hostname=host)
+    except ssl.SSLError:  # which may be a ValueError too
+        raise
+    except (ConnectionError, ValueError) as error:  # cut off, or a name that no certificate can have
+        raise ssl.SSLError(f"no handshake: {error}") from None
+    assert isinstance(made, TlsSocket)  # noqa: S101 - context() says so
+    made.deadline = deadline
+    return made
+
+
+def fault(error: OSError) -> Fault:
+    """Return what an error of connecting, of TLS, or of reading means."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return {9: Fault.EXPIRED, 10: Fault.EXPIRED, 62: Fault.NAME}.get(error.verify_code, Fault.UNTRUSTED)
+    if isinstance(error, ssl.SSLError):
+        old = getattr(error, "reason", None) in (
+            "UNSUPPORTED_PROTOCOL",
+            "TLSV1_ALERT_PROTOCOL_VERSION",
+            "WRONG_SSL_VERSION",
+        )
+        return Fault.VERSION if old else Fault.HANDSHAKE
+    if isinstance(error, TimeoutError):
+        return Fault.TIMEOUT
+    if limits.at_limit(error):
+        return Fault.NOT_TRIED
+    if isinstance(error, NoRouteError):
+        return Fault.NO_ROUTE
+    if isinstance(error, ConnectionRefusedError):
+        return Fault.REFUSED
+    return Fault.INCOMPLETE if isinstance(error, ConnectionError) else Fault.UNREACHABLE
+
+
+def expiry(connection: ssl.SSLSocket) -> float:
+    """Return when the other side's certificate ends, in seconds since 1970. Raises ssl.SSLError if it does not say."""
+    try:
+        return ssl.cert_time_to_seconds(str((connection.getpeercert() or {})["notAfter"]))
+    except (KeyError, ValueError) as error:
+        raise ssl.SSLError(f"no date: {error}") from None

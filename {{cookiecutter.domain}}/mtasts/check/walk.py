@@ -1,0 +1,176 @@
+"""The walk of a sending server, from the TXT record to the MX hosts' TLS, for one domain or many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from mtasts.check import mx_hosts, policy_host, served_policy, tls_reporting, txt_record
+from mtasts.check.https import Fetch
+from mtasts.check.resolver import Answer, Lookup
+from mtasts.check.smtp import Probe
+from mtasts.check.steps import NAMES, Reach, Section
+from mtasts.check.txt_record import MACHINE_LIMIT
+from mtasts.check.verdict import UNSEEN, verdict
+from mtasts.findings import Finding, Rule, Severity, quote
+from mtasts.sts.policy import Policy
+from mtasts.sts.record import StsRecord, policy_id
+from mtasts.system import limits
+from mtasts.system.deadline import Deadline
+
+BROKEN_OFF = Rule(
+    "MTS299",
+    "The look at a domain broke off",
+    Severity.ERROR,
+    "this toolkit",
+    """Something came that this toolkit does not know how to take, which is its own mistake. The other domains were
+looked at as ever. Report it with the message.""",
+)
+
+
+THREADS = 1024  # at the most, and made only as they are needed: a domain with many MX hosts needs many
+THREADS_EACH = 4  # for each domain that is looked at
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A domain to look at. policy and rua: what the repository would publish, None where it does not say."""
+
+    name: str
+    policy: Policy | None = None
+    rua: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The ways out into the network."""
+
+    lookup: Lookup
+    fetch: Fetch
+    probe: Probe
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was seen of a domain. verdict is None where not all that it takes was looked at."""
+
+    domain: str
+    sections: tuple[Section, ...]
+    verdict: str | None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, in the order of the walk."""
+        return [finding.at(domain=self.domain) for section in self.sections for finding in section.findings]
+
+
+async def walk(wanted: Wanted, reach: Reach, only: Collection[str] = NAMES) -> Checked:
+    """Walk the whole way for one domain. The steps ask side by side, and are judged in their order."""
+    name, ours = wanted.name, wanted.policy
+    record, host, exchange, reporting = await asyncio.gather(
+        _if("dns" in only, txt_record.see, name, reach),
+        _if({"https", "policy", "mx"} & set(only), policy_host.see, name, reach),
+        _if("mx" in only, mx_hosts.see, name, reach),
+        _if("tlsrpt" in only, tls_reporting.see, name, reach),
+    )
+    served = served_policy.read(host.text) if host else None
+    sections = {
+        "dns": lambda: txt_record.judge(record, policy_id(ours) if ours else None),
+        "https": lambda: policy_host.judge(host, ours.render() if ours else None),
+        "policy": lambda: served_policy.judge(name, host.text),
+        "mx": lambda: mx_hosts.judge(name, exchange, served),
+        "tlsrpt": lambda: tls_reporting.judge(reporting, wanted.rua),
+    }
+    seen = tuple(sections[step]() for step in NAMES if step in only)
+    if any(finding.rule is MACHINE_LIMIT for each in seen for finding in each.findings):
+        return Checked(name, seen, None)
+    said = UNSEEN if host and host.unseen else None
+    if {"dns", "mx"} <= set(only):
+        said = verdict(served, _announced(record), exchange.hosts, host.unseen)
+    return Checked(name, seen, said)
+
+
+def _announced(record: Answer) -> bool | None:
+    """Tell whether the record leads a sender to the policy; None where DNS gives no answer."""
+    return None if txt_record.lookup_fault(record) else StsRecord.select(record.values) is not None
+
+
+async def walk_all(
+    domains: Sequence[Wanted],
+    edges: Edges,
+    only: Collection[str] = NAMES,
+    timeout: float = 60,
+    jobs: int = 256,
+    done: Callable[[Checked], object] = lambda _: None,
+) -> list[Checked]:
+    """Walk for many domains, jobs at a time, each within timeout seconds. done is told of each as it ends."""
+
+    async def one(wanted: Wanted, reach: Reach) -> Checked:
+        try:
+            checked = await walk(wanted, reach, only)
+        except Exception as error:  # whatever it is, the other domains go on
+            checked = Checked(wanted.name, (_broken_off(error),), None)
+        done(checked)
+        return checked
+
+    return await reach_all(domains, one, edges, timeout, jobs)
+
+
+async def reach_all(
+    items: Sequence[Item], see: Callable[[Item, Reach], Awaitable[Result]], edges: Edges, timeout: float, jobs: int
+) -> list[Result]:
+    """Let a function look at many things, jobs at a time, each within timeout seconds."""
+    threads = limits.connections(THREADS)
+    turns = asyncio.Semaphore(max(1, min(jobs, threads // THREADS_EACH)))
+    with _threads(threads) as pool:
+
+        async def one(item: Item) -> Result:
+            async with turns:
+                return await see(item, _reach(edges, Deadline(timeout), pool))
+
+        return await asyncio.gather(*map(one, items))
+
+
+@contextmanager
+def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Lend threads, and wait for none of them: after Ctrl+C they may wait for an answer for a minute."""
+    pool = ThreadPoolExecutor(most, thread_name_prefix="check")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _broken_off(error: Exception) -> Section:
+    if limits.at_limit(error):
+        return Section(
+            "All",
+            (
+                Finding(
+                    MACHINE_LIMIT,
+                    f"{limits.FULL}, so this domain was not looked at. Run this again with fewer --jobs.",
+                ),
+            ),
+        )
+    message = f"The look at this domain broke off: {type(error).__name__} {quote(error)}. Report it."
+    return Section("All", (Finding(BROKEN_OFF, message),))
+
+
+def _reach(edges: Edges, deadline: Deadline, pool: ThreadPoolExecutor) -> Reach:
+    async def call(edge: Callable[..., Any], *words: str) -> Any:
+        come = deadline.turn()
+        return await asyncio.get_running_loop().run_in_executor(pool, lambda: edge(*words, come()))
+
+    return Reach(partial(call, edges.lookup), partial(call, edges.fetch), partial(call, edges.probe))
+
+
+async def _if(chosen: object, see: Callable[[str, Reach], Any], name: str, reach: Reach) -> Any:
+    return await see(name, reach) if chosen else None

@@ -1,0 +1,61 @@
+"""The command line: one file for each verb, which says what it takes and prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import click
+
+from mtasts.system.exit_codes import wrong_use
+
+# Each file of this folder is a verb, but for what the verbs share: `_…`, and the catalogue of rules.
+# `import` is a word that Python keeps for itself, so its file is import_.py.
+_FILES = {name.rstrip("_"): name for _, name, _ in iter_modules(__path__) if not name.startswith("_")}
+VERBS = sorted(_FILES.keys() - {"catalogue"})
+
+
+class _Verbs(click.Group):
+    """A group that imports a verb when it is called: lint need not wait for what serve needs."""
+
+    def make_context(self, info_name: str | None, args: list[str], **options: Any) -> click.Context:  # type: ignore[override]
+        """Read the words before the verb."""
+        with _wrong_use(args):
+            made = super().make_context(info_name, list(args), **options)
+            made.meta[__name__] = tuple(args)
+            return made
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Find the verb, read its words, and run it."""
+        with _wrong_use(ctx.meta[__name__]):
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return VERBS
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"{__name__}.{_FILES[cmd_name]}").command
+        return command
+
+
+@contextmanager
+def _wrong_use(words: Sequence[str]) -> Iterator[None]:
+    """Let wrong use end with the exit code that it has for these words."""
+    try:
+        yield
+    except click.UsageError as error:
+        error.exit_code = wrong_use(words)  # type: ignore[misc]
+        raise
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """MTA-STS (RFC 8461) from one policy.yaml.
+
+    Exit codes: 0 fine (warnings allowed), 1 findings of severity error, 2 wrong use.
+    """

@@ -1,0 +1,86 @@
+"""What the verbs that ask the network share: options, and the edges made from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mtasts.sts.names import name_fault
+
+if TYPE_CHECKING:  # the edges are imported when they are made: plan has these options, and seldom asks the network
+    from mtasts.check.walk import Edges
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+TIMEOUT = 60  # seconds, as RFC 8461 §3.3 suggests for a fetch
+
+
+def _resolver(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    if not value:
+        return None
+    from mtasts.check.resolver import address_and_port
+
+    try:
+        return address_and_port(value)
+    except ValueError:
+        raise click.BadParameter("write ADDRESS or ADDRESS:PORT, as 192.0.2.53 or [2001:db8::53]:53.") from None
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds, which NaN is not: it is neither below a limit nor above it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return found
+
+
+_OPTIONS = (
+    click.option("--resolver", callback=_resolver, metavar="ADDRESS[:PORT]", help="Default: the system's."),
+    click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Default: the platform's roots."),
+    click.option("--https-port", type=click.IntRange(1, 65535), default=443, show_default=True),
+    click.option("--smtp-port", type=click.IntRange(1, 65535), default=25, show_default=True),
+    click.option("--timeout", type=_Seconds(0.1, 600), default=TIMEOUT, show_default=True, help="Per domain."),
+)
+
+
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 1000), default=256, show_default=True, help="Domains at a time."
+)
+
+
+def network_options(command: Command) -> Command:
+    """Add the options that `edges` takes, and --timeout."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def edges(resolver: tuple[str, int] | None, ca_file: str | None, https_port: int, smtp_port: int) -> Edges:
+    """Return the ways into the network."""
+    from mtasts.check import tls
+    from mtasts.check.https import Fetch
+    from mtasts.check.resolver import Lookup, ResolverError
+    from mtasts.check.smtp import Probe
+    from mtasts.check.walk import Edges
+
+    try:
+        verifying = tls.context(ca_file)
+        return Edges(Lookup(resolver), Fetch(verifying, https_port), Probe(verifying, smtp_port))
+    except ResolverError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.UsageError(f"{ca_file} holds no certificates: {error}.") from None
+
+
+def domain_name(text: str) -> str:
+    """Return a domain given on the command line in lower case. Raises a usage error for what is none."""
+    name = text.removesuffix(".").lower()
+    if fault := name_fault(name, "domain"):
+        raise click.UsageError(fault.message)
+    return name

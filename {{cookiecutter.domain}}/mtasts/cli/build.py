@@ -1,0 +1,41 @@
+"""build: write what is deployed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mtasts.cli._common import ROOT, load_served, policy_file
+from mtasts.hosting import build
+from mtasts.hosting.function import PackagesError, can_index, files, index
+from mtasts.system.files import reason
+
+
+@click.command("build")
+@click.option("--packages/--no-packages", default=True, help="With the Function's dependencies, or without.")
+@policy_file
+def command(packages: bool, path: Path) -> None:
+    """Write build/: the Function's package and the static files."""
+    config, root = load_served(path), path.resolve().parent
+    try:
+        function = build.function_files(config, ROOT / "function") if build.needs_function(config) else None
+        if function is not None and packages:
+            function.update(files(ROOT / "function" / "requirements.txt", root / ".wheels"))
+        static = ROOT / "static"
+        kinds = build.static_files(config, static), build.server_files(config, static)
+        target = build.write(root, function, *kinds, prove=_prove if packages else lambda _: None)
+    except (OSError, PackagesError) as error:
+        why = reason(error) if isinstance(error, OSError) else error
+        raise click.ClickException(f"Nothing was built; an earlier build stands as it was. {why}") from None
+    for written in sorted(target.iterdir()):
+        click.echo(f"{target.name}/{written.name}{'/' if written.is_dir() else ''}")
+
+
+def _prove(package: Path) -> None:
+    """Prove that Azure will find the Function, or say that this Python cannot."""
+    if can_index():
+        index(package)
+    else:
+        note = "Not tried here: whether function_app.py can be imported with this package alone. That takes Python 3.13"
+        click.echo(f"{note} on Linux (x86-64), which Azure and the pipeline have.", err=True)

@@ -1,0 +1,51 @@
+"""comment: keep one comment on the pull request."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from mtasts.ci.api import ApiError
+from mtasts.ci.pipeline import comment
+from mtasts.ci.variables import VariablesError
+from mtasts.findings.forms import plain
+from mtasts.system import credentials, output
+
+BYTES = 1024 * 1024
+
+
+@click.command("comment")
+@click.argument("file", type=click.Path(path_type=Path))
+def command(file: Path) -> None:
+    """Keep FILE, Markdown, as the one comment on the pull request that this pipeline runs for, edited in place.
+
+    On GitHub it needs GITHUB_TOKEN, and the permission pull-requests: write. On Azure DevOps it needs
+    SYSTEM_ACCESSTOKEN, and the right "Contribute to pull requests".
+    """
+    output.hide(credentials.mask(os.environ))
+    try:
+        click.echo(plain(comment(os.environ, output.masked(_text(file)))))
+    except VariablesError as error:
+        raise click.UsageError(plain(str(error))) from None
+    except ApiError as error:
+        raise click.ClickException(plain(str(error))) from None
+
+
+def _text(file: Path) -> str:
+    name = plain(repr(str(file)))
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(BYTES + 1)
+    except OSError as error:
+        raise click.UsageError(f"{name} cannot be read: {error.strerror}. Name a file that exists.") from None
+    if len(content) > BYTES:
+        raise click.UsageError(f"{name} is larger than {BYTES // 1024 // 1024} MiB. Name what `plan` has written.")
+    try:
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{name} is not UTF-8 text, from byte {error.start + 1} on.") from None
+    if not text.strip():
+        raise click.UsageError(f"{name} is empty. Name what `plan` has written.")
+    return text

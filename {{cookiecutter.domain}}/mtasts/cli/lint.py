@@ -1,0 +1,18 @@
+"""lint: judge a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mtasts.cli._common import print_report, report_format
+from mtasts.config.lint import lint
+
+
+@click.command("lint")
+@click.argument("file", type=click.Path(path_type=Path), default=Path("policy.yaml"))
+@report_format
+def command(file: Path, form: str | None) -> None:
+    """Judge a policy.yaml (default), or a policy as it is served (mta-sts.txt)."""
+    print_report(lint(file), form)

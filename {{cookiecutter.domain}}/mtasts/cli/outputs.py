@@ -1,0 +1,33 @@
+"""outputs: take what infra/ has made into policy.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mtasts.cli._common import load, policy_file, write
+from mtasts.config import yaml_file
+from mtasts.hosting import outputs
+from mtasts.hosting.outputs import OutputsError
+
+
+@click.command("outputs")
+@click.argument("file", type=click.Path(path_type=Path))
+@policy_file
+def command(file: Path, path: Path) -> None:
+    """Write what a deployment of infra/ gave, in FILE as JSON, into policy.yaml: host name and verifications."""
+    load(path)
+    try:
+        found = outputs.read(file)
+        before = yaml_file.read_text(path)
+        after = outputs.written(before, found)
+    except OutputsError as error:
+        raise click.ClickException(str(error)) from None
+    if after == before:
+        click.echo(f"{path} has all of it already.")
+    else:
+        write(path, after)
+        click.echo(f"{path} has the host name and what proves the domains to Azure. Commit it.")
+    if found.storage_account:
+        click.echo(f"Set the variable AZURE_STORAGE_ACCOUNT for the deployment: {found.storage_account}")

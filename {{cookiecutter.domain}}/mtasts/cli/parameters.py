@@ -1,0 +1,33 @@
+"""parameters: print what infra/ is deployed with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mtasts.cli._common import load_served, policy_file, write
+from mtasts.hosting.parameters import ParametersError, Phase, parameters
+
+
+@click.command("parameters")
+@click.option(
+    "--phase",
+    type=click.Choice([phase.value for phase in Phase]),
+    default=Phase.APP.value,
+    show_default=True,
+    help="app: the app alone. domains: host names and certificates too, once the hosting records are in DNS.",
+)
+@click.option("--output", type=click.Path(path_type=Path, allow_dash=True), help="A file. Default: print.")
+@policy_file
+def command(phase: str, output: Path | None, path: Path) -> None:
+    """Print the parameters of infra/, an ARM document for `az deployment group create --parameters FILE`."""
+    try:
+        found = json.dumps(parameters(load_served(path), Phase(phase)), indent=2)
+    except ParametersError as error:
+        raise click.ClickException(f"{path}: {error}") from None
+    if output and str(output) != "-":
+        write(output, f"{found}\n")
+    else:
+        click.echo(found)

@@ -1,0 +1,130 @@
+"""publish: bring DNS in line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from datetime import datetime, timezone
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mtasts.cli import _ownership
+from mtasts.cli._common import ROOT, load, policy_file, print_report, write
+from mtasts.cli._network import edges, jobs_option, network_options
+from mtasts.config.model import Config
+from mtasts.dns.records import FORMATS, Stage, records
+from mtasts.dns.recordset import Past
+from mtasts.findings import Finding, forms, has_errors
+from mtasts.history import revisions
+from mtasts.history.git import GitError
+from mtasts.history.repository import NoRepositoryError, Repository
+from mtasts.system import files
+
+if TYPE_CHECKING:
+    from mtasts.dns.publish import Look, Published
+
+_FORMS = ("text", "markdown")
+
+
+@click.command("publish")
+@click.argument("stage", type=click.Choice([stage.value for stage in Stage]))
+@click.option("--doit", is_flag=True, help="Change DNS. Without it, show what would change.")
+@click.option("--force", is_flag=True, help="Replace records in the way that this repository did not make.")
+@click.option("--no-check", "unchecked", is_flag=True, help="Announce without looking at HTTPS and MX records first.")
+@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print text.")
+@jobs_option
+@network_options
+@policy_file
+def command(
+    stage: str,
+    doit: bool,
+    force: bool,
+    unchecked: bool,
+    form: str,
+    output: Path | None,
+    path: Path,
+    **ways: Any,
+) -> None:
+    """Publish the records of a STAGE through octoDNS, as dns/ says; without dns/, print them.
+
+    hosting leads senders to the policy host; announcement tells them of the policy. With --doit the announcement looks
+    first, by the network options: HTTPS serves the policy, and with enforce it covers the MX records.
+    """
+    config = load(path)
+    file = ROOT / "dns" / f"{stage}.yaml"
+    if not os.path.lexists(file):
+        click.echo("There is no dns/ here, so these records are published by hand:\n")
+        click.echo(FORMATS["table"](records(config, Stage(stage))))
+        return
+    _refuse_links(file, file.with_name("provider.yaml"))
+    os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
+    looks = stage == Stage.ANNOUNCEMENT and not unchecked
+    done = _publish(file, doit, force, path, partial(_look, config, **ways) if looks else None)
+    if output:
+        write(output, "\n\n".join(_parts(done, form)) + "\n")
+    if _has_plan(done):
+        click.echo(_plan(done, "text" if output else form))
+    if done.findings:
+        print_report(done.findings, None)
+
+
+def _refuse_links(*read: Path) -> None:
+    """End if what octoDNS is to read is no file of the repository: it would follow a link, and wait for a pipe."""
+    try:
+        for path in filter(os.path.lexists, read):
+            files.read(path, top=ROOT)
+    except OSError as error:
+        raise click.ClickException(files.reason(error)) from None
+
+
+def _has_plan(done: Published) -> bool:
+    """Tell whether there is a plan to show: nothing to change is one, unless something failed."""
+    return bool(done.plans) or not has_errors(done.findings)
+
+
+def _plan(done: Published, form: str) -> str:
+    return done.as_markdown() if form == "markdown" else done.as_text()
+
+
+def _parts(done: Published, form: str) -> Iterator[str]:
+    if _has_plan(done):
+        yield _plan(done, form)
+    if done.findings:
+        yield forms.FORMATS[form](done.findings)
+
+
+def _publish(file: Path, doit: bool, force: bool, path: Path, look: Look | None) -> Published:
+    try:
+        from mtasts.dns import publish
+
+        return publish.publish(file, doit, force, cache(partial(_past, path)), look)
+    except ModuleNotFoundError as error:
+        lock = next(file.parent.glob("*.txt")).name  # of the one provider that is in this repository
+        needed = f"{error.name} is not installed. Run: python -m pip install -r dns/{lock}"
+        raise click.UsageError(needed) from None
+
+
+def _past(path: Path) -> Past:
+    """Return what this branch has published: nothing where there is no git."""
+    now = datetime.now(timezone.utc)
+    try:
+        repository = Repository.of(path)
+        found, _ = revisions.read(repository, repository.resolve("HEAD"), path.read_bytes(), now)
+    except NoRepositoryError:
+        return Past()
+    except GitError as error:
+        return Past(unknown=str(error))
+    return _ownership.past(found, now)
+
+
+def _look(config: Config, names: Collection[str], timeout: float, jobs: int, **network: Any) -> list[Finding]:
+    from mtasts.check import announcing
+    from mtasts.check import report as checked  # here, since they are slow to import, and few runs look
+
+    domains = [domain for domain in config.domains if domain.name in names]
+    with checked.progress(len(domains)) as done:
+        return announcing.look(domains, edges(**network), timeout, jobs, done)

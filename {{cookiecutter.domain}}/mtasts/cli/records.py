@@ -1,0 +1,19 @@
+"""records: print what belongs into DNS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mtasts.cli._common import load, policy_file
+from mtasts.dns.records import FORMATS, Stage, records
+
+
+@click.command("records")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
+@click.option("--only", "stage", type=click.Choice([stage.value for stage in Stage]), help="Default: both.")
+@policy_file
+def command(form: str, stage: str | None, path: Path) -> None:
+    """Print the DNS records: name, type, TTL, value."""
+    click.echo(FORMATS[form](records(load(path), Stage(stage) if stage else None)))

@@ -1,0 +1,29 @@
+"""render: print the policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mtasts.cli._common import load_served, policy_file, unknown
+from mtasts.sts.policy import policy_url
+from mtasts.system.output import write_served
+
+
+@click.command("render")
+@click.argument("domain", required=False)
+@policy_file
+def command(domain: str | None, path: Path) -> None:
+    """Print the policy of DOMAIN as it is served; without DOMAIN, of every domain."""
+    policies = {each.name: each.policy.render() for each in load_served(path).domains}
+    if domain is None and len(policies) > 1:
+        for name, text in policies.items():
+            click.echo(policy_url(name))
+            write_served(text)
+            click.echo()
+        return
+    name = domain.rstrip(".").lower() if domain else next(iter(policies))
+    if name not in policies:
+        raise unknown(name, policies, f"among the domains of {path}")
+    write_served(policies[name])

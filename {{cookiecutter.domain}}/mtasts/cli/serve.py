@@ -1,0 +1,41 @@
+"""serve: see the policies on this machine."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from mtasts.cli._common import ROOT, load_served, policy_file
+from mtasts.config.model import Config
+from mtasts.hosting import build, serve
+from mtasts.sts.policy import PATH, policy_host
+from mtasts.system import files
+
+
+@click.command("serve")
+@click.option("--port", type=click.IntRange(0, 65535), default=7071, show_default=True, help="0: any free one.")
+@policy_file
+def command(port: int, path: Path) -> None:
+    """Serve the policies on this machine, through the real function_app.py."""
+    config = load_served(path)
+    with tempfile.TemporaryDirectory() as folder:
+        serve.run(_application(config, Path(folder), port), port, lambda bound: _started(config, bound))
+
+
+def _application(config: Config, folder: Path, port: int) -> serve.Application:
+    try:
+        if not build.needs_function(config):
+            return serve.static_host(build.static_files(config, ROOT / "static"), config.hosting.kind)
+        build.write_files(folder, build.function_files(config, ROOT / "function"))
+    except OSError as error:
+        raise click.ClickException(f"Nothing is served. {files.reason(error)}") from None
+    return serve.FunctionsHost(folder, f"localhost:{port}")
+
+
+def _started(config: Config, port: int) -> None:
+    url = f"http://localhost:{port}{PATH}"
+    click.echo(f"Serving {url} (Ctrl+C stops). A domain's policy comes by its host name:")
+    for domain in config.domains[:5]:
+        click.echo(f'  curl -H "Host: {policy_host(domain.name)}" {url}')

@@ -1,0 +1,1 @@
+"""policy.yaml: read, judged, edited."""

@@ -1,0 +1,129 @@
+"""The kinds of hosting, and what each can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from mtasts.findings import Finding, Rule, Severity
+from mtasts.sts.policy import Policy
+
+FUNCTION_DOMAINS = Rule(
+    "MTS150",
+    "More domains than a Function App has certificates",
+    Severity.ERROR,
+    "Azure Functions, Flex Consumption",
+    """A Flex Consumption app holds three site-scoped certificates, and each domain needs one. Choose another kind
+of hosting, or split the domains over several repositories.""",
+)
+SWA_DOMAINS = Rule(
+    "MTS151",
+    "More domains than a Static Web App takes",
+    Severity.ERROR,
+    "Azure Static Web Apps quotas",
+    """A Static Web App takes two custom domains on the Free plan and five on Standard. Choose another kind of
+hosting, or split the domains over several repositories.""",
+)
+SWA_PLAN = Rule(
+    "MTS152",
+    "The domains need the Standard plan",
+    Severity.WARNING,
+    "Azure Static Web Apps quotas",
+    """A Static Web App on the Free plan takes two custom domains; three to five need the Standard plan, which costs
+money every month.""",
+)
+ONE_POLICY = Rule(
+    "MTS153",
+    "Different policies on a hosting that serves one",
+    Severity.ERROR,
+    "RFC 8461 §3.3",
+    """A Static Web App, and Storage behind Front Door, serve one set of files under every name, so each domain
+would get the policy of the first. Give all domains the same policy, or choose `function` or `web-server`.""",
+)
+SWA_PUNYCODE = Rule(
+    "MTS154",
+    "A Static Web App takes no internationalised domain",
+    Severity.ERROR,
+    "Azure Static Web Apps custom domains",
+    """Azure refuses a custom domain with an A-label (`xn--…`) on a Static Web App. Choose another kind of hosting.""",
+)
+
+
+FUNCTION_CERTIFICATES = 3
+SWA_FREE, SWA_STANDARD = 2, 5
+
+
+class Kind(str, Enum):
+    """What serves the policies."""
+
+    FUNCTION = "function"
+    STATIC_WEB_APP = "static-web-app"
+    FRONT_DOOR = "front-door"
+    WEB_SERVER = "web-server"
+
+    __str__ = str.__str__
+
+    @property
+    def one_policy(self) -> bool:
+        """Whether one set of files answers under every domain's name."""
+        return self in (Kind.STATIC_WEB_APP, Kind.FRONT_DOOR)
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """Where the policies are served.
+
+    hostname: the target of the CNAMEs, None while it is not known. verification: what proves domains to Azure.
+    name, region: of what Azure serves them with.
+    """
+
+    kind: Kind
+    hostname: str | None = None
+    verification: str | None = None
+    name: str | None = None
+    region: str | None = None
+
+
+def limits(kind: Kind, policies: Mapping[str, Policy]) -> Iterator[Finding]:
+    """Yield what this kind of hosting cannot carry; errors name the kinds that could."""
+    names, others = list(policies), ""
+    for finding in _limits(kind, names, policies):
+        if finding.rule is SWA_PLAN:
+            yield finding
+            continue
+        others = others or _others(names, policies)  # once: there may be a finding for each domain
+        yield Finding(finding.rule, f"{finding.message} Choose {others}.", domain=finding.domain)
+
+
+def _others(names: Sequence[str], policies: Mapping[str, Policy]) -> str:
+    able = [kind.value for kind in Kind if all(f.rule is SWA_PLAN for f in _limits(kind, names, policies))]
+    return " or ".join(able)
+
+
+def _limits(kind: Kind, names: Sequence[str], policies: Mapping[str, Policy]) -> Iterator[Finding]:
+    number = len(names)
+    if kind is Kind.FUNCTION and number > FUNCTION_CERTIFICATES:
+        message = f"A Function App has certificates for {FUNCTION_CERTIFICATES} domains, and here are {number}."
+        yield Finding(FUNCTION_DOMAINS, message)
+    if kind is Kind.STATIC_WEB_APP:
+        yield from _static_web_app_limits(names)
+    if kind.one_policy:
+        first = next(iter(policies.values()), None)
+        for name, policy in policies.items():
+            if policy != first:
+                message = f"{name} has a policy of its own, and {kind} serves one policy to all domains."
+                yield Finding(ONE_POLICY, message, domain=name)
+
+
+def _static_web_app_limits(names: Sequence[str]) -> Iterator[Finding]:
+    number = len(names)
+    if number > SWA_STANDARD:
+        message = f"A Static Web App takes {SWA_STANDARD} domains at most, and here are {number}."
+        yield Finding(SWA_DOMAINS, message)
+    elif number > SWA_FREE:
+        message = f"{number} domains need the Standard plan: the Free plan takes {SWA_FREE}."
+        yield Finding(SWA_PLAN, message)
+    for name in names:
+        if "xn--" in name:
+            yield Finding(SWA_PUNYCODE, f"A Static Web App does not take {name}.", domain=name)

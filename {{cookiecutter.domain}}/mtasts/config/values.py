@@ -1,0 +1,205 @@
+"""What the values of policy.yaml mean, and whether they make sense. Their form is the schema's business.
+
+Takes any data: what has a wrong form is passed over, so that one run shows all findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any
+
+from mtasts.config.yaml_file import Document, Steps
+from mtasts.findings import Finding, Rule, Severity, quote
+from mtasts.sts.lint import judge
+from mtasts.sts.names import domain_fault, name_fault, registrable
+from mtasts.sts.policy import missing, policy_host
+from mtasts.tlsrpt.rua import rua_fault
+
+DOMAIN_TWICE = Rule(
+    "MTS131",
+    "A domain is listed twice",
+    Severity.ERROR,
+    "RFC 1035 §2.3.3",
+    """Case does not matter in a domain name: `Example.com` and `example.com` are one domain. Keep one of the two.""",
+)
+ZONE_PARENT = Rule(
+    "MTS132",
+    "The zone does not hold the domain",
+    Severity.ERROR,
+    "RFC 1034 §4.2",
+    """`zone` names the DNS zone that the domain's records go into: the domain itself, or a parent of it, such as
+`example.com` for `mail.example.com`. Leave it out where the domain has a zone of its own.""",
+)
+ZONE_UNNAMED = Rule(
+    "MTS133",
+    "A domain below another does not name its zone",
+    Severity.WARNING,
+    "RFC 1034 §4.2",
+    """Without `zone`, the records of a domain go into a DNS zone of its own name. Most domains below a registered
+one have no zone of their own: `mail.example.com` stands in the zone `example.com`. Then `records` prints wrong names
+for DNS forms, and `publish` finds no zone. Name the zone with `zone: example.com`, or say that the domain has one of
+its own with `zone: mail.example.com`.""",
+)
+REPORTING_MISSING = Rule(
+    "MTS140",
+    "Testing without TLS reports",
+    Severity.WARNING,
+    "RFC 8460 §3",
+    """The point of `testing` is to read in the reports which senders would fail. Without an address under
+`tls_reporting` nobody tells you. Add `tls_reporting: {rua: [mailto:tls-reports@example.com]}`.""",
+)
+HOSTNAME_MISSING = Rule(
+    "MTS155",
+    "hosting.hostname is not set",
+    Severity.WARNING,
+    "RFC 8461 §3.3",
+    """`mta-sts.<domain>` is a CNAME to this name. Azure tells it once the resource exists (for a web server it is
+the server's own name). Until it stands here, `records` cannot print the CNAME.""",
+)
+HOSTNAME_LOOP = Rule(
+    "MTS156",
+    "hosting.hostname is a policy host itself",
+    Severity.ERROR,
+    "RFC 1034 §3.6.2",
+    """`mta-sts.<domain>` is published as a CNAME to `hosting.hostname`. If that is a policy host of this file, the
+CNAME points to itself or into a circle, and senders find no address. Write the name that Azure gave the hosting, or
+the server's own name. If a web server has no other name than `mta-sts.<domain>`, enter its address in DNS by hand and
+remove `hostname`.""",
+)
+
+
+Located = tuple[Steps, Finding]
+
+_POLICY = frozenset(("mode", "max_age", "mx"))
+
+
+def check(document: Document) -> list[Finding]:
+    """Return what is wrong with a document's meaning, each finding once and with its place."""
+    data = _mapping(document.data)
+    found: list[Finding] = []
+    for part in (_policies(data), _domains(data), _reporting(data), _hosting(data)):
+        for steps, finding in part:
+            line, column = document.place(steps)
+            domain = str(steps[1]) if steps[0] == "domains" else None
+            found.append(finding.at(line=line, column=column, domain=domain))
+    return list(dict.fromkeys(found))
+
+
+def _policies(data: Mapping[str, Any]) -> Iterator[Located]:
+    for steps, finding in judge(*_values(data)):
+        yield steps, finding
+    top = {key: data[key] for key in _POLICY if key in data}
+    for name, entry in _mapping(data.get("domains")).items():
+        own = _mapping(entry)
+        values = {**top, **own}
+        if own.keys() & _POLICY:
+            # What the domain has from the top is judged there, once: it may be long, and there may be many domains.
+            mode, max_age, mx = _values(values)
+            for steps, finding in judge(mode, max_age, mx if "mx" in own else []):
+                # But its mode can make a max_age from the top unwise.
+                if steps[0] in own:
+                    yield ("domains", name, *steps), finding
+                elif steps == ("max_age",) and "mode" in own:
+                    yield ("domains", name, "mode"), finding
+        if values.get("mode") in ("testing", "enforce") and values.get("mx") in (None, []):
+            yield _owner(name, own, "mx", "mode"), missing("mx")
+
+
+def _owner(name: str, own: Mapping[str, Any], *keys: str) -> Steps:
+    """Return the path of the first of the keys that the domain has itself, else of the first one at the top."""
+    return next((("domains", name, key) for key in keys if key in own), (keys[0],))
+
+
+def _values(data: Mapping[str, Any]) -> tuple[str | None, int | None, list[object]]:
+    mode, max_age, mx = data.get("mode"), data.get("max_age"), data.get("mx")
+    return (
+        mode if isinstance(mode, str) else None,
+        max_age if type(max_age) is int else None,
+        mx if isinstance(mx, list) else [],
+    )
+
+
+def _domains(data: Mapping[str, Any]) -> Iterator[Located]:
+    seen: dict[str, str] = {}
+    for name, entry in _mapping(data.get("domains")).items():
+        steps: Steps = ("domains", name)
+        if fault := domain_fault(name):
+            yield steps, fault
+        first = seen.setdefault(name.lower(), name)
+        if first != name:
+            message = f"{quote(name)} is the same domain as {quote(first)} above. Remove one of the two."
+            yield steps, Finding(DOMAIN_TWICE, message)
+        zone = _mapping(entry).get("zone")
+        if zone is None and (finding := _zone_unnamed(name)):
+            yield steps, finding
+        if isinstance(zone, str) and (fault := _zone_fault(zone, name)):
+            yield (*steps, "zone"), fault
+
+
+def _zone_fault(zone: str, domain: str) -> Finding | None:
+    if fault := name_fault(zone, "zone"):
+        return fault
+    if f".{domain.lower()}".endswith(f".{zone.lower()}"):
+        return None
+    message = f"zone {quote(zone)} does not hold {quote(domain)}. Write the domain itself or a parent of it."
+    return Finding(ZONE_PARENT, message)
+
+
+def _zone_unnamed(name: str) -> Finding | None:
+    """Return a finding for a domain that most likely has no zone of its own: one below a registered name."""
+    if name.count(".") < 2 or domain_fault(name):  # with one dot it is registered, or a public suffix
+        return None
+    parent = registrable(name)
+    if parent in (None, name.lower()):
+        return None
+    message = (
+        f"{name} has no zone, so its records are written for a DNS zone of its own. If they belong into"
+        f" {parent}, add zone: {parent}. If {name} is a zone, add zone: {name}."
+    )
+    return Finding(ZONE_UNNAMED, message)
+
+
+def _reporting(data: Mapping[str, Any]) -> Iterator[Located]:
+    rua = _mapping(data.get("tls_reporting")).get("rua")
+    for number, uri in enumerate(rua if isinstance(rua, list) else []):
+        if isinstance(uri, str) and (fault := rua_fault(uri)):
+            yield ("tls_reporting", "rua", number), fault
+    if "tls_reporting" in data:
+        return
+    for name, entry in _mapping(data.get("domains")).items():
+        own = _mapping(entry)
+        if own.get("mode", data.get("mode")) == "testing":
+            message = "mode is testing, and no one receives the reports. Add tls_reporting with a rua."
+            yield _owner(name, own, "mode"), Finding(REPORTING_MISSING, message)
+
+
+def _hosting(data: Mapping[str, Any]) -> Iterator[Located]:
+    hosting = _mapping(data.get("hosting"))
+    hostname = hosting.get("hostname")
+    if "kind" in hosting and hostname is None:
+        message = "hostname is not set, so there is no CNAME yet. Add it once the hosting exists."
+        yield ("hosting",), Finding(HOSTNAME_MISSING, message)
+    if isinstance(hostname, str) and (fault := _hostname_fault(hostname, _mapping(data.get("domains")))):
+        yield ("hosting", "hostname"), fault
+
+
+def leads_to(hostname: str, domains: Container[str]) -> str | None:
+    """Return the domain whose policy host this is, so that its CNAME would lead to itself. domains: in lower case."""
+    host = hostname.lower().rstrip(".")
+    domain = host.removeprefix(policy_host(""))
+    return domain if domain != host and domain in domains else None
+
+
+def _hostname_fault(hostname: str, domains: Iterable[str]) -> Finding | None:
+    domain = leads_to(hostname, {name.lower() for name in domains})
+    if domain is None:
+        return name_fault(hostname, "hostname")
+    message = (
+        f"hostname {quote(hostname)} is the policy host of {domain}, so a CNAME would point to itself."
+        " Write the hosting's own name. If you enter the address of that host in DNS by hand, remove hostname."
+    )
+    return Finding(HOSTNAME_LOOP, message)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,254 @@
+"""A YAML file as plain data, with the line and column of every value.
+
+What is read is what stands there: no anchors, no aliases, no tags, no deep nesting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import yaml
+
+from mtasts.findings import Finding, Rule, Severity, quote
+from mtasts.sts.lint import DUPLICATE_KEY
+from mtasts.system import files
+from mtasts.system.files import NotAFileError
+
+FILE_UNREADABLE = Rule(
+    "MTS101",
+    "The file cannot be read",
+    Severity.ERROR,
+    "RFC 8461 §3.2",
+    """The file is missing, is empty, is too large (8 MiB), is not UTF-8 text, or is no regular file. Save it as UTF-8
+without a byte order mark, and run lint from the repository's own folder.
+
+A symbolic link is refused: git holds where it leads, and not what stands there, so `plan` could not see what a change
+does.""",
+)
+YAML_SYNTAX = Rule(
+    "MTS102",
+    "The file is not valid YAML",
+    Severity.ERROR,
+    "YAML 1.1",
+    """YAML gives meaning to indentation, to a colon with a space, and to a value that starts with `*`: write a
+wildcard in quotes, as `- "*.example.com"`. Indent with spaces, never with tabs.
+
+Anchors, aliases and tags (`&x`, `*x`, `!x`) are refused, and so is nesting deeper than 16 levels: a policy needs
+none of them, and with them a small file can unfold into a huge one.""",
+)
+
+
+BYTES = 8 * 1024 * 1024
+DEPTH = 16
+SCALAR = 4000  # characters in one value
+
+Steps = tuple[str | int, ...]
+Place = tuple[int, int]
+
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = {f"{_TAG}bool", f"{_TAG}null"}
+_NUMBER = re.compile("0|[1-9][0-9]{0,17}")  # the only form that every reader takes for the same number
+# All that YAML 1.1 or 1.2 takes for a number: signs, binary, octal, hexadecimal, base 60, `_`, fractions, powers.
+_NUMERIC = r"""(?xi) [-+]?(?: 0b[01_]+ | 0x[0-9a-f_]+ | 0o[0-7_]+ | \.inf
+    | (?:[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)? | \.[0-9][0-9_]*)(?:e[-+]?[0-9]+)? ) | \.nan"""
+# Some readers end a line there, and some do not: what is a comment to one is a key to another.
+_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True)
+class OddNumber:
+    """What some readers of YAML take for a number, as it is written: here it is no number, and no text either.
+
+    YAML 1.1 reads `0604700` as octal, `604:30:00` in base 60 and `1_2` as 12; YAML 1.2 reads each of them otherwise.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return self.text
+
+
+class _Loader(_Fastest):  # type: ignore[misc]
+    """YAML with JSON's types: a date is text, `<<` is a key like any other, and a number is its digits."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN]
+        for first, resolvers in _Fastest.yaml_implicit_resolvers.items()
+    }
+
+
+class _Numeric:
+    """What PyYAML asks whether a text is a number. Most are digits alone: those need no long expression."""
+
+    @staticmethod
+    def match(text: str) -> re.Match[str] | None:
+        """Match the whole of a number."""
+        return _NUMBER.fullmatch(text) or re.fullmatch(_NUMERIC, text)
+
+
+def _number(loader: Any, node: Any) -> int | OddNumber:
+    text = loader.construct_scalar(node)
+    return int(text) if _NUMBER.fullmatch(text) else OddNumber(text)
+
+
+_Loader.add_implicit_resolver(f"{_TAG}int", _Numeric, list("-+.0123456789"))
+_Loader.add_constructor(f"{_TAG}int", _number)
+
+
+class DocumentError(Exception):
+    """A file cannot be read as data at all. finding: why, and where."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.message)
+
+
+@dataclass
+class Document:
+    """data: dicts, lists and scalars. places: the line and column of each path, of its key for a dict's items."""
+
+    data: Any
+    places: dict[Steps, Place] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def place(self, path: Sequence[str | int]) -> Place:
+        """Return line and column of a path, or of the nearest thing above it that stands in the file."""
+        steps = tuple(path)
+        while steps not in self.places:
+            steps = steps[:-1]
+        return self.places[steps]
+
+
+def read_text(path: Path, reader: Callable[[Path, int], bytes] = files.read) -> str:
+    """Return a file's text. Raises DocumentError if it is missing, no regular file, too large, empty or not UTF-8."""
+    try:
+        return decode(reader(path, BYTES + 1))
+    except NotAFileError as error:
+        raise _unreadable(f"is {error.strerror}. Put the file itself there.") from None
+    except OSError as error:
+        raise _unreadable(f"cannot be read: {error.strerror}. Name a file that exists.") from None
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a file's content. Raises DocumentError where it is too large, empty or not UTF-8."""
+    if len(content) > BYTES:
+        raise _unreadable(f"is larger than {BYTES // 1024 // 1024} MiB. Name a policy file.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _unreadable(f"is not UTF-8 text, from byte {error.start + 1} on. Save it as UTF-8.", line) from None
+    if not text.strip():
+        raise _unreadable("is empty. Write a policy into it, or restore it from git.")
+    return text
+
+
+def parse(text: str) -> Document:
+    """Read YAML text. Findings tell of keys that stand twice. Raises DocumentError for all that is no plain data."""
+    try:
+        _refuse_odd_line_ends(text)
+        _refuse_the_unplain(text)
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        document = Document(loader.construct_document(root) if root else None)
+    except yaml.MarkedYAMLError as error:
+        mark = cast(Any, error.problem_mark or error.context_mark)
+        raise _invalid(_problem(error, text, mark), mark.line + 1, mark.column + 1) from None
+    except yaml.reader.ReaderError as error:
+        raise _invalid(str(error).splitlines()[0], *_place_of(text, error.position)) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise _invalid(str(error).splitlines()[0], 1, 1) from None
+    if root is None:
+        raise _unreadable("holds nothing but comments. Write a policy into it, or restore it from git.")
+    document.findings.extend(_walk(root, (), document.places))
+    return document
+
+
+def compose(text: str) -> Any:
+    """Return the nodes of YAML text, by the reader that `parse` has: PyYAML's own two differ over tabs."""
+    return _Loader(text).get_single_node()
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:
+    line = text.split("\n")[mark.line : mark.line + 1]
+    if line and re.match(r"\s*(- *)?\*", line[0]):
+        return 'a value that begins with `*` needs quotes, as "*.example.com"'
+    return str(error.problem or error.context)
+
+
+def _refuse_odd_line_ends(text: str) -> None:
+    if found := _BREAK.search(text):
+        problem = f"the line ends in {quote(found[0])}, and not every reader sees an end there; write a line feed"
+        raise _invalid(problem, *_place_of(text, found.start()))
+
+
+def _place_of(text: str, index: int) -> Place:
+    line = text.count("\n", 0, index)
+    return line + 1, index - text.rfind("\n", 0, index)
+
+
+def _refuse_the_unplain(text: str) -> None:
+    # The parser compares each directive with all before it, which takes minutes for many.
+    if "%TAG" in text and (directive := re.search(r"^%TAG\b", text, re.MULTILINE)):
+        line = text.count("\n", 0, directive.start()) + 1
+        raise _invalid("a %TAG directive stands here, and no tag is allowed; remove it", line, 1)
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        where = _mark(event)
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+        elif isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        if depth > DEPTH:
+            raise _invalid(f"it is nested deeper than {DEPTH} levels", *where)
+        if documents > 1:
+            raise _invalid("a second document begins here", *where)
+        if len(getattr(event, "value", "")) > SCALAR:
+            raise _invalid(f"a value is longer than {SCALAR} characters", *where)
+        if getattr(event, "anchor", None) or getattr(event, "tag", None):
+            raise _invalid("an anchor, an alias or a tag stands here; write the value itself", *where)
+
+
+def _walk(node: Any, path: Steps, places: dict[Steps, Place]) -> Iterator[Finding]:
+    """Note the places of a node and all below it; yield what is wrong with the keys of mappings."""
+    places.setdefault(path, _mark(node))  # a mapping's item has the place of its key already
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _walk(item, (*path, number), places)
+    elif isinstance(node, yaml.MappingNode):
+        yield from _walk_mapping(node, path, places)
+
+
+def _walk_mapping(node: Any, path: Steps, places: dict[Steps, Place]) -> Iterator[Finding]:
+    seen: dict[str, Place] = {}
+    for key, value in node.value:
+        line, column = _mark(key)
+        if key.tag != "tag:yaml.org,2002:str":
+            raise _invalid("a key is not text; write it in quotes", line, column)
+        if key.value in seen:
+            message = f"{quote(key.value)} stands in line {seen[key.value][0]} already. Remove one of the two."
+            yield Finding(DUPLICATE_KEY, message, line=line, column=column)
+        steps = (*path, key.value)
+        seen[key.value] = places[steps] = line, column
+        yield from _walk(value, steps, places)
+
+
+def _mark(node: Any) -> Place:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _invalid(problem: str, line: int, column: int) -> DocumentError:
+    message = f"This is not YAML that a policy can be read from: {problem}. Correct it here, or in the line before."
+    return DocumentError(Finding(YAML_SYNTAX, message, line=line, column=column))
+
+
+def _unreadable(what: str, line: int = 1) -> DocumentError:
+    return DocumentError(Finding(FILE_UNREADABLE, f"The file {what}", line=line, column=1))

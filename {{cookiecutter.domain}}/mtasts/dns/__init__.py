@@ -1,0 +1,1 @@
+"""What belongs into DNS, and how octoDNS brings it there."""

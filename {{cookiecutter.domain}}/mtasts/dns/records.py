@@ -1,0 +1,171 @@
+"""The DNS records of each domain: hosting before the certificate, announcement after HTTPS serves the policy."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+
+import yaml
+
+from mtasts.config.hosting import Kind
+from mtasts.config.model import Config, Domain
+from mtasts.sts.policy import policy_host
+from mtasts.sts.record import StsRecord, policy_id
+from mtasts.tlsrpt.record import TlsRptRecord
+
+
+class Stage(str, Enum):
+    """When records are published."""
+
+    HOSTING = "hosting"
+    ANNOUNCEMENT = "announcement"
+
+    __str__ = str.__str__
+
+
+@dataclass(frozen=True)
+class DnsRecord:
+    """One record. name and a CNAME's value are absolute, with the final dot; zone has none. ttl in seconds."""
+
+    zone: str
+    name: str
+    type: str
+    ttl: int
+    value: str
+
+    @property
+    def host(self) -> str:
+        """The name relative to its zone, as DNS providers' forms want it."""
+        return self.name.removesuffix(f".{self.zone}.")
+
+
+def records(config: Config, stage: Stage | None = None) -> list[DnsRecord]:
+    """Return every domain's records, or those of one stage, in the order in which they are to be published."""
+    return [record for domain in config.domains for record in records_of(domain, config, stage)]
+
+
+def records_of(domain: Domain, config: Config, stage: Stage | None = None) -> list[DnsRecord]:
+    """Return one domain's records, or those of one stage."""
+    stages = [stage] if stage else list(Stage)
+    return [record for each in stages for record in _MADE[each](domain, config)]
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that this repository may change. alone: whether its record there has to be the only one of its name.
+
+    A second record beside `_mta-sts` or `_smtp._tls` takes both away from senders (RFC 8461 §3.1, RFC 8460 §3), and
+    nothing stands beside a CNAME. What proves a domain to Azure can share its name with other proofs.
+    """
+
+    domain: str
+    alone: bool
+
+
+def names(config: Config, stage: Stage) -> dict[str, dict[str, Name]]:
+    """Return the names in each zone that are this repository's to change, relative to the zone.
+
+    Not among them is what policy.yaml says nothing of yet, a host name or a proof, and what may be there by hand.
+    """
+    found: dict[str, dict[str, Name]] = {domain.zone: {} for domain in (*config.domains, *config.retired)}
+    said = [(domain, _unsaid(domain, config)) for domain in config.domains]
+    for domain, unsaid in (*said, *((domain, ()) for domain in config.retired)):
+        for name in _NAMES[stage]:
+            if name not in unsaid:
+                host = f"{name}.{domain.name}".removesuffix(f".{domain.zone}")
+                found[domain.zone][host] = Name(domain.name, name not in _PROOFS)
+    return found
+
+
+def _unsaid(domain: Domain, config: Config) -> tuple[str, ...]:
+    hosting = config.hosting
+    unproven = hosting.kind in _VERIFICATION and not (domain.verification or hosting.verification)
+    proof = (f"{_VERIFICATION[hosting.kind]}.mta-sts",) if unproven else ()
+    return proof if hosting.hostname else ("mta-sts", *proof)
+
+
+def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
+    """Yield what leads senders to the policy host (RFC 8461 §3.3), and what proves the domain to Azure."""
+    host, hosting = policy_host(domain.name), config.hosting
+    if hosting.hostname:
+        yield _record(domain, config, host, "CNAME", f"{hosting.hostname}.")
+    value = domain.verification or hosting.verification
+    if value and hosting.kind in _VERIFICATION:
+        yield _record(domain, config, f"{_VERIFICATION[hosting.kind]}.{host}", "TXT", value)
+
+
+def _announcement(domain: Domain, config: Config) -> Iterator[DnsRecord]:
+    """Yield what tells senders of the policy (RFC 8461 §3.1) and where reports go (RFC 8460 §3)."""
+    sts = StsRecord(policy_id(domain.policy))
+    yield _record(domain, config, f"_mta-sts.{domain.name}", "TXT", sts.render())
+    if config.rua:
+        yield _record(domain, config, f"_smtp._tls.{domain.name}", "TXT", TlsRptRecord(config.rua).render())
+
+
+def _record(domain: Domain, config: Config, name: str, kind: str, value: str) -> DnsRecord:
+    return DnsRecord(domain.zone, f"{name}.", kind, config.ttl, value)
+
+
+_MADE = {Stage.HOSTING: _hosting, Stage.ANNOUNCEMENT: _announcement}
+_VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}
+_PROOFS = tuple(f"{name}.mta-sts" for name in _VERIFICATION.values())
+_NAMES = {Stage.HOSTING: ("mta-sts", *_PROOFS), Stage.ANNOUNCEMENT: ("_mta-sts", "_smtp._tls")}
+
+
+def as_table(records: Sequence[DnsRecord]) -> str:
+    """Return columns for people: name, the name in its zone, type, TTL, value."""
+    rows = [
+        ("NAME", "HOST", "TYPE", "TTL", "VALUE"),
+        *((r.name, r.host, r.type, str(r.ttl), r.value) for r in records),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join("  ".join([*map(str.ljust, row, widths), row[4]]) for row in rows)
+
+
+def as_zone(records: Sequence[DnsRecord]) -> str:
+    """Return lines of a zone file (RFC 1035 §5)."""
+    return "\n".join(
+        f"{r.name} {r.ttl} IN {r.type} {_strings(r.value) if r.type == 'TXT' else r.value}" for r in records
+    )
+
+
+def as_json(records: Sequence[DnsRecord]) -> str:
+    """Return a JSON document for other tools."""
+    found = [{**asdict(record), "host": record.host} for record in records]
+    return json.dumps({"records": found}, indent=2)
+
+
+def as_octodns(records: Sequence[DnsRecord]) -> str:
+    """Return octoDNS's own YAML, a document per zone: for a repository that has its zones there already."""
+    zones: dict[str, dict[str, object]] = {}
+    for record in records:
+        # octoDNS's YAML provider wants semicolons escaped, unless told otherwise.
+        value = record.value.replace(";", "\\;") if record.type == "TXT" else record.value
+        zone = zones.setdefault(record.zone, {})
+        zone[record.host] = {"ttl": record.ttl, "type": record.type, "value": value}
+    documents = {name: dict(sorted(zone.items(), key=lambda item: _natural(item[0]))) for name, zone in zones.items()}
+    return "\n".join(
+        f"# {name}.yaml\n---\n{yaml.safe_dump(zone, width=1000, sort_keys=False)}" for name, zone in documents.items()
+    ).rstrip()
+
+
+FORMATS: Mapping[str, Callable[[Sequence[DnsRecord]], str]] = {
+    "table": as_table,
+    "zone": as_zone,
+    "json": as_json,
+    "octodns": as_octodns,
+}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return the key of octoDNS's order, in which d2 comes before d10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _strings(value: str) -> str:
+    """Return a TXT value as quoted strings of at most 255 octets, which readers join."""
+    parts = [value[start : start + 255] for start in range(0, len(value), 255)]
+    return " ".join('"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts)

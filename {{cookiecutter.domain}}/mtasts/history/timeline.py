@@ -1,0 +1,97 @@
+"""A domain's life with MTA-STS: which policy it published, from when to when, and how long senders remember it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import compress, zip_longest
+from operator import is_not
+
+from mtasts.config.model import Config, Domain
+from mtasts.history.revisions import History
+from mtasts.sts.policy import Mode, MxPattern, Policy
+
+
+@dataclass(frozen=True)
+class Span:
+    """A policy and since when it has been published, until the next span begins. policy: None for none at all."""
+
+    policy: Policy | None
+    since: datetime
+
+
+Life = tuple[Span, ...]
+
+
+def lives(history: History) -> dict[str, Life]:
+    """Return the life of every domain that the branch ever had, oldest span first."""
+    found: dict[str, list[Span]] = {}
+    last: tuple[Domain, ...] = ()
+    for revision in history.revisions:
+        domains = revision.config.domains if revision.config else ()
+        before, after = _different(last, domains)
+        for name, domain in after.items():
+            _add(found.setdefault(name, []), Span(domain.policy, revision.since))
+        for name in before.keys() - after.keys():
+            _add(found[name], Span(None, revision.since))
+        last = domains
+    return {name: tuple(spans) for name, spans in found.items()}
+
+
+def _different(before: tuple[Domain, ...], after: tuple[Domain, ...]) -> tuple[dict[str, Domain], dict[str, Domain]]:
+    """Return the domains that are not the same in both, by name. A history shares what stays, so few are looked at."""
+    number = min(len(before), len(after))
+    differ = list(map(is_not, before, after))
+    old = {domain.name: domain for domain in (*compress(before, differ), *before[number:])}
+    new = {domain.name: domain for domain in (*compress(after, differ), *after[number:])}
+    for name in [name for name, domain in old.items() if new.get(name) is domain]:
+        del old[name], new[name]
+    return old, new
+
+
+def published(config: Config | None) -> dict[str, Domain]:
+    """Return the domains that publish a policy, by name."""
+    return {domain.name: domain for domain in config.domains} if config else {}
+
+
+def _add(spans: list[Span], span: Span) -> None:
+    if not spans or spans[-1].policy != span.policy:
+        spans.append(span)
+
+
+def testing_since(life: Life) -> datetime | None:
+    """Return since when a domain has been in testing without a break; None where it is not."""
+    since = None
+    for span in reversed(life):
+        if not span.policy or span.policy.mode is not Mode.TESTING:
+            break
+        since = span.since
+    return since
+
+
+def covers(policy: Policy, pattern: MxPattern) -> bool:
+    """Tell whether every host that a pattern matches is matched by the policy, too."""
+    return pattern.lower() in policy.patterns or (not pattern.startswith("*.") and policy.matches(pattern))
+
+
+def covered_since(life: Life, pattern: MxPattern, now: datetime) -> datetime:
+    """Return since when a domain's policy has covered a pattern without a break; now where it does not."""
+    since = now
+    for span in reversed(life):
+        if not span.policy or not covers(span.policy, pattern):
+            break
+        since = span.since
+    return since
+
+
+def forgotten(life: Life, now: datetime) -> datetime | None:
+    """Return when the last sender forgets the last policy that asks for something; None where there never was one.
+
+    Each was served until the next one was, or until now, and is kept for its max_age from then (RFC 8461 §8.3).
+    """
+    kept = [
+        (following.since if following else now) + timedelta(seconds=span.policy.max_age)
+        for span, following in zip_longest(life, life[1:])
+        if span.policy and span.policy.mode is not Mode.NONE
+    ]
+    return max(kept, default=None)

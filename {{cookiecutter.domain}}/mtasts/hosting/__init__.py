@@ -1,0 +1,1 @@
+"""What is deployed, served and told to Azure."""

@@ -1,0 +1,118 @@
+"""The Function's dependencies, as the wheels for Linux and Python 3.13 that its lock names by hash.
+
+They are unpacked as they are, so the package is the same to the byte from any machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtasts.system.files import read
+
+FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks for them
+
+_TARGET = ("--platform=manylinux2014_x86_64", "--python-version=3.13", "--implementation=cp", "--only-binary=:all:")
+# No site-packages and nothing of the environment: the import finds what is deployed, and nothing else.
+_ALONE = ("-I", "-S", "-B", "-c")
+_DONE = "function_app is imported"  # an import that ends the process with exit code 0 does not come so far
+_INDEX = f"""
+import sys
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/{FOLDER}"]
+import function_app
+if not function_app.app.get_functions():
+    sys.exit("function_app.app has no function")
+print("\\n{_DONE}")
+"""
+
+
+class PackagesError(Exception):
+    """The dependencies cannot be had, or are not enough. The message says why and what to do."""
+
+
+def files(lock: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of every file of the dependencies.
+
+    wheels: a folder that keeps what was downloaded: with it, a second build needs no network.
+    Raises PackagesError.
+    """
+    wanted = _pinned(read(lock, top=lock.parent.parent).decode())
+    if not wanted:
+        raise PackagesError(f"{lock.as_posix()} pins no package. Restore it from git.")
+    if not all(_has(pin, hashes, _held(wheels)) for pin, hashes in wanted):
+        _download(lock, wheels)
+    taken = set().union(*(hashes for _, hashes in wanted))
+    for digest, path in sorted(_held(wheels).items()):
+        if digest in taken:
+            yield from _unpacked(path)
+
+
+def _pinned(lock: str) -> list[tuple[str, set[str]]]:
+    """Return each package of a lock, as name==version, and the hashes of its wheels for all systems."""
+    packages = re.findall(r"^[^\s#-].*(?:\n[ \t].*)*", lock, re.MULTILINE)
+    return [(package.split()[0], set(re.findall(r"--hash=sha256:([0-9a-f]{64})", package))) for package in packages]
+
+
+def _has(pin: str, hashes: set[str], held: dict[str, Path]) -> bool:
+    """Tell whether one of the wheels is this package, by its hash and by its version. If not, pip judges the pin."""
+    return any(_plain(pin) == _plain("==".join(held[digest].name.split("-")[:2])) for digest in hashes & held.keys())
+
+
+def _plain(pin: str) -> str:
+    return re.sub("[-_.]+", "-", pin).lower()
+
+
+def _held(wheels: Path) -> dict[str, Path]:
+    found = (path for path in sorted(wheels.glob("*.whl")) if path.is_file() and not path.is_symlink())
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in found}
+
+
+def _download(lock: Path, wheels: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += [*_TARGET, "--require-hashes", "--requirement", str(lock), "--dest", str(wheels)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    if done.returncode:
+        reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
+        raise PackagesError(
+            f"The Function's dependencies could not be downloaded: {reason[:300]} "
+            f"Check the network and {lock.as_posix()}, or build with --no-packages to look at the rest."
+        )
+
+
+def _unpacked(wheel: Path) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in sorted(archive.namelist()):
+            if not name.endswith("/"):
+                yield f"{FOLDER}/{name}", archive.read(name)
+
+
+def can_index() -> bool:
+    """Tell whether this is the Python that Azure runs the Function with, so that it can prove the package."""
+    return sys.version_info[:2] == (3, 13) and sys.platform == "linux" and platform.machine() == "x86_64"
+
+
+def index(package: Path) -> None:
+    """Import function_app as Azure does, with nothing but what is in the package's folder.
+
+    Azure swallows a failing import: the app then has no function, and answers 404 to everything.
+    Raises PackagesError.
+    """
+    command = [sys.executable, *_ALONE, _INDEX, str(package.resolve())]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+        ended = done.stderr.strip().rpartition("\n")[2] or "it ends while it is imported"
+        reason = "" if done.returncode == 0 and done.stdout.endswith(f"\n{_DONE}\n") else ended
+    except subprocess.TimeoutExpired:
+        reason = "it takes longer than a minute"
+    if reason:
+        raise PackagesError(
+            f"function_app.py cannot be imported with the package alone: {reason[:300]}. Azure would find no function "
+            "and answer 404 to everything. If a dependency is missing, add it to function/requirements.in and run the "
+            "command at the top of function/requirements.txt in function/."
+        )

@@ -1,0 +1,175 @@
+"""A local stand-in for what serves the policy on Azure: the Functions host around the real function_app.py.
+
+It routes as the host does: any case, a trailing slash or none, 404 for a wrong method, no body for HEAD.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from werkzeug.exceptions import BadRequest
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+from mtasts.config.hosting import Kind
+from mtasts.findings.forms import plain
+from mtasts.hosting.build import Files
+from mtasts.system.deadline import Deadline
+
+Application = Callable[[Request], Response]
+
+SECONDS = 10  # for a request to come in, however slowly it is sent
+BYTES = 1024 * 1024  # of its body
+
+_LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+_TYPES = {".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8"}
+
+
+class FunctionsHost:
+    """The HTTP side of the Azure Functions host around the app in a folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Load the app. name: its own host name, as Azure sets it in WEBSITE_HOSTNAME."""
+        os.environ["WEBSITE_HOSTNAME"] = self.name = name
+        http = json.loads((folder / "host.json").read_text(encoding="utf-8")).get("extensions", {}).get("http", {})
+        self.headers: Mapping[str, str] = http.get("customHeaders", {})
+        prefix = http.get("routePrefix", "api")
+        self.routes = {_path(f"{prefix}/{route}"): found for route, found in _functions(folder)}
+
+    def __call__(self, request: Request) -> Response:
+        """Answer as the host would."""
+        methods, function = self.routes.get(_path(request.path), ((), None))
+        if function is None or request.method not in methods:
+            return Response(status=404)
+        return self._answer(request, function)
+
+    def _answer(self, request: Request, function: Callable[[Any], Any]) -> Response:
+        import azure.functions as func
+
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        # Azure hands the app its own names alone, and here the loopback ones stand for the default name.
+        if request.host.rpartition(":")[0] in _LOOPBACK or request.host in _LOOPBACK:
+            headers["host"] = self.name
+        call = func.HttpRequest(request.method, request.url, headers=headers, body=request.get_data())
+        answer = asyncio.run(function(call))
+        response = Response(answer.get_body(), answer.status_code, content_type=_content_type(answer))
+        response.headers.update(answer.headers)
+        for name, value in self.headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+def static_host(files: Files, kind: Kind) -> Application:
+    """Return what serves the static files: by the host's domain, or to every host where the kind knows one set."""
+
+    def answer(request: Request) -> Response:
+        name = request.path.lstrip("/") or "index.html"
+        if not kind.one_policy:
+            host = request.host.partition(":")[0]
+            domains = list(dict.fromkeys(path.partition("/")[0] for path in files))
+            name = f"{domains[0] if host in _LOOPBACK else host.removeprefix('mta-sts.')}/{name}"
+        content = files.get(name) if request.method in ("GET", "HEAD") else None
+        kind_of = _TYPES.get(Path(name).suffix, "application/octet-stream")
+        return Response(status=404) if content is None else Response(content, content_type=kind_of)
+
+    return answer
+
+
+def run(application: Application, port: int, started: Callable[[int], None]) -> None:
+    """Serve on the loopback address until interrupted. started is told the port, chosen freely where it is 0."""
+
+    def whole(request: Request) -> Response:
+        try:
+            request.get_data()
+            _ = request.url
+        except (OSError, ValueError):  # a chunk without a size, an end before the end, or a host that is no IDN
+            raise BadRequest from None
+        return application(request)
+
+    server = make_server("127.0.0.1", port, _Request.application(whole), True, request_handler=_Handler)
+    started(server.port)
+    with server:
+        server.serve_forever()
+
+
+class _Request(Request):
+    max_content_length = BYTES
+
+
+class _Handler(WSGIRequestHandler):
+    """Takes any bytes, and prints a plain line per request: a log file or a CI page shows no colours."""
+
+    default_request_version = "HTTP/1.0"  # what names no version gets a status line too
+
+    def setup(self) -> None:
+        """Give the whole request SECONDS to come in."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Reader(self.connection))
+
+    def parse_request(self) -> bool:
+        """Read the request's head, and answer 400 to one that no address can be read from."""
+        if not super().parse_request():
+            return False
+        try:
+            self.make_environ()
+        except ValueError:
+            self.send_error(400)
+            return False
+        return True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
+        """Print the line: what was asked, or what came instead of a request."""
+        headers = vars(self).get("headers")
+        asked = f"{self.command} {headers.get('host')} {self.path}" if headers else repr(self.requestline[:200])
+        with contextlib.suppress(OSError):  # who looked at the lines has gone
+            print(plain(f"{int(code)} {asked}"), flush=True)
+
+    def log(self, *_: object) -> None:
+        """Say nothing more: the line has the status."""
+
+
+class _Reader(io.RawIOBase):
+    """A connection that is read within SECONDS altogether."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection, self._deadline = connection, Deadline(SECONDS)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._connection.settimeout(self._deadline.left())
+        count = self._connection.recv_into(buffer)
+        self._connection.settimeout(SECONDS)  # for the answer
+        return count
+
+
+def _functions(folder: Path) -> Iterable[tuple[str, tuple[tuple[str, ...], Callable[[Any], Any]]]]:
+    loader = SourceFileLoader("function_app", str(folder / "function_app.py"))
+    module = ModuleType(loader.name)
+    module.__file__ = loader.path
+    loader.exec_module(module)
+    for function in module.app.get_functions():
+        trigger = function.get_trigger().get_dict_repr()
+        yield trigger["route"], (tuple(str(m.value) for m in trigger["methods"]), function.get_user_function())
+
+
+def _path(text: str) -> str:
+    return text.strip("/").lower()
+
+
+def _content_type(answer: Any) -> str:
+    """Return the type as the Functions worker puts it: with the charset for text."""
+    charset = f"; charset={answer.charset}" if answer.mimetype.startswith("text/") else ""
+    return f"{answer.mimetype}{charset}"

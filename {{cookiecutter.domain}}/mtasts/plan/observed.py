@@ -1,0 +1,195 @@
+"""What is in force beside the change: the policy that HTTPS serves, the id in DNS, and the MX hosts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from mtasts.check import mx_hosts, policy_host, served_policy, txt_record
+from mtasts.check.resolver import Answer
+from mtasts.check.steps import Reach
+from mtasts.check.walk import Edges, reach_all
+from mtasts.findings import Finding, Rule, Severity, listed, quote
+from mtasts.plan.diff import DomainChange
+from mtasts.plan.safety import Danger
+from mtasts.sts.policy import Policy
+from mtasts.sts.record import StsRecord, policy_id
+from mtasts.system import limits
+
+ENFORCE_FAILS = Rule(
+    "MTS501",
+    "Enforce, while an MX host would fail",
+    Severity.ERROR,
+    "RFC 8461 §5",
+    """With `mode: enforce` senders do not deliver to an MX host that no `mx` covers, that offers no STARTTLS, or whose
+certificate is not valid for its name. `plan --live` has met such a host. Correct it first: `python -m mtasts check`
+shows all that is wrong. What senders cached in testing does no harm meanwhile.""",
+)
+MX_NEEDED = Rule(
+    "MTS503",
+    "An mx is removed that mail still needs",
+    Severity.ERROR,
+    "RFC 8461 §8.1",
+    """The domain's MX records still lead to a host that only this `mx` covers. To move: add the new host's `mx`, wait
+until its TTL is over, change the MX records, wait until their TTL is over, then remove the old `mx`.""",
+)
+MX_UNCOVERED = Rule(
+    "MTS504",
+    "An MX host in DNS is covered by no mx",
+    Severity.ERROR,
+    "RFC 8461 §4.1",
+    """The domain's MX records lead to a host that the policy does not name. In `enforce` senders do not deliver to it;
+in `testing` they report it. Add it to `mx`, or remove the MX record.""",
+)
+ENFORCE_UNSEEN = Rule(
+    "MTS510",
+    "Enforce, while something cannot be seen",
+    Severity.ERROR,
+    "RFC 8461 §5",
+    """`plan --live` got no answer, from DNS or from an MX host, so it is open whether enforce would lose mail. Most
+networks of CI systems block port 25: run `python -m mtasts plan --live` from a network that may send mail. Where
+that is fine, or the TLS reports of the testing time show no failure, allow it by name.""",
+)
+LIVE_UNKNOWN = Rule(
+    "MTS520",
+    "Something cannot be seen",
+    Severity.WARNING,
+    "RFC 8461 §3.1",
+    """`plan --live` got no answer, so what is in force there is unknown. The change is judged by the history of this
+branch alone. `python -m mtasts check` says more.""",
+)
+NOT_IN_FORCE = Rule(
+    "MTS521",
+    "What is in force is not what this branch has",
+    Severity.WARNING,
+    "RFC 8461 §8.1",
+    """HTTPS or DNS serves something else than the revision that this change starts from. A deployment failed or is
+under way, or someone changed it by hand. This change will replace it. See what it is for before you merge.""",
+)
+
+
+@dataclass(frozen=True)
+class Live:
+    """What was seen of a domain. exchange: its MX hosts, None where they were not to be looked at."""
+
+    record: Answer
+    host: policy_host.Seen
+    exchange: mx_hosts.Seen | None
+
+
+def look(
+    domains: Mapping[str, bool],
+    edges: Edges,
+    timeout: float,
+    jobs: int,
+    done: Callable[[str], object] = lambda _: None,
+) -> dict[str, Callable[[DomainChange], Iterator[Danger]]]:
+    """Look at many domains at a time, and return what can be said of each. domains: whether at the MX hosts too."""
+
+    async def one(name: str, reach: Reach) -> Live | Exception:
+        try:
+            return await _look(name, domains[name], reach)
+        except Exception as error:  # whatever it is, the other domains go on
+            return error
+        finally:
+            done(name)
+
+    found = asyncio.run(reach_all(list(domains), one, edges, timeout, jobs))
+    return {name: partial(dangers, live=live) for name, live in zip(domains, found, strict=True)}
+
+
+async def _look(name: str, exchange: bool, reach: Reach) -> Live:
+    record, host = txt_record.see(name, reach), policy_host.see(name, reach)
+    if exchange:
+        return Live(*await asyncio.gather(record, host, mx_hosts.see(name, reach)))
+    return Live(*await asyncio.gather(record, host), None)
+
+
+def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
+    """Yield what the look at a domain says of its change, or of its state where nothing changes."""
+    unknown = ENFORCE_UNSEEN if domain.enforcing else LIVE_UNKNOWN
+    if isinstance(live, Exception) and limits.at_limit(live):
+        found = [Finding(unknown, f"{limits.FULL}, so it was not looked at. Run this again with fewer --jobs.")]
+    elif isinstance(live, Exception):
+        found = [Finding(unknown, f"The look at it broke off: {type(live).__name__} {quote(live)}. Report it.")]
+    else:
+        found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, unknown)]
+    for finding in found:
+        yield Danger(Finding(finding.rule, f"{domain.name}: {finding.message}", domain=domain.name))
+
+
+def _drift(domain: DomainChange, live: Live, unknown: Rule) -> Iterator[Finding]:
+    """Say where HTTPS or DNS has neither what the branch had nor what the change brings."""
+    known = [each for each in (domain.before, domain.after) if each]
+    served = served_policy.read(live.host.text)
+    if not served and domain.before:
+        fault = next(iter(policy_host.judge(live.host, None).findings), None)
+        fault = fault or policy_host.unreached(live.host.unreached)
+        said = fault.message if fault else "HTTPS serves no valid policy. See it with: python -m mtasts check"
+        yield Finding(unknown, f"What HTTPS serves is unknown. {said}")
+    elif served and served not in known:
+        yield Finding(NOT_IN_FORCE, f"HTTPS serves {_shown(served)}. {_than_known(domain)}")
+    yield from _record_drift(domain, live.record, known, unknown)
+
+
+def _record_drift(domain: DomainChange, record: Answer, known: list[Policy], unknown: Rule) -> Iterator[Finding]:
+    if fault := txt_record.lookup_fault(record):
+        yield Finding(unknown, f"Which id DNS has is unknown. {fault.message}")
+        return
+    found = StsRecord.select(record.values)
+    if found and found.id not in map(policy_id, known):
+        yield Finding(NOT_IN_FORCE, f"DNS has the id {found.id}. {_than_known(domain)}")
+    if not found and domain.before:
+        yield Finding(NOT_IN_FORCE, "DNS announces no policy, and this branch has one. See its last deployment.")
+
+
+def _than_known(domain: DomainChange) -> str:
+    if not domain.before:
+        return f"This change brings {_shown(domain.after)}." if domain.after else "This branch has none."
+    return f"This branch has {_shown(domain.before)}, id {policy_id(domain.before)}. See its last deployment."
+
+
+def _shown(known: Policy | None) -> str:
+    if not known:
+        return "no policy"
+    return f"mode {known.mode}, max_age {known.max_age}, mx {listed(known.mx) or 'none'}"
+
+
+def _exchange(domain: DomainChange, seen: mx_hosts.Seen | None, unknown: Rule) -> Iterator[Finding]:
+    after = domain.after
+    if not seen or not after:
+        return
+    if fault := txt_record.lookup_fault(seen.answer):
+        yield Finding(unknown, f"Which MX hosts there are is unknown. {fault.message}")
+    lead = "The MX records lead to" if seen.answer.values else "Without an MX record, mail goes to"
+    for name in seen.more:
+        if not after.matches(name):
+            yield _uncovered(domain, f"{lead} {quote(name)}", name)
+    if domain.enforcing and seen.unseen:
+        yield Finding(ENFORCE_UNSEEN, seen.unseen)
+    for host in seen.hosts:
+        if not after.matches(host.name):
+            yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name)
+        elif domain.enforcing:
+            yield from _enforced(host, after)
+
+
+def _uncovered(domain: DomainChange, leads: str, host: str) -> Finding:
+    before = domain.before
+    lost = next((pattern for pattern in before.mx if pattern.matches(host)), None) if before else None
+    if lost:
+        message = f"{leads}, and only {quote(lost)} covers it. Move the MX records first."
+        return Finding(MX_NEEDED, message)
+    message = f"{leads}, which no mx covers. Add it to mx, or correct the MX records."
+    return Finding(ENFORCE_FAILS if domain.enforcing else MX_UNCOVERED, message)
+
+
+def _enforced(host: mx_hosts.Host, after: Policy) -> Iterator[Finding]:
+    """Say what stops enforce at a host that the policy covers."""
+    found = mx_hosts.outcome(host, after)
+    if found is mx_hosts.Outcome.DELIVERS:
+        return
+    fault = next(item for item in mx_hosts.judge_host(host, after) if isinstance(item, Finding))
+    yield Finding(ENFORCE_FAILS if found is mx_hosts.Outcome.FAILS else ENFORCE_UNSEEN, fault.message)

@@ -1,0 +1,147 @@
+"""What a change does and whether mail survives it: the change, the dangers, what is allowed, and what comes next."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mtasts.config.model import Config
+from mtasts.findings import Finding, Rule, Severity, has_errors
+from mtasts.history.revisions import History
+from mtasts.history.timeline import Life, lives, published
+from mtasts.plan import safety
+from mtasts.plan.diff import Change, DomainChange, change, moved
+from mtasts.plan.overrides import Allowance, allowed, idle
+from mtasts.plan.safety import Danger
+from mtasts.sts.policy import Mode
+
+REVISION_INVALID = Rule(
+    "MTS522",
+    "A revision in the history is not valid",
+    Severity.WARNING,
+    "this toolkit",
+    """The pipeline deploys no policy.yaml that lint refuses, so this revision is passed over: what was there before it
+is taken to have stayed in force.""",
+)
+COMMIT_MISDATED = Rule(
+    "MTS523",
+    "A commit's date cannot be right",
+    Severity.WARNING,
+    "this toolkit",
+    """The commit is dated in the future, before the commit that it follows, or before there was MTA-STS. A clock was
+wrong, here or there. It is taken to be as late as it can be, so that no policy looks older than it is.""",
+)
+
+
+Live = Mapping[str, Callable[[DomainChange], Iterable[Danger]]]
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A danger that a commit of the change allows by name."""
+
+    danger: Danger
+    by: Allowance
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A change, judged. base: the commit it starts from. next_steps: by domain, what comes after and when."""
+
+    base: str
+    change: Change
+    dangers: tuple[Danger, ...]
+    allowed: tuple[Allowed, ...]
+    next_steps: Mapping[str, str]
+    live: bool
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All that is not allowed: errors, and warnings."""
+        return [danger.finding for danger in self.dangers]
+
+    def placed(self, place: Callable[[Finding], Finding]) -> Plan:
+        """Return the plan with every finding as `place` returns it."""
+        dangers = tuple(dataclasses.replace(each, finding=place(each.finding)) for each in self.dangers)
+        return dataclasses.replace(self, dangers=dangers)
+
+    @property
+    def unsafe(self) -> list[Danger]:
+        """The dangers that stop the change."""
+        return [danger for danger in self.dangers if danger.finding.rule.severity is Severity.ERROR]
+
+    @property
+    def safe_from(self) -> datetime | None:
+        """When the same change would be safe; None where it is, or where waiting alone does not help."""
+        dates = [danger.safe_from for danger in self.unsafe]
+        return max((each for each in dates if each), default=None) if all(dates) else None
+
+
+def to_look_at(history: History, after: Config) -> dict[str, bool]:
+    """Return which domains to look at for a plan, and whether at their MX hosts too: where a policy changes."""
+    before = in_force(history)
+    changed = {each.name for each in change(before, after).domains if each.after and each.after.mode is not Mode.NONE}
+    return {name: name in changed for name in [*published(before), *published(after)]}
+
+
+def in_force(history: History) -> Config | None:
+    """Return what the branch has in force: its last revision that lints."""
+    return history.revisions[-1].config if history.revisions else None
+
+
+def plan(
+    base: str,
+    history: History,
+    after: Config,
+    given: Sequence[Allowance],
+    now: datetime,
+    live: Live | None = None,
+) -> Plan:
+    """Judge the change from what a branch had in force to a new policy.yaml.
+
+    given: the Allow lines. live: the domains that were looked at, and what is to be said of each; None without --live.
+    """
+    before, known = in_force(history), lives(history)
+    made = change(before, after)
+    unseen_ttl = after.ttl if live is None else None
+    found = [*_history(history), *safety.dangers(made, moved(before, after), known, now, unseen_ttl)]
+    found += _live(made, after, live) if live else ()
+    findings = [danger.finding for danger in found]
+    judged = list(zip(found, allowed(given, findings), strict=True))
+    left = [*(danger for danger, by in judged if not by), *map(Danger, idle(given, findings))]
+    left.sort(key=lambda danger: danger.finding.rule.severity is not Severity.ERROR)
+    coming = {} if has_errors(danger.finding for danger in left) else dict(_coming(made, after, known, now))
+    let_through = tuple(Allowed(danger, by) for danger, by in judged if by)
+    return Plan(base, made, tuple(left), let_through, coming, live is not None)
+
+
+def _coming(made: Change, after: Config, known: Mapping[str, Life], now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield what comes next for the domains that change; where none does, for all."""
+    for each in made.domains or _still(after):
+        if step := safety.next_step(each, known.get(each.name, ()), after.ttl, now):
+            yield each.name, step
+
+
+def _history(history: History) -> Iterator[Danger]:
+    """Yield what is to be said of the history itself."""
+    for skipped in history.skipped:
+        message = f"Commit {skipped.commit[:12]} is passed over, since lint refuses its policy.yaml: {skipped.why}"
+        yield Danger(Finding(REVISION_INVALID, message))
+    for commit in history.misdated:
+        message = f"The date of commit {commit[:12]} cannot be right: it counts as late as it can be. See that clock."
+        yield Danger(Finding(COMMIT_MISDATED, message))
+
+
+def _live(made: Change, after: Config, live: Live) -> Iterator[Danger]:
+    changed = {each.name: each for each in made.domains}
+    still = {each.name: each for each in _still(after)}
+    for name, judge in live.items():
+        yield from judge(changed.get(name) or still[name])
+
+
+def _still(after: Config) -> Iterator[DomainChange]:
+    """Yield the domains as if each were changed into itself."""
+    for name, domain in published(after).items():
+        yield DomainChange(name, domain.policy, domain.policy, (True, True), ())

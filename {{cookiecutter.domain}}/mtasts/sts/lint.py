@@ -1,0 +1,158 @@
+"""What is wrong or unwise in a policy: the text that is served, and values wherever they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mtasts.findings import Finding, Rule, Severity, quote
+from mtasts.sts.names import pattern_fault, public_suffix_fault
+from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, Field, MxPattern, Policy, read
+
+DUPLICATE_KEY = Rule(
+    "MTS103",
+    "A key stands twice",
+    Severity.ERROR,
+    "RFC 8461 §3.2",
+    """Of a key that stands twice, some readers take the first value and some the last. Senders differ in the same
+way over a repeated line of the policy. What you see must be what senders get: keep one of the two.""",
+)
+MAX_AGE_SENSE = Rule(
+    "MTS113",
+    "max_age does not suit the mode",
+    Severity.WARNING,
+    "RFC 8461 §10.2",
+    """While testing, a policy should be gone from senders' caches soon, yet live long enough to be used: between a
+day (86400) and two weeks (1209600). In `enforce`, a short life lets an attacker who blocks the policy host wait
+until it has run out: weeks are right, a week (604800) is the least.""",
+)
+TOO_LARGE = Rule(
+    "MTS115",
+    "The policy is larger than 64 KB",
+    Severity.ERROR,
+    "RFC 8461 §3.3",
+    """Senders read at most 64 KB of a policy and throw a larger one away. A wildcard such as `*.mx.example.com` can
+stand for many hosts.""",
+)
+EXTENSION = Rule(
+    "MTS117",
+    "A key of the policy is not in the RFC",
+    Severity.WARNING,
+    "RFC 8461 §3.2",
+    """Senders ignore keys that they do not know, so a misspelt `mx` names no host at all. The keys are `version`,
+`mode`, `mx` and `max_age`, in lower case.""",
+)
+MX_DUPLICATE = Rule(
+    "MTS127",
+    "An mx pattern stands twice",
+    Severity.WARNING,
+    "RFC 8461 §3.2",
+    """Case does not matter in a host name, and each host needs one line. The second one does nothing: remove it.
+Often it was meant to be another host: compare the list with `nslookup -type=mx DOMAIN`.""",
+)
+MX_COVERED = Rule(
+    "MTS128",
+    "An mx pattern is covered by another",
+    Severity.WARNING,
+    "RFC 8461 §4.1",
+    """The wildcard already matches this host, so the line changes nothing. Remove the host, or, better, remove the
+wildcard and list each host: the narrower the policy, the less it lets through.""",
+)
+
+
+BYTES = 65_536  # what senders read, RFC 8461 §3.3
+DAY = 86_400
+
+Key = tuple[str | int, ...]  # of a value: ("mx", 0), ("max_age",)
+
+# The sensible lifetimes by mode, in seconds. There is none for mode none: it is short-lived by itself.
+_SENSE = {"testing": (DAY, 14 * DAY), "enforce": (7 * DAY, MAX_AGE_LIMIT)}
+
+
+def lint_policy(text: str) -> list[Finding]:
+    """Return every finding in the text of a policy, in the order of its lines."""
+    fields, found = read(text)
+    for part in (_keys(fields), _sense(fields), _size(text)):
+        found += part
+    return sorted(dict.fromkeys(found), key=lambda finding: finding.line or 0)
+
+
+def _keys(fields: list[Field]) -> Iterator[Finding]:
+    first: dict[str, Field] = {}
+    for field in fields:
+        if field.key not in KEYS:
+            message = f"{quote(field.key)} is not a key of a policy, so senders ignore the line. Correct or remove it."
+            yield Finding(EXTENSION, message, line=field.line, column=1)
+        elif field.key != "mx" and field.key in first:
+            message = f"{field.key} stands in line {first[field.key].line} already. Remove one of the two."
+            yield Finding(DUPLICATE_KEY, message, line=field.line, column=1)
+        first.setdefault(field.key, field)
+
+
+def _sense(fields: list[Field]) -> Iterator[Finding]:
+    first = {field.key: field for field in reversed(fields)}
+    hosts = [field for field in fields if field.key == "mx"]
+    age = first["max_age"].value if "max_age" in first else ""
+    max_age = int(age) if age.isascii() and age.isdigit() and len(age) <= 10 else None
+    mode = first["mode"].value if "mode" in first else None
+    for (key, *number), finding in judge(mode, max_age, [field.value for field in hosts]):
+        field = hosts[int(number[0])] if number else first[str(key)]
+        yield finding.at(line=field.line, column=field.column)
+
+
+def _size(text: str) -> Iterator[Finding]:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > BYTES:
+        message = f"The file has {size} bytes, and senders read at most {BYTES}. Use a wildcard for many hosts."
+        yield Finding(TOO_LARGE, message, line=1, column=1)
+
+
+def judge(mode: str | None, max_age: int | None, mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
+    """Yield what is wrong with the values of a policy, each with the path of the value: ("mx", 0), ("max_age",).
+
+    A mode or max_age of a wrong form is passed as None, and items of mx that are no text are passed over.
+    """
+    if max_age is not None and (fault := _judge_max_age(mode, max_age)):
+        yield ("max_age",), fault
+    yield from _judge_mx(mx)
+
+
+def size_fault(policy: Policy) -> Finding | None:
+    """Return a finding where senders would throw the policy away for its size."""
+    size = len(policy.render())
+    if size <= BYTES:
+        return None
+    message = f"The policy takes {size} bytes, and senders read at most {BYTES}. Use a wildcard for many hosts."
+    return Finding(TOO_LARGE, message)
+
+
+def _judge_max_age(mode: str | None, max_age: int) -> Finding | None:
+    if max_age < 1:
+        message = f"max_age is {max_age}, so no sender keeps the policy. A week is 604800."
+        return Finding(MAX_AGE, message)
+    least, most = _SENSE.get(mode or "", (1, MAX_AGE_LIMIT))
+    if max_age < least:
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, short for {mode}. Write {least} or more.")
+    if most < max_age <= MAX_AGE_LIMIT:
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, long for {mode}. Write {most} or less.")
+    return None
+
+
+def _judge_mx(mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
+    patterns = [(number, MxPattern(item)) for number, item in enumerate(mx) if isinstance(item, str)]
+    parents = {pattern[2:].lower(): pattern for _, pattern in patterns if pattern.startswith("*.")}
+    seen: set[str] = set()
+    for number, pattern in patterns:
+        covering = None if pattern.startswith("*.") else parents.get(pattern.lower().partition(".")[2])
+        fault = pattern_fault(pattern) or public_suffix_fault(pattern)
+        if fault := fault or _idle(pattern, pattern.lower() in seen, covering):
+            yield ("mx", number), fault
+        seen.add(pattern.lower())
+
+
+def _idle(pattern: str, again: bool, covering: str | None) -> Finding | None:
+    if again:
+        return Finding(MX_DUPLICATE, f"mx {quote(pattern)} stands here a second time. Remove it.")
+    if covering:
+        message = f"mx {quote(pattern)} is covered by {quote(covering)}. Remove one of the two."
+        return Finding(MX_COVERED, message)
+    return None
