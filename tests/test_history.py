@@ -51,7 +51,7 @@ def policy(mode: str, *domains: str, max_age: int = 604800) -> str:
 def told(made: Made, file: str = "policy.yaml", revision: str = "HEAD", now: datetime = NOW) -> History:
     """Return the history of a file."""
     repository = Repository.of(made.folder / file)
-    return revisions.read(repository, repository.resolve(revision), b"", now)[0]
+    return revisions.read(repository, repository.resolve(revision), now)
 
 
 def modes(found: History) -> list[tuple[str, str]]:
@@ -86,6 +86,17 @@ def test_it_ends_at_the_commit_that_is_asked_for(made: Made) -> None:
     first = made.commit({"policy.yaml": policy("testing")}, "2026-01-01")
     made.commit({"policy.yaml": policy("enforce")}, "2026-02-01")
     assert modes(told(made, revision=first)) == [("2026-01-01", "testing")]
+
+
+def test_it_begins_with_what_was_in_force_a_year_ago(made: Made) -> None:
+    """No sender keeps a policy for longer (RFC 8461 §3.2). What lint refuses never was in force."""
+    made.commit({"policy.yaml": policy("none")}, "2023-01-01")
+    made.commit({"policy.yaml": policy("testing")}, "2024-01-01")
+    refused = made.commit({"policy.yaml": policy("tasting")}, "2025-01-01")
+    made.commit({"policy.yaml": policy("enforce")}, "2026-01-01")
+    found = told(made)
+    assert modes(found) == [("2024-01-01", "testing"), ("2026-01-01", "enforce")]
+    assert [each.commit for each in found.skipped] == [refused]
 
 
 def test_a_merge_counts_at_its_own_date(made: Made) -> None:
@@ -340,7 +351,7 @@ def test_a_subfolder_and_a_worktree(made: Made, tmp_path: Path) -> None:
     made.git("worktree", "add", "--quiet", "-b", "other", str(tmp_path / "work tree"))
     other = Repository.of(tmp_path / "work tree" / "mail" / "eins zwei" / "policy.yaml")
     assert found.path == other.path
-    assert modes(revisions.read(other, other.resolve("other"), b"", NOW)[0]) == [("2026-01-01", "none")]
+    assert modes(revisions.read(other, other.resolve("other"), NOW)) == [("2026-01-01", "none")]
 
 
 def test_a_relative_path(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,7 +416,7 @@ def test_a_clone_without_blobs_fetches_what_it_needs(made: Made, tmp_path: Path)
     made.commit({"policy.yaml": policy("testing")}, "2026-01-10")
     clone(made, tmp_path / "clone", "--filter=blob:none")
     repository = Repository.of(tmp_path / "clone" / "policy.yaml")
-    assert modes(revisions.read(repository, repository.resolve("HEAD"), b"", NOW)[0]) == [
+    assert modes(revisions.read(repository, repository.resolve("HEAD"), NOW)) == [
         ("2026-01-01", "none"),
         ("2026-01-10", "testing"),
     ]

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from conftest import TEMPLATE, Bake, verb
 from mtasts.cli.catalogue import CATALOGUE
-from mtasts.config.model import read
+from mtasts.config.model import Config, read
 from mtasts.findings import Finding
 from mtasts.findings.forms import FORMATS, as_json, as_text, shown
-from mtasts.history import versions
 from mtasts.history.repository import Message
+from mtasts.history.versions import Versions
 from mtasts.plan import report
 from mtasts.plan.diff import change
 from mtasts.plan.overrides import LINES, allowances, idle
@@ -122,12 +122,19 @@ def test_lint_of_a_served_policy_too(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(FILES))
-def test_a_draft_takes_as_long_as_it_is(name: str) -> None:
-    """plan reads it beside the history; what is bad in it is not looked for by halves."""
+def test_a_version_takes_as_long_as_it_is(name: str) -> None:
+    """After another one, of which it shares nothing or much."""
     base = (HEAD + MX + domains(20) + TAIL).encode()
-    assert growth(lambda size: partial(versions.read, [base, FILES[name](size).encode()])) < LINEAR
+    assert growth(lambda size: partial(both, base, FILES[name](size).encode())) < LINEAR
     whole, _ = read(FILES[name](20))
-    assert (versions.read([base, FILES[name](20).encode()])[1] == whole) is (whole is not None)
+    assert (both(base, FILES[name](20).encode()) == whole) is (whole is not None)
+
+
+def both(base: bytes, other: bytes) -> Config | Finding:
+    """Read one version after another, and return what the second one is."""
+    versions = Versions()
+    versions.read(base)
+    return versions.read(other)
 
 
 def test_the_diff_of_a_thousand_hosts() -> None:

@@ -33,6 +33,8 @@ from mtasts.cli import _ownership
 from mtasts.config.model import Config, read
 from mtasts.dns import publish
 from mtasts.dns.recordset import Past
+from mtasts.history import revisions
+from mtasts.history.repository import Change
 from mtasts.history.revisions import History, Revision
 from servers.api import Api
 from servers.bind import UPDATE_KEY, Named, txt
@@ -563,9 +565,10 @@ WINDOWS: dict[
 @pytest.mark.parametrize("name", WINDOWS)
 def test_what_was_in_force_within_the_longest_max_age_is_ours(name: str) -> None:
     """31,557,600 seconds, to the second; the revision in force when that time began counts."""
-    revisions, expected = WINDOWS[name]
-    history = History(tuple(revision(age, max_age) for age, max_age in revisions), (), ())
-    published = _ownership.past(history, TODAY).published
+    ages, expected = WINDOWS[name]
+    newest_first = [revision(age, max_age) for age, max_age in reversed(ages)]
+    changes = [(Change(each.commit, 0, None, "", "", "", None), each.since, each.config) for each in newest_first]
+    published = _ownership.past(revisions.history(changes, TODAY - revisions.REMEMBERED)).published
     policies = {value for name, _, value in published if name == "_mta-sts.example.com."}
     assert policies == {IDS[max_age] for max_age in expected}
 
@@ -575,7 +578,7 @@ def test_a_value_is_ours_at_its_own_name_and_of_its_own_type_only() -> None:
     text = Case("hosting").text().replace("new.azure", "New.Azure")
     config, _ = read(text)
     assert isinstance(config, Config)
-    published = _ownership.past(History((Revision("1", TODAY, config),), (), ()), TODAY).published
+    published = _ownership.past(History((Revision("1", TODAY, config),), (), ())).published
     assert set(published) == {
         ("mta-sts.example.com.", "CNAME", "new.azurewebsites.net."),
         ("asuid.mta-sts.example.com.", "TXT", "A1B2"),

@@ -20,7 +20,7 @@ from mtasts.findings import Finding
 from mtasts.history import revisions, timeline
 from mtasts.history.repository import Message
 from mtasts.history.repository import Repository as History
-from mtasts.history.timeline import Life, Span
+from mtasts.history.timeline import Span, Timeline
 from mtasts.plan import overrides, report
 from mtasts.plan.diff import Change
 from mtasts.plan.observed import MX_NEEDED
@@ -64,7 +64,7 @@ class World:
         assert after, findings
         moment = datetime.fromisoformat(now).replace(tzinfo=timezone.utc)
         known = History.of(self.path)
-        past, _ = revisions.read(known, start, b"", moment)
+        past = revisions.read(known, start, moment)
         given = list(overrides.allowances(known.messages(start, known.resolve("HEAD"))))
         made = plan(start, past, after, given, moment)
         self.repository.git("reset", "--quiet", "--hard", start)
@@ -409,7 +409,7 @@ POLICIES = st.builds(Policy, st.sampled_from(Mode), st.just((MxPattern("mx.examp
 
 
 @st.composite
-def histories(draw: Callable[[Any], Any]) -> tuple[Life, datetime]:
+def histories(draw: Callable[[Any], Any]) -> tuple[Timeline, datetime]:
     """Make a life, and a now that is not before its end."""
     whens = sorted(draw(st.lists(MOMENTS, min_size=1, max_size=8, unique=True)))
     spans = tuple(Span(draw(st.one_of(st.none(), POLICIES)), when) for when in whens[:-1])
@@ -417,7 +417,7 @@ def histories(draw: Callable[[Any], Any]) -> tuple[Life, datetime]:
 
 
 @given(histories())
-def test_no_sender_remembers_longer(made: tuple[Life, datetime]) -> None:
+def test_no_sender_remembers_longer(made: tuple[Timeline, datetime]) -> None:
     """Who fetched any policy at any moment of its span has forgotten it by then; who was last, only then."""
     spans, now = made
     last = timeline.forgotten(spans, now)
@@ -431,7 +431,7 @@ def test_no_sender_remembers_longer(made: tuple[Life, datetime]) -> None:
 
 
 @given(histories())
-def test_testing_goes_back_to_the_last_other_policy(made: tuple[Life, datetime]) -> None:
+def test_testing_goes_back_to_the_last_other_policy(made: tuple[Timeline, datetime]) -> None:
     """Since then every span is testing, and the one before is not."""
     spans, _ = made
     since = timeline.testing_since(spans)

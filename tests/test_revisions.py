@@ -1,4 +1,4 @@
-"""revisions: many versions read at once are what each of them is when it is read alone."""
+"""versions: many versions read one after another are what each of them is when it is read alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from mtasts.config.model import Config, load
 from mtasts.findings import Finding, Severity
-from mtasts.history import versions
-from mtasts.history.cut import cut_again, cut_up
+from mtasts.history.versions import Versions
 
 CONFIGS = sorted((Path(__file__).parent / "configs").glob("*.yaml"))
 
@@ -125,7 +124,8 @@ def alone(folder: Path, content: bytes) -> Config | str:
 
 def together(contents: list[bytes]) -> list[Config | str]:
     """Return the same of many, as they are read at once."""
-    return [each.message if isinstance(each, Finding) else each for each in versions.read(contents)]
+    versions = Versions()
+    return [each.message if isinstance(each, Finding) else each for each in map(versions.read, contents)]
 
 
 @settings(max_examples=400)
@@ -138,27 +138,6 @@ def test_whatever_the_versions_they_read_as_they_do_alone(
     """Valid or not, plain or not: the full parse is the judge."""
     folder = tmp_path_factory.getbasetemp()
     assert together(contents) == [alone(folder, content) for content in contents]
-
-
-LONG = HEAD + "".join(f"  {name}.example:{content}\n" for name in "abcdefgh" for content in ("", CONTENTS[10])) + TAIL
-
-
-@settings(max_examples=1000)
-@given(st.integers(0, 2000), PIECES | BLOCKS | st.text(max_size=5), st.integers(0, 150))
-def test_a_cut_like_the_last_one_is_the_same_cut(at: int, piece: str, cut: int) -> None:
-    """Wherever the text was edited."""
-    last, text = cut_up(LONG), edited(LONG, at, piece, cut)
-    assert last
-    assert cut_again(text, last, LONG) in (None, cut_up(text))
-
-
-def test_a_cut_like_the_last_one_finds_the_block_that_differs() -> None:
-    """Longer, shorter, and of the same length."""
-    last = cut_up(LONG)
-    assert last
-    for old, new in (("e.ex", "e2.ex"), ("  e.example:\n", ""), ("e.ex", "f.ex")):
-        text = LONG.replace(old, new, 1)
-        assert cut_again(text, last, LONG) == cut_up(text) is not None
 
 
 @pytest.mark.parametrize("content", CONTENTS)
@@ -197,7 +176,8 @@ def test_domains_are_shared_between_versions() -> None:
     first = f"{HEAD}  example.com:\n  example.net:\n    mode: none\n{TAIL}"
     second = first.replace("example.com:", "example.org:")
     flow = f"{HEAD[:-1]} {{example.com: , example.net: {{mode: none}}}}\n{TAIL}"
-    one, two, three = versions.read(text.encode() for text in (first, second, flow))
+    versions = Versions()
+    one, two, three = (versions.read(text.encode()) for text in (first, second, flow))
     assert isinstance(one, Config)
     assert isinstance(two, Config)
     assert isinstance(three, Config)
@@ -211,4 +191,4 @@ def test_plain_versions_are_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> N
     contents = [text.replace("enforce", mode).encode() for mode in ("enforce", "testing", "none")]
     contents += [text.replace("\n", "\r\n").encode(), text.replace("rua", "rua ").encode()]
     monkeypatch.setattr("mtasts.config.model.read", None)
-    assert all(isinstance(each, Config) for each in versions.read(contents))
+    assert all(isinstance(each, Config) for each in map(Versions().read, contents))

@@ -58,7 +58,7 @@ def fetched(folder: Path) -> str:
     words = ("rev-parse", "--verify", "--quiet", "refs/remotes/origin/main^{commit}")
     answer = git.ask(folder, *words)
     if answer.error:
-        raise git.failed(folder, "rev-parse", answer)
+        raise git.failed(folder, "rev-parse", answer.error)
     tip = answer.output.decode("ascii", "replace").strip()
     if not _COMMIT.fullmatch(tip):
         raise TipError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ import click
 
 from mtasts.cli._common import Shown, policy_file
 from mtasts.cli._network import edges, jobs_option, network_options
-from mtasts.config import model, yaml_file
+from mtasts.config import model
 from mtasts.config.model import Config
-from mtasts.config.yaml_file import Document
 from mtasts.findings import Finding
 from mtasts.findings.forms import plain
 from mtasts.history import revisions
@@ -24,7 +22,6 @@ from mtasts.history.repository import Repository
 from mtasts.history.revisions import History
 from mtasts.plan import overrides, report
 from mtasts.plan.plan import Live, Plan, plan, to_look_at
-from mtasts.system import files
 from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 
 
@@ -43,14 +40,14 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     The time in testing and the policies that senders may still have cached are read from the git history.
     """
     show = Shown(form, output)
+    after, findings = model.load(path)
+    if after is None:
+        show(report.INVALID, findings)
+        sys.exit(UNSAFE)
     try:
-        found = _plan(path, look, **ways) if path.is_file() and not path.is_symlink() else None
+        found = _plan(path, after, look, **ways)
     except (GitError, click.UsageError) as error:  # not with the 2 of wrong use, which could be taken for SAFE_CHANGE
         raise click.ClickException(plain(str(error))) from None
-    if found is None:
-        show(report.INVALID, model.load(path)[1])
-        sys.exit(UNSAFE)
-    found = _placed(found, path)
     show(report.FORMATS, found)
     if found.unsafe:
         sys.exit(UNSAFE)
@@ -58,24 +55,14 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
         sys.exit(SAFE_CHANGE)
 
 
-def _plan(path: Path, look: bool, base: str | None, **ways: Any) -> Plan | None:
-    """Return the plan, or None where policy.yaml is not valid."""
+def _plan(path: Path, after: Config, look: bool, base: str | None, **ways: Any) -> Plan:
     repository = Repository.of(path)
     start = repository.resolve(base) if base is not None else repository.merge_base(repository.default_base(os.environ))
     now = datetime.now(timezone.utc)
-    past, after = revisions.read(repository, start, _content(path), now)
-    if isinstance(after, Finding):
-        return None
+    past = revisions.read(repository, start, now)
     given = overrides.allowances(repository.messages(start, repository.resolve("HEAD")))
-    return plan(start, past, after, given, now, _look(past, after, **ways) if look else None)
-
-
-def _content(path: Path) -> bytes:
-    """Return a file's content, as far as anyone reads it; nothing where it cannot be read, which lint will tell."""
-    try:
-        return files.read(path, yaml_file.BYTES + 1)
-    except OSError:
-        return b""
+    found = plan(start, past, after, given, now, _look(past, after, **ways) if look else None)
+    return found.placed(lambda finding: _at(finding, after, path))
 
 
 def _look(past: History, after: Config, timeout: float, jobs: int, **network: Any) -> Live:
@@ -87,16 +74,7 @@ def _look(past: History, after: Config, timeout: float, jobs: int, **network: An
         return observed.look(domains, edges(**network), timeout, jobs, done)
 
 
-def _placed(found: Plan, path: Path) -> Plan:
-    """Give each finding its place in policy.yaml, so that it appears beside the line of its domain."""
-    if not found.dangers:
-        return found
-    read = yaml_file.parse(yaml_file.read_text(path))
-    keys = {name.lower(): name for name in read.data["domains"]}
-    return found.placed(lambda finding: _at(finding, read, keys, path))
-
-
-def _at(finding: Finding, read: Document, keys: Mapping[str, str], path: Path) -> Finding:
-    key = keys.get(finding.domain or "")
-    line, column = read.place(("domains", key) if key else ("domains",))
+def _at(finding: Finding, after: Config, path: Path) -> Finding:
+    """Place a finding in policy.yaml, so that it appears beside the line of its domain."""
+    line, column = after.place(finding.domain)
     return finding.at(file=path.as_posix(), line=line, column=column)

@@ -110,15 +110,14 @@ def _publish(file: Path, doit: bool, force: bool, path: Path, look: Look | None)
 
 def _past(path: Path) -> Past:
     """Return what this branch has published: nothing where there is no git."""
-    now = datetime.now(timezone.utc)
     try:
         repository = Repository.of(path)
-        found, _ = revisions.read(repository, repository.resolve("HEAD"), path.read_bytes(), now)
+        found = revisions.read(repository, repository.resolve("HEAD"), datetime.now(timezone.utc))
     except NoRepositoryError:
         return Past()
     except GitError as error:
         return Past(unknown=str(error))
-    return _ownership.past(found, now)
+    return _ownership.past(found)
 
 
 def _look(config: Config, names: Collection[str], timeout: float, jobs: int, **network: Any) -> list[Finding]:

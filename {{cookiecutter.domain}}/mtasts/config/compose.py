@@ -9,12 +9,12 @@ from typing import Any
 
 from mtasts.config import model, yaml_file
 from mtasts.config.hosting import Kind, limits
+from mtasts.config.values import POLICY_KEYS, inherited
 from mtasts.config.yaml_edit import EditError, Path, Value, scalar, with_values
 from mtasts.findings import Finding, Severity, has_errors, listed, quote
 from mtasts.sts.policy import Policy
 
 ADDRESSES = 16  # the most that policy.schema.json takes
-KEYS = ("mode", "max_age", "mx")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class _Merge:
             self._set_entry(entry, top)
         self._set_rua()
         for entry in self._kept:
-            self._notes[entry.domain] += _differences(entry, self._inherited(entry.domain, self._data), self._rua)
+            self._notes[entry.domain] += _differences(entry, self._entry(entry.domain, self._data), self._rua)
         notes = {domain: tuple(said) for domain, said in self._notes.items()}
         text = with_values(self._text, self._values) if self._values else self._text
         return Merged(text, frozenset(entry.domain for entry in self._kept), notes)
@@ -140,22 +140,22 @@ class _Merge:
     def _rua(self) -> list[str]:
         return list((self._data.get("tls_reporting") or {}).get("rua", ()))
 
-    def _inherited(self, domain: str, top: Mapping[str, Any]) -> dict[str, Any]:
-        own = self._data["domains"].get(self._names.get(domain, domain)) or {}
-        return {**{key: top[key] for key in KEYS if key in top}, **own}
+    def _entry(self, domain: str, top: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a domain's entry with what it has from the top, or would have."""
+        return inherited(top, self._data["domains"].get(self._names.get(domain, domain)))
 
     def _set_top(self) -> Mapping[str, Any]:
         """Write the policy that most of the domains have to the top, where a repository for one domain has it."""
         common = Counter(entry.policy for entry in self._taken).most_common(1)[0][0]
         own = [self._data["domains"].get(self._names.get(entry.domain)) or {} for entry in self._taken]
-        inherited = {key for key in KEYS if not all(key in each for each in own)}
-        changed = {key: value for key, value in _changes(common, self._data).items() if key in inherited}
+        from_top = {key for key in POLICY_KEYS if not all(key in each for each in own)}
+        changed = {key: value for key, value in _changes(common, self._data).items() if key in from_top}
         self._values.update({(key,): value for key, value in changed.items()})
         return {**self._data, **changed}
 
     def _set_entry(self, entry: Entry, top: Mapping[str, Any]) -> None:
         name = self._names.get(entry.domain, entry.domain)
-        now = self._inherited(entry.domain, top)
+        now = self._entry(entry.domain, top)
         changed = _changes(entry.policy, now)
         if now.get("retired"):
             changed["retired"] = False

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mtasts.config import schema, yaml_file
-from mtasts.config import values as meaning
+from mtasts.config import schema, values, yaml_file
 from mtasts.config.hosting import Hosting, Kind, limits
-from mtasts.config.yaml_file import Document, DocumentError
+from mtasts.config.yaml_file import Document, DocumentError, Place, Steps
 from mtasts.findings import Finding, has_errors
 from mtasts.sts.lint import size_fault
 from mtasts.sts.policy import Mode, MxPattern, Policy, unique
@@ -37,7 +36,7 @@ class Config:
     """A policy.yaml without errors.
 
     retired: the domains that publish nothing any more, and whose records are to go. rua: where TLS reports go,
-    empty if nowhere. ttl: of the DNS records, in seconds.
+    empty if nowhere. ttl: of the DNS records, in seconds. places: the line and column of each key, by the way to it.
     """
 
     domains: tuple[Domain, ...]
@@ -45,6 +44,17 @@ class Config:
     hosting: Hosting
     retired: tuple[Domain, ...] = ()
     ttl: int = TTL
+    places: Mapping[Steps, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def place(self, domain: str | None = None) -> Place:
+        """Return the line and column of a domain's entry; of all of them for a domain that has none."""
+        return self.places.get(("domains", self.written.get(domain or "", "")), self.places["domains",])
+
+    @cached_property
+    def written(self) -> Mapping[str, str]:
+        """Return the name of each domain as the file has it, by its name in lower case."""
+        names = (str(steps[1]) for steps in self.places if len(steps) == 2 and steps[0] == "domains")
+        return {name.lower(): name for name in names}
 
 
 def load(path: Path) -> tuple[Config | None, list[Finding]]:
@@ -58,42 +68,37 @@ def load(path: Path) -> tuple[Config | None, list[Finding]]:
 
 def read(text: str) -> tuple[Config | None, list[Finding]]:
     """Read the text of a policy.yaml, as `load` does."""
-    config, findings = _read(text)
-    return config, list(findings)
-
-
-@lru_cache(maxsize=1)  # a plan reads a draft with errors for its first one, and then for all
-def _read(text: str) -> tuple[Config | None, tuple[Finding, ...]]:
     try:
-        parsed = yaml_file.parse(text)
+        document = yaml_file.parse(text)
     except DocumentError as error:
-        return None, (error.finding,)
-    config, findings = judge(parsed)
+        return None, [error.finding]
+    config, findings = evaluate(document)
     if config:
-        findings += _limits(config, parsed)
-    return (None if has_errors(findings) else config), tuple(sorted(findings, key=_place))
+        findings += _limits(config)
+    return (None if has_errors(findings) else config), sorted(findings, key=_place)
 
 
-def judge(parsed: Document) -> tuple[Config | None, list[Finding]]:
+def evaluate(document: Document) -> tuple[Config | None, list[Finding]]:
     """Return the config where one can be made, and the findings in no order: all but what its hosting cannot carry."""
-    findings = [*parsed.findings, *schema.check(parsed), *meaning.check(parsed)]
-    config = None if has_errors(findings) else _config(parsed.data)
-    return config, findings + (list(_sizes(config, parsed)) if config else [])
+    entries = values.entries(document)
+    findings = [*document.findings, *schema.check(document), *values.check(document, entries)]
+    if has_errors(findings):
+        return None, findings
+    config = _config(document, entries)
+    return config, [*findings, *_sizes(config)]
 
 
-def _limits(config: Config, parsed: Document) -> Iterator[Finding]:
+def _limits(config: Config) -> Iterator[Finding]:
     policies = {domain.name: domain.policy for domain in config.domains}
-    keys = {name.lower(): name for name in parsed.data["domains"]}  # as they are written, maybe in other case
     for finding in limits(config.hosting.kind, policies):
-        steps = ("domains", keys[finding.domain]) if finding.domain else ("hosting", "kind")
-        line, column = parsed.place(steps)
+        line, column = config.place(finding.domain) if finding.domain else config.places["hosting", "kind"]
         yield finding.at(line=line, column=column)
 
 
-def _sizes(config: Config, parsed: Document) -> Iterator[Finding]:
+def _sizes(config: Config) -> Iterator[Finding]:
     for policy in dict.fromkeys(domain.policy for domain in config.domains):
         if fault := size_fault(policy):
-            line, column = parsed.place(("mx",))
+            line, column = config.places.get(("mx",), config.places[()])
             yield fault.at(line=line, column=column)
 
 
@@ -101,13 +106,17 @@ def _place(finding: Finding) -> tuple[int, int]:
     return finding.line or 0, finding.column or 0
 
 
-def _config(data: Mapping[str, Any]) -> Config:
-    policies = _policies(data)
+def _config(document: Document, entries: Mapping[str, Mapping[str, Any]]) -> Config:
+    data = document.data
+    policies: dict[tuple[str, int, int], Policy] = {}  # most domains have one and the same
     made: dict[bool, list[Domain]] = {False: [], True: []}
-    for name, entry in data["domains"].items():
-        own, lower = entry or {}, name.lower()
-        zone = str(own.get("zone", lower)).lower()
-        made[own.get("retired", False)].append(Domain(lower, policies[lower], zone, own.get("verification")))
+    for name, entry in entries.items():
+        key = entry["mode"], entry["max_age"], id(entry.get("mx"))
+        if key not in policies:
+            policies[key] = _policy(entry)
+        zone = str(entry.get("zone", name)).lower()
+        domain = Domain(name.lower(), policies[key], zone, entry.get("verification"))
+        made[entry.get("retired", False)].append(domain)
     hosting = data["hosting"]
     return Config(
         tuple(made[False]),
@@ -115,18 +124,10 @@ def _config(data: Mapping[str, Any]) -> Config:
         Hosting(**{**hosting, "kind": Kind(hosting["kind"])}),
         tuple(made[True]),
         data.get("dns", {}).get("ttl", TTL),
+        document.places,
     )
 
 
-def _policies(data: Mapping[str, Any]) -> dict[str, Policy]:
-    """Return each domain's policy: the one at the top, with what the domain has of its own."""
-    made: dict[str, Policy] = {}
-    known: dict[tuple[str, int, int], Policy] = {}  # most domains have the one at the top: it is made once, and shared
-    for name, own in data["domains"].items():
-        values = {**data, **(own or {})}
-        mode, max_age, mx = values["mode"], values["max_age"], values.get("mx", ())
-        key = mode, max_age, id(mx)
-        if key not in known:
-            known[key] = Policy(Mode(mode), unique(MxPattern(pattern.lower()) for pattern in mx), max_age)
-        made[name.lower()] = known[key]
-    return made
+def _policy(entry: Mapping[str, Any]) -> Policy:
+    mx = unique(MxPattern(pattern.lower()) for pattern in entry.get("mx", ()))
+    return Policy(Mode(entry["mode"]), mx, entry["max_age"])

@@ -70,14 +70,25 @@ remove `hostname`.""",
 
 Located = tuple[Steps, Finding]
 
-_POLICY = frozenset(("mode", "max_age", "mx"))
+POLICY_KEYS = ("mode", "max_age", "mx")
 
 
-def check(document: Document) -> list[Finding]:
-    """Return what is wrong with a document's meaning, each finding once and with its place."""
+def inherited(data: Mapping[str, Any], own: Any) -> dict[str, Any]:
+    """Return a domain's entry with what its policy has from the top of the file. own: the entry as it is written."""
+    return {**{key: data[key] for key in POLICY_KEYS if key in data}, **_mapping(own)}
+
+
+def entries(document: Document) -> dict[str, dict[str, Any]]:
+    """Return the entry of each domain, with what it has from the top, by its name as it is written."""
+    data = _mapping(document.data)
+    return {name: inherited(data, own) for name, own in _mapping(data.get("domains")).items()}
+
+
+def check(document: Document, entries: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """Return what is wrong with a document's meaning, each finding once and with its place. entries: of the domains."""
     data = _mapping(document.data)
     found: list[Finding] = []
-    for part in (_policies(data), _domains(data), _reporting(data), _hosting(data)):
+    for part in (_policies(data, entries), _domains(data), _reporting(data, entries), _hosting(data)):
         for steps, finding in part:
             line, column = document.place(steps)
             domain = str(steps[1]) if steps[0] == "domains" else None
@@ -85,14 +96,12 @@ def check(document: Document) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def _policies(data: Mapping[str, Any]) -> Iterator[Located]:
+def _policies(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Located]:
     for steps, finding in judge(*_values(data)):
         yield steps, finding
-    top = {key: data[key] for key in _POLICY if key in data}
-    for name, entry in _mapping(data.get("domains")).items():
-        own = _mapping(entry)
-        values = {**top, **own}
-        if own.keys() & _POLICY:
+    for name, values in entries.items():
+        own = _mapping(data["domains"][name])
+        if own.keys() & set(POLICY_KEYS):
             # What the domain has from the top is judged there, once: it may be long, and there may be many domains.
             mode, max_age, mx = _values(values)
             for steps, finding in judge(mode, max_age, mx if "mx" in own else []):
@@ -159,18 +168,17 @@ def _zone_unnamed(name: str) -> Finding | None:
     return Finding(ZONE_UNNAMED, message)
 
 
-def _reporting(data: Mapping[str, Any]) -> Iterator[Located]:
+def _reporting(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Located]:
     rua = _mapping(data.get("tls_reporting")).get("rua")
     for number, uri in enumerate(rua if isinstance(rua, list) else []):
         if isinstance(uri, str) and (fault := rua_fault(uri)):
             yield ("tls_reporting", "rua", number), fault
     if "tls_reporting" in data:
         return
-    for name, entry in _mapping(data.get("domains")).items():
-        own = _mapping(entry)
-        if own.get("mode", data.get("mode")) == "testing":
+    for name, values in entries.items():
+        if values.get("mode") == "testing":
             message = "mode is testing, and no one receives the reports. Add tls_reporting with a rua."
-            yield _owner(name, own, "mode"), Finding(REPORTING_MISSING, message)
+            yield _owner(name, _mapping(data["domains"][name]), "mode"), Finding(REPORTING_MISSING, message)
 
 
 def _hosting(data: Mapping[str, Any]) -> Iterator[Located]:

@@ -45,9 +45,10 @@ def with_values(text: str, values: Mapping[Path, Value]) -> str:
     if text.startswith(BOM):  # editors on Windows write it, and the parser's positions do not count it
         return BOM + with_values(text[1:], values)
     try:
-        editor = _Editor(text)
+        document = yaml_file.parse(text)
+        editor = _Editor(text, document.root)
         changed = _applied(text, [editor.edit(path, value) for path, value in values.items()])
-        same = yaml_file.parse(changed).data == _wanted(yaml_file.parse(text).data, values)
+        same = yaml_file.parse(changed).data == _wanted(document.data, values)
     except (yaml.YAMLError, DocumentError, _UnforeseenError):
         same = False
     if not same:
@@ -68,11 +69,10 @@ class _UnforeseenError(Exception):
 class _Editor:
     """Finds for each value the edit that sets it. newline, step: how the file ends lines, and how far it indents."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._root: Any = yaml_file.compose(text)
+    def __init__(self, text: str, root: Any) -> None:
+        self._text, self._root = text, root
         self._newline = "\r\n" if "\r\n" in text else "\n"
-        self._step = _step(self._root)
+        self._step = _step(root)
 
     def edit(self, path: Path, value: Value) -> _Edit:
         """Return the edit for one value."""

@@ -111,9 +111,13 @@ class DocumentError(Exception):
 
 @dataclass
 class Document:
-    """data: dicts, lists and scalars. places: the line and column of each path, of its key for a dict's items."""
+    """data: dicts, lists and scalars. root: PyYAML's nodes, of which it was made.
+
+    places: the line and column of each path, of its key for a dict's items.
+    """
 
     data: Any
+    root: Any = None
     places: dict[Steps, Place] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -156,7 +160,7 @@ def parse(text: str) -> Document:
         _refuse_the_unplain(text)
         loader = _Loader(text)
         root = loader.get_single_node()
-        document = Document(loader.construct_document(root) if root else None)
+        document = Document(loader.construct_document(root) if root else None, root)
     except yaml.MarkedYAMLError as error:
         mark = cast(Any, error.problem_mark or error.context_mark)
         raise _invalid(_problem(error, text, mark), mark.line + 1, mark.column + 1) from None
@@ -168,11 +172,6 @@ def parse(text: str) -> Document:
         raise _unreadable("holds nothing but comments. Write a policy into it, or restore it from git.")
     document.findings.extend(_walk(root, (), document.places))
     return document
-
-
-def compose(text: str) -> Any:
-    """Return the nodes of YAML text, by the reader that `parse` has: PyYAML's own two differ over tabs."""
-    return _Loader(text).get_single_node()
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:

@@ -1,4 +1,4 @@
-"""The edge to git: the program itself, run without a shell, within bounds, and deaf to the user's habits."""
+"""The only caller of git: the program itself, run without a shell, within bounds, and deaf to the user's habits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 from mtasts.findings import quote
 
@@ -29,7 +28,6 @@ _WORDS = ("git", "--no-pager", "--no-replace-objects", "--literal-pathspecs")
 _COMMAND = (*_WORDS, *(word for item in _SETTINGS.items() for word in ("-c", "=".join(item))))
 # The repository is the one that holds the policy, also where a hook of another one calls.
 _FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_INDEX_FILE", "GIT_EXTERNAL_DIFF"}
-_PIECE = 1024 * 1024
 
 
 class GitError(Exception):
@@ -46,99 +44,80 @@ class Answer(NamedTuple):
 
 def ask(folder: Path, *words: str) -> Answer:
     """Run git in a folder, and return what it says. Raises GitError where it cannot run, or goes beyond the bounds."""
-    with _temporary() as errors:
-        with _started(folder, words, subprocess.DEVNULL, errors) as output:
-            content = output.stream.read(BYTES + 1)
-            if len(content) > BYTES:
-                raise GitError(f"git {words[0]} in {_shown(folder)} gives more than {BYTES >> 20} MiB. {_LOOK}")
-            code = output.ended()
-        errors.seek(0)
-        return Answer(code, content, errors.read(1000).decode("utf-8", "replace").strip())
+    with _run(folder, words) as (code, output, error):
+        content = output.read(BYTES + 1)
+    if len(content) > BYTES:
+        raise GitError(f"git {words[0]} in {_shown(folder)} gives more than {BYTES >> 20} MiB. {_LOOK}")
+    return Answer(code, content, error)
 
 
 def run(folder: Path, *words: str) -> bytes:
     """Return what git prints. Raises GitError also where git does not end well."""
     answer = ask(folder, *words)
     if answer.code:
-        raise failed(folder, words[0], answer)
+        raise failed(folder, words[0], answer.error)
     return answer.output
 
 
-def failed(folder: Path, word: str, answer: Answer) -> GitError:
+def failed(folder: Path, word: str, error: str) -> GitError:
     """Return the error for a run that did not end well."""
-    return GitError(f"git {word} failed in {_shown(folder)}: {quote(answer.error, 300)}. {_LOOK}")
+    return GitError(f"git {word} failed in {_shown(folder)}: {quote(error, 300)}. {_LOOK}")
 
 
 def blobs(folder: Path, names: Iterable[str], most: int) -> Iterator[bytes]:
-    """Yield the content of each blob in turn, by one process; of a blob beyond `most` bytes the first of them."""
-    command = ("cat-file", "--batch", "--buffer")
-    with _temporary("".join(f"{name}\n" for name in names).encode()) as wanted, _temporary() as errors:  # noqa: SIM117
-        with _started(folder, command, wanted, errors) as output:
-            while header := output.stream.readline():
-                yield _blob(output.stream, header.decode().split(), most)
-            if code := output.ended():
-                errors.seek(0)
-                raise failed(folder, "cat-file", Answer(code, b"", errors.read(1000).decode("utf-8", "replace")))
+    """Yield the content of each blob in turn; of a blob beyond `most` bytes the first of them."""
+    wanted = "".join(f"{name}\n" for name in names).encode()
+    with _run(folder, ("cat-file", "--batch", "--buffer"), wanted) as (code, output, error):
+        if code:
+            raise failed(folder, "cat-file", error)
+        while header := output.readline():
+            yield _blob(output, header.decode().split(), most)
 
 
-def _blob(stream: IO[bytes], header: list[str], most: int) -> bytes:
+def _blob(output: IO[bytes], header: list[str], most: int) -> bytes:
     if len(header) != 3 or header[1] != "blob":
         raise GitError(f"The repository lacks {quote(' '.join(header))}. Run git fsck there, or clone it anew.")
     size = int(header[2])
-    content = stream.read(min(size, most))
-    left = size - len(content) + 1  # with the line end that git sets after each
-    while left > 0 and (passed := stream.read(min(left, _PIECE))):
-        left -= len(passed)
-    if left:
-        raise GitError(f"git broke off within {header[0]}. Try again.")
+    content = output.read(min(size, most))
+    output.seek(size - len(content) + 1, os.SEEK_CUR)  # git sets a line end after each
     return content
 
 
 @contextmanager
-def _temporary(content: bytes = b"") -> Iterator[IO[bytes]]:
+def _run(folder: Path, words: tuple[str, ...], given: bytes = b"") -> Iterator[tuple[int, IO[bytes], str]]:
+    """Run git, and lend its exit code, what it printed, and the first words of its complaint.
+
+    What it prints goes into a file, so that none of it has to fit into memory.
+    """
+    with _temporary() as output, _temporary() as errors:
+        what = f"git {words[0]} in {_shown(folder)}"
+        try:
+            done = subprocess.run(  # noqa: S603 - our own words, without a shell
+                [*_COMMAND, "-C", str(folder), *words],
+                input=given,
+                stdout=output,
+                stderr=errors,
+                env=_environment(),
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise GitError(f"{what} took longer than {SECONDS} seconds. {_LOOK}") from None
+        except OSError as error:
+            missing = (
+                "not installed" if isinstance(error, FileNotFoundError) else f"not to be started ({error.strerror})"
+            )
+            raise GitError(f"git is {missing}, and the history is read with it. Install git, or set PATH.") from None
+        output.seek(0)
+        errors.seek(0)
+        yield done.returncode, output, errors.read(1000).decode("utf-8", "replace").strip()
+
+
+def _temporary() -> IO[bytes]:
     try:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - what happens in it is not its own error
-        file.write(content)
-        file.seek(0)
+        return tempfile.TemporaryFile()
     except OSError as error:
         raise GitError(f"No temporary file can be written: {error.strerror}. Free some space, or set TMPDIR.") from None
-    with file:
-        yield file
-
-
-class _Output:
-    """What a running git prints, and how it ends."""
-
-    def __init__(self, process: subprocess.Popen[bytes], stream: IO[bytes], timer: Timer, what: str) -> None:
-        self.stream = stream
-        self._process, self._timer, self._what = process, timer, what
-
-    def ended(self) -> int:
-        """Return the exit code. Raises GitError where the time ran out."""
-        code = self._process.wait()
-        if self._timer.finished.is_set():
-            raise GitError(f"{self._what} took longer than {SECONDS} seconds. {_LOOK}")
-        return code
-
-
-@contextmanager
-def _started(folder: Path, words: tuple[str, ...], source: int | IO[bytes], errors: IO[bytes]) -> Iterator[_Output]:
-    command = [*_COMMAND, "-C", str(folder), *words]
-    try:
-        process = subprocess.Popen(  # noqa: S603 - our own words, without a shell
-            command, stdin=source, stdout=subprocess.PIPE, stderr=errors, env=_environment()
-        )
-    except OSError as error:
-        missing = "not installed" if isinstance(error, FileNotFoundError) else f"not to be started ({error.strerror})"
-        raise GitError(f"git is {missing}, and the history is read with it. Install git, or set PATH.") from None
-    timer = Timer(SECONDS, process.kill)
-    timer.start()
-    with process:
-        try:
-            yield _Output(process, cast(IO[bytes], process.stdout), timer, f"git {words[0]} in {_shown(folder)}")
-        finally:
-            timer.cancel()
-            process.kill()
 
 
 def _environment() -> dict[str, str]:

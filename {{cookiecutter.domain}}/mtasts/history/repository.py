@@ -14,6 +14,7 @@ from mtasts.history.git import GitError
 
 COMMITS = 1000  # whose messages are read
 MESSAGE = 65_536  # bytes of each
+AT_ONCE = 100  # contents that one run of git gives
 
 _SHALLOW = (
     "The clone in {} is shallow: it lacks the history that shows since when a policy has been in force. "
@@ -69,7 +70,7 @@ class Repository:
                 f"{where} is in no git repository, so there is no history. Name a policy file of one."
             )
         if answer.code:
-            raise git.failed(file.parent, "rev-parse", answer)
+            raise git.failed(file.parent, "rev-parse", answer.error)
         shallow, _, prefix = os.fsdecode(answer.output).removesuffix("\n").partition("\n")
         if shallow != "false":
             raise GitError(_SHALLOW.format(where))
@@ -100,7 +101,7 @@ class Repository:
         """Return the commit in which a revision and HEAD parted. Raises GitError where they have none in common."""
         answer = git.ask(self.folder, "merge-base", self.resolve(revision), self.resolve("HEAD"))
         if answer.code > 1:
-            raise git.failed(self.folder, "merge-base", answer)
+            raise git.failed(self.folder, "merge-base", answer.error)
         if answer.code:
             raise GitError(
                 f"{quote(revision)} and HEAD have no commit in common: the histories are unrelated, or a force push "
@@ -137,8 +138,10 @@ class Repository:
         return _source(git.run(self.folder, *words, commit, "--"), self.path)
 
     def contents(self, blobs: Iterable[str], most: int) -> Iterator[bytes]:
-        """Yield the content of each blob, at most so many bytes of it."""
-        return git.blobs(self.folder, blobs, most)
+        """Yield the content of each blob, at most so many bytes of it. They are read by and by: few may be wanted."""
+        wanted = list(blobs)
+        for start in range(0, len(wanted), AT_ONCE):
+            yield from git.blobs(self.folder, wanted[start : start + AT_ONCE], most)
 
     def _blob(self, commit: str, path: str) -> str | None:
         entry = git.run(self.folder, "ls-tree", "-z", "--full-tree", commit, "--", path).split(b"\t")[0].split()

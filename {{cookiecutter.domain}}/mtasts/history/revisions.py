@@ -5,20 +5,25 @@ Dates are the committers', and can be wrong. What cannot be so is moved later: n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from itertools import chain
 
 from mtasts.config import yaml_file
 from mtasts.config.model import Config
 from mtasts.findings import Finding
-from mtasts.history import versions
 from mtasts.history.repository import Change, Repository
+from mtasts.history.versions import Versions
+from mtasts.sts.policy import MAX_AGE_LIMIT
 
+# A sender keeps a policy for so long at the most (RFC 8461 §3.2).
+REMEMBERED = timedelta(seconds=MAX_AGE_LIMIT)
 EARLIEST = datetime(2018, 9, 1, tzinfo=timezone.utc)  # RFC 8461; a clock that was never set shows 1970
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# What a change left: a config, None for no file, or why it cannot be used.
+Found = Config | str | None
+
 _NO_FILE = "The policy file is a symbolic link or a submodule there. Make it a file."
 
 
@@ -49,34 +54,45 @@ class History:
     misdated: tuple[str, ...]
 
 
-def read(repository: Repository, commit: str, draft: bytes, now: datetime) -> tuple[History, Config | Finding]:
-    """Return the history of the policy file up to a commit, and what a draft of it is: its config, or its first error.
+def read(repository: Repository, commit: str, now: datetime) -> History:
+    """Return what the branch of a commit has had in force for as long as a sender may remember it. Raises GitError.
 
-    Read together they take little longer than the history alone, since most of a draft is not new. Raises GitError.
+    It begins with the revision that was in force MAX_AGE_LIMIT seconds ago: what was before, nobody has any more.
     """
-    path = repository.path_at(commit) or repository.path
-    changes = list(repository.changes(commit, path))[::-1]
-    blobs = list(dict.fromkeys(change.blob for change in changes if change.blob))
-    *found, last = versions.read(chain(repository.contents(blobs, yaml_file.BYTES + 1), [draft]))
-    return history(changes, dict(zip(blobs, found, strict=True)), now), last
+    changes = list(repository.changes(commit, repository.path_at(commit) or repository.path))
+    dates = corrected([change.seconds for change in reversed(changes)], now)
+    return history(zip(changes, reversed(dates), _versions(repository, changes), strict=False), now - REMEMBERED)
 
 
-def history(changes: Sequence[Change], judged: Mapping[str, Config | Finding], now: datetime) -> History:
-    """Put together changes, oldest first, and what became of their blobs."""
+def history(dated: Iterable[tuple[Change, datetime, Found]], begin: datetime) -> History:
+    """Put changes together, newest first, each with its date and what it left: back to what was in force at a time."""
     kept: list[Revision] = []
     skipped: list[Skipped] = []
-    clocks = [change.seconds for change in changes]
-    dates = corrected(clocks, now)
-    for change, since in zip(changes, dates, strict=True):
-        found = judged[change.blob] if change.blob else None
-        if isinstance(found, Finding):
-            skipped.append(Skipped(change.commit, since, found.message))
-        elif found is None and change.status != "D":
-            skipped.append(Skipped(change.commit, since, _NO_FILE))
-        else:
-            kept.append(Revision(change.commit, since, found))
-    wrong = (change for change, date in zip(changes, dates, strict=True) if _seconds(date) != change.seconds)
-    return History(tuple(kept), tuple(skipped), tuple(change.commit for change in wrong))
+    misdated: list[str] = []
+    for change, since, found in dated:
+        misdated += [change.commit] if _seconds(since) != change.seconds else []
+        if isinstance(found, str):
+            skipped.append(Skipped(change.commit, since, found))
+            continue
+        kept.append(Revision(change.commit, since, found))
+        if since <= begin:
+            break
+    return History(tuple(kept[::-1]), tuple(skipped[::-1]), tuple(misdated[::-1]))
+
+
+def _versions(repository: Repository, changes: Sequence[Change]) -> Iterator[Found]:
+    """Yield what each change left."""
+    reader = Versions()
+    read: dict[str, Config | Finding] = {}
+    contents = repository.contents(dict.fromkeys(change.blob for change in changes if change.blob), yaml_file.BYTES + 1)
+    for change in changes:
+        if change.blob is None:
+            yield None if change.status == "D" else _NO_FILE
+            continue
+        if change.blob not in read:
+            read[change.blob] = reader.read(next(contents))
+        found = read[change.blob]
+        yield found.message if isinstance(found, Finding) else found
 
 
 def corrected(clocks: Sequence[int], now: datetime) -> list[datetime]:

@@ -1,4 +1,4 @@
-"""A domain's life with MTA-STS: which policy it published, from when to when, and how long senders remember it."""
+"""Which policy a domain published, from when to when, and how long senders remember it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Span:
     since: datetime
 
 
-Life = tuple[Span, ...]
+Timeline = tuple[Span, ...]
 
 
-def lives(history: History) -> dict[str, Life]:
-    """Return the life of every domain that the branch ever had, oldest span first."""
+def timelines(history: History) -> dict[str, Timeline]:
+    """Return the timeline of every domain in a history, oldest span first."""
     found: dict[str, list[Span]] = {}
     last: tuple[Domain, ...] = ()
     for revision in history.revisions:
@@ -59,10 +59,10 @@ def _add(spans: list[Span], span: Span) -> None:
         spans.append(span)
 
 
-def testing_since(life: Life) -> datetime | None:
+def testing_since(timeline: Timeline) -> datetime | None:
     """Return since when a domain has been in testing without a break; None where it is not."""
     since = None
-    for span in reversed(life):
+    for span in reversed(timeline):
         if not span.policy or span.policy.mode is not Mode.TESTING:
             break
         since = span.since
@@ -74,24 +74,24 @@ def covers(policy: Policy, pattern: MxPattern) -> bool:
     return pattern.lower() in policy.patterns or (not pattern.startswith("*.") and policy.matches(pattern))
 
 
-def covered_since(life: Life, pattern: MxPattern, now: datetime) -> datetime:
+def covered_since(timeline: Timeline, pattern: MxPattern, now: datetime) -> datetime:
     """Return since when a domain's policy has covered a pattern without a break; now where it does not."""
     since = now
-    for span in reversed(life):
+    for span in reversed(timeline):
         if not span.policy or not covers(span.policy, pattern):
             break
         since = span.since
     return since
 
 
-def forgotten(life: Life, now: datetime) -> datetime | None:
+def forgotten(timeline: Timeline, now: datetime) -> datetime | None:
     """Return when the last sender forgets the last policy that asks for something; None where there never was one.
 
     Each was served until the next one was, or until now, and is kept for its max_age from then (RFC 8461 §8.3).
     """
     kept = [
         (following.since if following else now) + timedelta(seconds=span.policy.max_age)
-        for span, following in zip_longest(life, life[1:])
+        for span, following in zip_longest(timeline, timeline[1:])
         if span.policy and span.policy.mode is not Mode.NONE
     ]
     return max(kept, default=None)

@@ -1,17 +1,16 @@
-"""Many versions of one policy.yaml, read at once: what stands in many of them is read but once.
+"""Many versions of one policy.yaml: a domain's entry that was read in one of them is not read again in the next.
 
-Versions differ by little, so each is cut into blocks, one per domain. What stands in many blocks is judged once, in a
-sample: a file with one block for each, read by the same parser and rules as any other. Whatever cannot be cut, or has
-an error, is read whole.
+Versions differ by little. So each is cut into what stands before the domains, an entry for each domain, and what stands
+after. Entries that are new are read as a file of their own, between the same lines, by the same parser and rules as any
+file. What cannot be cut, or has an error, is read whole.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice, zip_longest
 from typing import NamedTuple
 
 from mtasts.config import model, yaml_file
@@ -20,191 +19,138 @@ from mtasts.config.model import Config, Domain
 from mtasts.config.values import leads_to
 from mtasts.config.yaml_file import Document, DocumentError
 from mtasts.findings import Finding, Severity, has_errors
-from mtasts.history.cut import Cut, Shell, cut_again, cut_up
-from mtasts.sts.names import domain_fault
-from mtasts.sts.policy import Policy
+
+_COMMENT = r" *(?:#[^\n]*)?\n"
+_HEAD = re.compile(rf"^domains:{_COMMENT}(?:{_COMMENT})*(?P<indent> +)(?=[A-Za-z0-9])", re.MULTILINE)
+_TAIL = re.compile(r"\n(?=[^ #\n])")
+_KEY = re.compile(r"([a-z_]+):[ \n]")
 
 
-class _Own(NamedTuple):
-    """What a block gives its domain. zone: None where it is the domain itself."""
+class _Frame(NamedTuple):
+    """What stands around the entries. indent: of each entry."""
 
-    policy: Policy
-    zone: str | None
-    verification: str | None
-    retired: bool
+    head: str
+    indent: str
+    tail: str
+
+    def text(self, entries: Sequence[str]) -> str:
+        """Return the text of a file with these entries."""
+        return self.head + "".join(f"{entry}\n" for entry in entries) + self.tail
+
+    def name(self, entry: str) -> str:
+        """Return the name of an entry's domain, as it is written."""
+        return entry[len(self.indent) :].partition(":")[0]
 
 
 @dataclass
 class _Known:
-    """What is known of the blocks in a shell. empty: its config, but for the domains; retired: which blocks are."""
+    """What is known of the entries in one frame. config: of the rest of the file."""
 
-    empty: Config
-    domains: dict[str, Domain] = field(default_factory=dict)
-    policies: dict[str, tuple[str, Policy]] = field(default_factory=dict)  # with the domain's name
-    retired: set[str] = field(default_factory=set)
+    config: Config | None = None
+    active: dict[str, Domain] = field(default_factory=dict)
+    retired: dict[str, Domain] = field(default_factory=dict)
+
+    def domains(self, entries: Sequence[str]) -> tuple[tuple[Domain, ...], tuple[Domain, ...]]:
+        """Return the domains of the entries that are known: the active ones, and those that are retired."""
+        active, retired = (tuple(filter(None, map(known.get, entries))) for known in (self.active, self.retired))
+        return active, retired
 
 
-def read(contents: Iterable[bytes]) -> list[Config | Finding]:
-    """Return what config.load makes of each content: the config, or the first error. Domains are shared."""
-    return _Reader().read(contents)
+class Versions:
+    """Reads versions of one file, one after the other, in any order."""
 
-
-class _Reader:
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
-        self._domains: dict[Domain, Domain] = {}
-        self._named: dict[str, bool] = {}
-        self._last: tuple[Cut, str] | None = None
+        self._known: dict[_Frame, _Known] = {}
+        self._shared: dict[Domain, Domain] = {}
 
-    def read(self, contents: Iterable[bytes]) -> list[Config | Finding]:
-        cuts = [self._cut_or_read(content) for content in contents]
-        blocks: dict[Shell, dict[str, bool]] = {}  # each block, and whether it is new in the last version
-        for cut in cuts:
-            if isinstance(cut, Cut):
-                held = blocks.setdefault(cut.shell, {})
-                held.update(dict.fromkeys(cut.blocks, False) if cut is not cuts[-1] else _new(cut, held))
-        known = {shell: self._learn(shell, held, len(cuts)) for shell, held in blocks.items()}
-        return [self._assemble(cut, known[cut.shell]) if isinstance(cut, Cut) else cut for cut in cuts]
-
-    def _cut_or_read(self, content: bytes) -> Cut | Config | Finding:
+    def read(self, content: bytes) -> Config | Finding:
+        """Return what `config.model.load` makes of a content: the config, or its first error. Domains are shared."""
         try:
             text = yaml_file.decode(content)
         except DocumentError as error:
             return error.finding
-        return self._cut(text.replace("\r\n", "\n") if "\r" in text else text) or self._whole(text)
-
-    def _cut(self, text: str) -> Cut | None:
-        if "\r" in text:  # alone it ends a line too, and would make one of two where a line feed follows it now
-            return None
-        cut = (cut_again(text, *self._last) if self._last else None) or cut_up(text)
-        if cut is None:
-            return None
-        same = self._texts.setdefault
-        shared = Cut(Shell(*(same(part, part) for part in cut.shell)), tuple(map(same, cut.blocks, cut.blocks)))
-        self._last = shared, text
-        return shared
+        return self._from_entries(text.replace("\r\n", "\n")) or self._whole(text)
 
     def _whole(self, text: str) -> Config | Finding:
         config, findings = model.read(text)
         if config is None:
             return next(finding for finding in findings if finding.rule.severity is Severity.ERROR)
-        same = self._domains.setdefault
-        active, retired = (tuple(map(same, part, part)) for part in (config.domains, config.retired))
-        return dataclasses.replace(config, domains=active, retired=retired)
+        return _without_places(config, self._same(config.domains), self._same(config.retired))
 
-    def _assemble(self, cut: Cut, known: _Known | None) -> Config | Finding:
-        return (_assembled(cut.blocks, known) if known else None) or self._whole(cut.text())
+    def _same(self, domains: Sequence[Domain]) -> tuple[Domain, ...]:
+        """Return the domains, each as the object that every version shares."""
+        return tuple(self._shared.setdefault(domain, domain) for domain in domains)
 
-    def _learn(self, shell: Shell, blocks: Mapping[str, bool], versions: int) -> _Known | None:
-        """Judge the blocks that stand in a shell. None where the shell itself has errors."""
-        empty = _empty(shell)
-        if empty is None:
+    def _from_entries(self, text: str) -> Config | None:
+        """Return the config by its entries. None if the text cannot be cut, or has an error."""
+        frame, entries = _cut(text)
+        if frame is None:
             return None
-        # What is new in the last version, a draft, may all be bad. Then that is read whole: nothing else is tried.
-        old, new = ([block for block, is_new in blocks.items() if is_new is wanted] for wanted in (False, True))
-        known, owns = _Known(empty), {**_owns(shell, new, 1, 1), **_owns(shell, old, versions, 64)}
-        same = self._domains.setdefault
-        for block in blocks:
-            own, name = owns.get(shell.key(block)), shell.name(block)
-            if own and self._is_name(name):
-                domain = Domain(name.lower(), own.policy, own.zone or name.lower(), own.verification)
-                known.domains[block] = same(domain, domain)
-                known.policies[block] = domain.name, domain.policy
-                known.retired |= {block} if own.retired else set()
-        return known
+        known = self._known.setdefault(frame, _Known())
+        active, retired = known.domains(entries)
+        if len(active) + len(retired) < len(entries):
+            new = [entry for entry in entries if entry not in known.active and entry not in known.retired]
+            if not self._learn(frame, new, known):
+                return None
+            active, retired = known.domains(entries)
+        return _assembled(known.config, active, retired)
 
-    def _is_name(self, name: str) -> bool:
-        if name not in self._named:
-            self._named[name] = domain_fault(name) is None
-        return self._named[name]
-
-
-def _assembled(blocks: Sequence[str], known: _Known) -> Config | None:
-    """Return the config of a cut. None where a block has errors, or together they have."""
-    try:
-        domains = tuple(map(known.domains.__getitem__, blocks))
-    except KeyError:
-        return None
-    policies = dict(map(known.policies.__getitem__, blocks))
-    if len(policies) < len(domains) or leads_to(known.empty.hosting.hostname or "", policies):
-        return None
-    retired = tuple(known.domains[block] for block in blocks if block in known.retired) if known.retired else ()
-    for domain in retired:
-        del policies[domain.name]
-    if has_errors(limits(known.empty.hosting.kind, policies)):
-        return None
-    active = tuple(domain for domain in domains if domain.name in policies) if retired else domains
-    return dataclasses.replace(known.empty, domains=active, retired=retired)
+    def _learn(self, frame: _Frame, entries: Sequence[str], known: _Known) -> bool:
+        """Read entries that are new. False if one has an error, or the parser does not see them where they were cut."""
+        try:
+            document = yaml_file.parse(frame.text(entries))
+        except DocumentError:
+            return False
+        config, findings = model.evaluate(document)
+        if config is None or has_errors(findings) or not _is_seen(document, frame, entries):
+            return False
+        written = {frame.name(entry).lower(): entry for entry in entries}
+        known.config = _without_places(config, (), ())
+        known.active.update({written[domain.name]: domain for domain in self._same(config.domains)})
+        known.retired.update({written[domain.name]: domain for domain in self._same(config.retired)})
+        return True
 
 
-def _empty(shell: Shell) -> Config | None:
-    """Return the config of a shell with a domain that has no errors of its own, without that domain."""
-    sample = _sample(shell, [f"{shell.indent}x.example:\n{shell.indent}  mode: none"])
-    return dataclasses.replace(sample[0], domains=(), retired=()) if sample else None
+def _cut(text: str) -> tuple[_Frame | None, Sequence[str]]:
+    """Cut a text at the keys of `domains`. No frame if it is not written with a line for each."""
+    found = _HEAD.search(text)
+    if not found or "\r" in text:  # alone it ends a line, too
+        return None, ()
+    end = _TAIL.search(text, found.end())
+    stop = end.end() if end else len(text)
+    tail = text[stop:]
+    if text[stop - 1] != "\n" or (tail and not _KEY.match(tail)):
+        return None, ()
+    start, indent = found.start("indent"), found["indent"]
+    entries = re.split(rf"\n(?={indent}[A-Za-z0-9])", text[start : stop - 1])
+    return _Frame(text[:start], indent, tail), entries
 
 
-def _new(last: Cut, held: Mapping[str, bool]) -> dict[str, bool]:
-    return {block: True for block in last.blocks if block not in held}
+def _is_seen(document: Document, frame: _Frame, entries: Sequence[str]) -> bool:
+    """Tell whether the parser saw the entries, and no other, where they are cut.
 
-
-def _owns(shell: Shell, blocks: Sequence[str], versions: int, patience: int) -> dict[str, _Own]:
-    """Return what the blocks of so many versions hold, by their keys. patience: as `_judged` takes it."""
-    contents: dict[str, str] = {}
-    named: dict[str, list[str]] = {}
-    for block in blocks:
-        key = shell.key(block)
-        if key == block:
-            named.setdefault(shell.name(block).lower(), []).append(block)
-        else:
-            contents.setdefault(key, f"{shell.indent}x{len(contents)}.example:{key}")
-    held = _judged(shell, list(contents.values()), patience)
-    found = {shell.key(block): own for block, own in held if not own.zone}
-    # So that no name stands twice in one sample. More rounds than versions there are only where one has a name twice.
-    for together in islice(zip_longest(*named.values()), versions):
-        found.update(_judged(shell, [block for block in together if block], patience))
-    return found
-
-
-def _judged(shell: Shell, blocks: Sequence[str], patience: int) -> Iterator[tuple[str, _Own]]:
-    """Yield what each block without errors holds, by halves where one among them has an error.
-
-    patience: give up when so many times the text was parsed in vain, else many errors would take many times as long.
+    Then each stood between two keys, and means the same wherever else it stands between two.
     """
-    around = len(shell.head) + len(shell.tail)
-    left = patience * (around + sum(map(len, blocks)))
-    parts = deque([blocks])
-    while parts and left > 0:
-        part = parts.popleft()
-        sample = _sample(shell, part) if part else None
-        if sample:
-            yield from _held(shell, part, *sample)
-            continue
-        left -= around + sum(map(len, part))
-        half = len(part) // 2
-        parts.extend((part[:half], part[half:]) if half else ())
+    line = frame.head.count("\n") + 1
+    places = {}
+    for entry in entries:
+        places["domains", frame.name(entry)] = line, len(frame.indent) + 1
+        line += entry.count("\n") + 1
+    seen = {steps: place for steps, place in document.places.items() if len(steps) == 2 and steps[0] == "domains"}
+    key = _KEY.match(frame.tail)
+    return seen == places and (key is None or document.places.get((key[1],)) == (line, 1))
 
 
-def _held(shell: Shell, blocks: Sequence[str], config: Config, parsed: Document) -> Iterator[tuple[str, _Own]]:
-    retired = {domain.name for domain in config.retired}
-    domains = {domain.name: domain for domain in (*config.domains, *config.retired)}
-    for block in blocks:
-        yield block, _own(shell.name(block), domains, retired, parsed)
-
-
-def _own(name: str, domains: Mapping[str, Domain], retired: set[str], parsed: Document) -> _Own:
-    domain = domains[name.lower()]
-    zone = domain.zone if "zone" in (parsed.data["domains"][name] or {}) else None
-    return _Own(domain.policy, zone, domain.verification, domain.name in retired)
-
-
-def _sample(shell: Shell, blocks: Sequence[str]) -> tuple[Config, Document] | None:
-    """Judge blocks in a shell. None where anything has an error, or the parser did not see what was cut."""
-    sample = Cut(shell, tuple(blocks))
-    try:
-        parsed = yaml_file.parse(sample.text())
-    except DocumentError:
+def _assembled(config: Config | None, active: tuple[Domain, ...], retired: tuple[Domain, ...]) -> Config | None:
+    """Return a config with these domains. None if together they have an error."""
+    names = {domain.name for domain in (*active, *retired)}
+    if config is None or len(names) < len(active) + len(retired) or leads_to(config.hosting.hostname or "", names):
         return None
-    config, findings = model.judge(parsed)
-    if config is None or has_errors(findings) or not sample.is_seen(parsed):
+    if has_errors(limits(config.hosting.kind, {domain.name: domain.policy for domain in active})):
         return None
-    return config, parsed
+    return _without_places(config, active, retired)
+
+
+def _without_places(config: Config, active: tuple[Domain, ...], retired: tuple[Domain, ...]) -> Config:
+    """Return a config with these domains, without the places of its keys: nobody asks for those of an old version."""
+    return dataclasses.replace(config, domains=active, retired=retired, places={})

@@ -10,7 +10,7 @@ from datetime import datetime
 from mtasts.config.model import Config
 from mtasts.findings import Finding, Rule, Severity, has_errors
 from mtasts.history.revisions import History
-from mtasts.history.timeline import Life, lives, published
+from mtasts.history.timeline import Timeline, published, timelines
 from mtasts.plan import safety
 from mtasts.plan.diff import Change, DomainChange, change, moved
 from mtasts.plan.overrides import Allowance, allowed, idle
@@ -103,7 +103,7 @@ def plan(
 
     given: the Allow lines. live: the domains that were looked at, and what is to be said of each; None without --live.
     """
-    before, known = in_force(history), lives(history)
+    before, known = in_force(history), timelines(history)
     made = change(before, after)
     unseen_ttl = after.ttl if live is None else None
     found = [*_history(history), *safety.dangers(made, moved(before, after), known, now, unseen_ttl)]
@@ -117,7 +117,7 @@ def plan(
     return Plan(base, made, tuple(left), let_through, coming, live is not None)
 
 
-def _coming(made: Change, after: Config, known: Mapping[str, Life], now: datetime) -> Iterator[tuple[str, str]]:
+def _coming(made: Change, after: Config, known: Mapping[str, Timeline], now: datetime) -> Iterator[tuple[str, str]]:
     """Yield what comes next for the domains that change; where none does, for all."""
     for each in made.domains or _still(after):
         if step := safety.next_step(each, known.get(each.name, ()), after.ttl, now):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from mtasts.findings import Finding, Rule, Severity, listed, quote
-from mtasts.history.timeline import Life, Span, covered_since, covers, forgotten, testing_since
+from mtasts.history.timeline import Span, Timeline, covered_since, covers, forgotten, testing_since
 from mtasts.plan.diff import Change, DomainChange
 from mtasts.sts.policy import Mode, Policy
 
@@ -90,16 +90,16 @@ class Danger:
 
 
 def dangers(
-    change: Change, moved: bool, lives: Mapping[str, Life], now: datetime, unseen_ttl: int | None
+    change: Change, moved: bool, timelines: Mapping[str, Timeline], now: datetime, unseen_ttl: int | None
 ) -> Iterator[Danger]:
-    """Yield what is unsafe in a change. lives: of the domains before it. moved: whether the hosting moves.
+    """Yield what is unsafe in a change. timelines: of the domains before it. moved: whether the hosting moves.
 
     unseen_ttl: of the records, in seconds, where nobody looks at the MX records; else None.
     """
     for domain in change.domains:
-        life = lives.get(domain.name, ())
-        found = [*_dangers(domain, life, now)]
-        found += _at_once(domain, life, timedelta(seconds=unseen_ttl), now) if unseen_ttl is not None else ()
+        timeline = timelines.get(domain.name, ())
+        found = [*_dangers(domain, timeline, now)]
+        found += _at_once(domain, timeline, timedelta(seconds=unseen_ttl), now) if unseen_ttl is not None else ()
         yield from (Danger(danger.finding.at(domain=domain.name), danger.safe_from) for danger in found)
     both = [domain.name for domain in change.domains if domain.before and domain.after != domain.before]
     if moved and both:
@@ -107,10 +107,10 @@ def dangers(
         yield Danger(Finding(HOSTING_TOO, message))
 
 
-def _dangers(domain: DomainChange, life: Life, now: datetime) -> Iterator[Danger]:
+def _dangers(domain: DomainChange, timeline: Timeline, now: datetime) -> Iterator[Danger]:
     name, before, after = domain.name, domain.before, domain.after
     if domain.enforcing:
-        yield from _too_soon(name, life, now)
+        yield from _too_soon(name, timeline, now)
     if before and after and {before.mode, after.mode} == {Mode.ENFORCE} and after.max_age * 2 < before.max_age:
         half = -(-before.max_age // 2)
         message = f"{name}: max_age goes from {before.max_age} to {after.max_age} in enforce. Write {half} or more."
@@ -119,11 +119,11 @@ def _dangers(domain: DomainChange, life: Life, now: datetime) -> Iterator[Danger
         message = f"{name}: senders keep mode none for {days(after.max_age)}. Write max_age: {DAY}."
         yield Danger(Finding(NONE_LONG, message))
     if before and not after:
-        yield from _removed(domain, before, life, now)
+        yield from _removed(domain, before, timeline, now)
 
 
-def _too_soon(name: str, life: Life, now: datetime) -> Iterator[Danger]:
-    since, policy = testing_since(life), life[-1].policy if life else None
+def _too_soon(name: str, timeline: Timeline, now: datetime) -> Iterator[Danger]:
+    since, policy = testing_since(timeline), timeline[-1].policy if timeline else None
     if not since or not policy:
         message = f"{name} is not in testing now. Publish mode testing first, for one max_age at least."
         yield Danger(Finding(ENFORCE_SOON, message))
@@ -137,13 +137,13 @@ def _too_soon(name: str, life: Life, now: datetime) -> Iterator[Danger]:
         yield Danger(Finding(ENFORCE_SOON, message), ready)
 
 
-def _at_once(domain: DomainChange, life: Life, ttl: timedelta, now: datetime) -> Iterator[Danger]:
+def _at_once(domain: DomainChange, timeline: Timeline, ttl: timedelta, now: datetime) -> Iterator[Danger]:
     """Judge an mx that goes in enforce: its successor has to be known to senders before (RFC 8461 §8.1)."""
     name, before, after = domain.name, domain.before, domain.after
     if not before or not after or before.mx == after.mx or {before.mode, after.mode} != {Mode.ENFORCE}:
         return
     gone = [pattern for pattern in before.mx if not covers(after, pattern)]
-    since = {pattern: covered_since(life, pattern, now) for pattern in (*gone, *after.mx)}
+    since = {pattern: covered_since(timeline, pattern, now) for pattern in (*gone, *after.mx)}
     oldest, newest = min(gone, key=since.__getitem__, default=None), max(after.mx, key=since.__getitem__, default=None)
     if not oldest or not newest or since[newest] <= since[oldest] or since[newest] + ttl <= now:
         return
@@ -156,9 +156,9 @@ def _at_once(domain: DomainChange, life: Life, ttl: timedelta, now: datetime) ->
         yield Danger(Finding(MX_AT_ONCE, message))
 
 
-def _removed(domain: DomainChange, before: Policy, life: Life, now: datetime) -> Iterator[Danger]:
+def _removed(domain: DomainChange, before: Policy, timeline: Timeline, now: datetime) -> Iterator[Danger]:
     """Judge a domain that publishes nothing after the change: it was to be retired, step by step (RFC 8461 §8.3)."""
-    name, last = domain.name, forgotten(life, now)
+    name, last = domain.name, forgotten(timeline, now)
     if before.mode is not Mode.NONE:
         rule = ENFORCE_REMOVED if before.mode is Mode.ENFORCE else REMOVED_EARLY
         first = f"Publish mode none with max_age {DAY} first"
@@ -172,23 +172,23 @@ def _removed(domain: DomainChange, before: Policy, life: Life, now: datetime) ->
         yield Danger(Finding(REMOVED_EARLY, message))
 
 
-def next_step(domain: DomainChange, life: Life, ttl: int, now: datetime) -> str | None:
+def next_step(domain: DomainChange, timeline: Timeline, ttl: int, now: datetime) -> str | None:
     """Return what comes after the change, and when, if it is merged now. None where the domain has arrived."""
     after = domain.after
-    life = life if life and life[-1].policy == after else (*life, Span(after, now))
+    timeline = timeline if timeline and timeline[-1].policy == after else (*timeline, Span(after, now))
     if not after:
         gone = "Once none of its records is left in DNS, its entry in policy.yaml can go."
         return gone if domain.listed[1] else None
-    return " ".join(filter(None, [_next_mode(after, life, now), _next_mx(domain, ttl, now)])) or None
+    return " ".join(filter(None, [_next_mode(after, timeline, now), _next_mx(domain, ttl, now)])) or None
 
 
-def _next_mode(after: Policy, life: Life, now: datetime) -> str | None:
-    since = testing_since(life)
+def _next_mode(after: Policy, timeline: Timeline, now: datetime) -> str | None:
+    since = testing_since(timeline)
     if since:
         ready = since + timedelta(seconds=after.max_age)
         return f"It may go to enforce {_from(ready, now)}, when the TLS reports show no failure."
     if after.mode is Mode.NONE:
-        return f"It may be retired (retired: true) {_from(forgotten(life, now), now)}."
+        return f"It may be retired (retired: true) {_from(forgotten(timeline, now), now)}."
     return None
 
 
