@@ -34,7 +34,7 @@ from mtasts.findings import finding as findings
 from mtasts.sts import names
 from mtasts.tlsrpt import rua
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TOOLKIT = ROOT / "{{cookiecutter.domain}}"
 POLICY = jinja2.Template((TOOLKIT / "policy.yaml").read_text(encoding="utf-8"), autoescape=False)
 QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
