@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench import Result, in_turns
+from measure import Result, in_turns
 from workshop import TESTS, TOOLKIT, environment
 
 WAIT = 0.1  # seconds, that each server lets pass before it answers

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import Result, in_turns, timed
+from measure import Result, in_turns, timed
 from workshop import TOOLKIT, environment
 
 ROUNDS = 5

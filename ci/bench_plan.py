@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import Result, in_turns, peak, run, write_many
+from measure import Result, in_turns, peak, run, write_many
 from workshop import TOOLKIT, environment
 
 ROUNDS = 9

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import Result, in_turns, run, write_many
+from measure import Result, in_turns, run, write_many
 from workshop import TESTS, environment
 
 ROUNDS = 9

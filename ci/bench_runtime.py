@@ -22,7 +22,7 @@ import azure_functions_runtime as runtime  # type: ignore[import-not-found, impo
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTION = ROOT / "{{cookiecutter.domain}}" / "function"
-DRIVER = ROOT / "tests" / "runtime"  # no package, so its path comes before its import
+DRIVER = ROOT / "tests" / "hosting" / "runtime"  # no package, so its path comes before its import
 sys.path.insert(0, str(DRIVER))
 
 import driver  # noqa: E402

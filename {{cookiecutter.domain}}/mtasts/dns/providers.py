@@ -3,7 +3,7 @@
 octoDNS manages whole zones. It parses every record before it compares any, so that one which it cannot parse stops all
 of them; it makes a zone that it misses; and it looks after what its other features may have left. For that it needs
 rights, too. Here the one object that talks to a provider is changed in those places alone; the rest is octoDNS's own.
-tests/test_providers.py of the template holds this against octoDNS's classes, at the versions that dns/ takes.
+tests/dns/test_providers.py of the template holds this against octoDNS's classes, at the versions that dns/ takes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The Azure Function, as Microsoft's own Python runtime indexes and calls it.
 
-The runtime needs Python 3.13, whatever runs these tests, so tests/runtime/driver.py has its own interpreter.
+The runtime needs Python 3.13, whatever runs these tests, so runtime/driver.py has its own interpreter.
 Every expected value here is written by hand: none comes from the toolkit's build.
 """
 
@@ -21,7 +21,7 @@ import pytest
 from conftest import ROOT
 
 FUNCTION = ROOT / "{{cookiecutter.domain}}" / "function"
-DRIVER = ROOT / "tests" / "runtime" / "driver.py"
+DRIVER = ROOT / "tests" / "hosting" / "runtime" / "driver.py"
 
 COM = b"version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmx: *.example.org\r\nmax_age: 604800\r\n"
 NET = b"version: STSv1\r\nmode: testing\r\nmx: mx1.example.net\r\nmax_age: 86400\r\n"

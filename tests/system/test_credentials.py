@@ -63,7 +63,7 @@ def leaks(text: str, secret: str) -> list[str]:
 
 @pytest.mark.parametrize("form", list(FORMS))
 def test_each_form_is_masked(form: str) -> None:
-    """CASES.md J3: the token was printed by http.client, as a repr. Others print it otherwise."""
+    """A token with a line end was printed by http.client, as a repr. Others print it otherwise."""
     said = f"before {FORMS[form]} after"
     done = mask({"CLOUDFLARE_TOKEN": TOKEN})(said)
     assert MASK in done
@@ -161,7 +161,7 @@ def test_a_short_secret_does_not_blank_the_output(secret: str, said: str) -> Non
     ],
 )  # fmt: skip
 def test_what_cannot_be_used(value: str, where: str | None) -> None:
-    """CASES.md J3, and what else comes along when a secret is copied. What it is is not said."""
+    """A line end, and what else comes along when a secret is copied. What it is is not said."""
     found = fault(value)
     assert (found.rpartition(", ")[2] if found else None) == where
     assert not found or value not in found
@@ -234,7 +234,7 @@ def test_no_output_of_publish_has_the_token(
 )
 @pytest.mark.parametrize("words", [(), ("--format", "markdown"), ("--doit",)], ids=" ".join)
 def test_a_token_with_a_line_end_is_refused_before_use(hostile: Path, value: str, words: tuple[str, ...]) -> None:
-    """CASES.md J3: the variable is named, its value is not, and the provider is not even made."""
+    """The variable is named, its value is not, and the provider is not even made."""
     done = verb(hostile, "publish", "hosting", *words, env={"CLOUDFLARE_TOKEN": value})
     printed = (done.stdout + done.stderr).decode()
     assert done.returncode == 1

@@ -221,7 +221,7 @@ def test_the_functions_package_holds_what_the_host_needs(repository: Path) -> No
 
 @pytest.mark.parametrize("missing", ["azure-functions", "werkzeug", "markupsafe"])
 def test_a_build_proves_that_azure_finds_the_function(repository: Path, missing: str, runtime_python: Path) -> None:
-    """CASES H13: Azure swallows a failing import as "0 functions found", and answers 404 to everything."""
+    """Azure swallows a failing import as "0 functions found", and answers 404 to everything."""
     assert verb(repository, "build", python=runtime_python).returncode == 0
     before = (repository / "build" / "function.zip").read_bytes()
     lock = repository / "function" / "requirements.txt"

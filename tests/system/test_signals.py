@@ -100,7 +100,7 @@ VERBS: list[tuple[tuple[str, ...], dict[str, str]]] = [
 
 
 def test_every_verb_that_waits(bake: Bake) -> None:
-    """CASES.md I7: check and plan --live hung for a minute with a traceback, and ended with 1."""
+    """check and plan --live hung for a minute with a traceback, and ended with 1."""
     folder = bake()
     Repository(folder).commit({}, "2026-01-01")
     several = "version: STSv1\nmode: testing\nmax_age: 604800\nmx: [mx.example.com]\ndomains:\n" + "".join(

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-import pipelines
+import pipeline_files
 from conftest import Bake, verb
-from pipelines import (
+from pipeline_files import (
     ANNOUNCING,
     BUILDING,
     DEPLOYED,
@@ -179,8 +179,8 @@ def rehearse(bake: Bake, wheels: Path, tmp_path: Path, monkeypatch: pytest.Monke
             text = (repository / edit[0]).read_text(encoding="utf-8")
             assert text.count(edit[1]) == 1
             (repository / edit[0]).write_text(text.replace(edit[1], edit[2]), encoding="utf-8")
-        monkeypatch.setattr(pipelines, "GENERATED", repository)
-        monkeypatch.setattr(pipelines, "AZURE", repository / ".azuredevops")
+        monkeypatch.setattr(pipeline_files, "GENERATED", repository)
+        monkeypatch.setattr(pipeline_files, "AZURE", repository / ".azuredevops")
         folder = tmp_path.resolve() / "run"
         folder.mkdir()
         run = Rehearsal(repository, folder, {key: GIVEN[key] for key in GIVEN if key != without}, fails)

@@ -34,7 +34,7 @@ from mtasts.findings import finding as findings
 from mtasts.sts import names
 from mtasts.tlsrpt import rua
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TOOLKIT = ROOT / "{{cookiecutter.domain}}"
 POLICY = jinja2.Template((TOOLKIT / "policy.yaml").read_text(encoding="utf-8"), autoescape=False)
 QUESTIONS: dict[str, Any] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
@@ -815,7 +815,7 @@ def test_bakes_leave_no_bytecode(template: Template, folder: Path) -> None:
     ],
 )
 def test_an_old_python_says_what_it_lacks(version: tuple[int, ...], said: str) -> None:
-    """CASES I9: with Python 3.9 there was a traceback out of the toolkit."""
+    """With Python 3.9 there was a traceback out of the toolkit."""
     assert said in pre.version_fault(version)
     assert bool(pre.version_fault(version)) == bool(said)
 
@@ -862,7 +862,7 @@ def repository(template: Template, folder: Path) -> Path:
 
 
 def test_a_change_of_hosting_that_is_refused_names_the_command_that_works(template: Template, repository: Path) -> None:
-    """CASES H15: most regions have no Static Web Apps, and the advice was `cruft create`: it goes nowhere."""
+    """Most regions have no Static Web Apps, and the advice was `cruft create`: it goes nowhere."""
     change = ["cruft", "update", "--skip-apply-ask", "--variables-to-update", '{"hosting": "static-web-app"}']
     refused = template.run(repository, change)
     assert refused.status == 1

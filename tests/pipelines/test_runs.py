@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Bake, verb
 from mtasts.dns import publish
-from pipelines import (
+from pipeline_files import (
     ANNOUNCING,
     AZURE,
     BUILDING,

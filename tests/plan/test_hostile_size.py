@@ -48,11 +48,11 @@ def listed(number: int, item: str) -> str:
 
 # Each makes a file of about this many lines. Some have two halves that must not be multiplied by each other.
 FILES: dict[str, Callable[[int], str]] = {
-    "CASES.md L1: wildcards below public suffixes": lambda n: HEAD + listed(n, '"*.co.uk"') + domains(1) + TAIL,
-    "CASES.md L1: in domains": lambda n: HEAD + domains(n, '{{mx: ["*.co.uk", "*.com.br"]}}') + TAIL,
-    "CASES.md L2: Punycode in a Static Web App": lambda n: HEAD + MX + domains(n, name="xn--d{}.example.com")
+    "wildcards below public suffixes": lambda n: HEAD + listed(n, '"*.co.uk"') + domains(1) + TAIL,
+    "the same, in domains": lambda n: HEAD + domains(n, '{{mx: ["*.co.uk", "*.com.br"]}}') + TAIL,
+    "Punycode in a Static Web App": lambda n: HEAD + MX + domains(n, name="xn--d{}.example.com")
     + TAIL.replace("web-server", "static-web-app"),
-    "CASES.md L2: policies of their own": lambda n: HEAD + MX + domains(n, "{{max_age: 70{:04}}}")
+    "policies of their own": lambda n: HEAD + MX + domains(n, "{{max_age: 70{:04}}}")
     + TAIL.replace("web-server", "front-door"),
     "unknown keys": lambda n: HEAD + MX + domains(1) + TAIL + "".join(f"key{each}: 1\n" for each in range(n)),
     "unknown keys, and domains": lambda n: HEAD + MX + "".join(f"key{each}: 1\n" for each in range(n))
@@ -208,7 +208,7 @@ FEW = [Finding(CATALOGUE["MTS113"], "max_age is 1", "policy.yaml", 20_001 + numb
 
 @pytest.mark.parametrize("form", list(FORMATS))
 def test_the_list_is_bounded_and_says_how_many_more_there_are(form: str) -> None:
-    """CASES.md L2, in each form. No rule is hidden by the many findings of another."""
+    """A file with very many findings, in each form. No rule is hidden by the many findings of another."""
     text = FORMATS[form]([*MANY, *FEW])
     assert len(text) < 400_000
     assert len(re.findall("max(?:_|&#95;)age is 1", text)) >= 3

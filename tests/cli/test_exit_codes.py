@@ -13,7 +13,7 @@ from conftest import Bake, verb
 from repositories import Repository, environment
 
 WRONG = [
-    ("--bse", "x"),  # CASES.md I8
+    ("--bse", "x"),  # an option that does not exist, by a slip
     ("--base", ""),  # a script's "$BASE" that is not set
     ("--base",), ("--base", "nowhere"), ("--base", "--help"), ("--format", "nonsense"), ("--format",),
     ("--file",), ("--timeout", "x"), ("--timeout", "0"), ("--jobs", "0"), ("--timeout", "nan"), ("--jobs", "x"),

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from conftest import ROOT
 from mtasts.config.model import Config, load
 from mtasts.findings import Finding, Severity
 from mtasts.history.versions import Versions
 
-CONFIGS = sorted((Path(__file__).parent / "configs").glob("*.yaml"))
+CONFIGS = sorted((ROOT / "tests" / "config" / "configs").glob("*.yaml"))
 
 HEAD = "version: STSv1\nmode: testing\nmax_age: 604800\nmx: [mx.example.com]\ndomains:\n"
 TAIL = "tls_reporting: {rua: [mailto:tls@example.com]}\nhosting: {kind: web-server, hostname: www.example.com}\n"

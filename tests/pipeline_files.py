@@ -226,7 +226,7 @@ while [ $# -gt 0 ]; do
 done
 case $note in *"$FAILS"*) exit 1 ;; esac
 """
-    # In place of `python3 -m mtasts.ci.tip`, which tests/test_tip.py runs with real git.
+    # In place of `python3 -m mtasts.ci.tip`, which tests/ci/test_tip.py runs with real git.
     TIP = """#!/usr/bin/env bash
 echo current=true >> "$GITHUB_OUTPUT"
 echo "##vso[task.setvariable variable=current;isOutput=true]true"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mtasts.ci import tip
-from pipelines import (
+from pipeline_files import (
     ANNOUNCING,
     BUILDING,
     DEPLOYED,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import (
+from pipeline_files import (
     ACTIONS,
     AZURE,
     AZURE_PIPELINES,

@@ -35,7 +35,7 @@ from repositories import Repository
 # TryParse), microsoft/azure-pipelines-agent Command.cs; both compare by the rules of a language, not letter by letter.
 FOLDER = Path(mtasts.__file__).parent
 SAYINGS = {
-    "CASES.md J12": "https://a.example/?x=##vso[task.prependpath]/tmp/evil",
+    "a command in a URI": "https://a.example/?x=##vso[task.prependpath]/tmp/evil",
     "Azure Pipelines": "##vso[task.setvariable variable=x;issecret=true]y",
     "Azure Pipelines, in the middle": "a ##vso[task.complete result=Succeeded;]",
     "Azure Pipelines' colours": "##[error]x",

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from conftest import Bake, verb
-from pipelines import SYSTEMS, bash_only, run, script_of
+from conftest import ROOT, Bake, verb
+from pipeline_files import SYSTEMS, bash_only, run, script_of
 from servers.az import ACCOUNT, container
 from servers.bind import Named, txt
 from servers.emulators import emulator
@@ -36,7 +36,7 @@ hosting: {{kind: {kind}, hostname: {hostname}}}
 POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmx: *.mail.example.com\r\nmax_age: 604800\r\n"
 DOMAINS = ("one.example", "two.example", "three.example")
 HOST_NAMES = {"static-web-app": "gentle-field.azurestaticapps.net", "front-door": "mtasts.azurefd.net"}
-AZ = f'#!/bin/sh\nexec "{sys.executable}" -B "{Path(__file__).parent / "servers" / "az.py"}" "$@"\n'
+AZ = f'#!/bin/sh\nexec "{sys.executable}" -B "{ROOT / "tests" / "servers" / "az.py"}" "$@"\n'
 
 
 def built(bake: Bake, kind: str) -> Path:

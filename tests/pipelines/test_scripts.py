@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pipelines import (
+from pipeline_files import (
     AZURE,
     GITHUB,
     PIPELINES,
