@@ -39,7 +39,7 @@ class GitHub:
     limit = 65_536
 
     def __init__(self, variables: Variables, seconds: float) -> None:
-        """Read the runner's variables. Raises VariablesError."""
+        """Read the runner's variables. Raises WrongUseError."""
         token = variables.take_secret("GITHUB_TOKEN")
         address = variables.take("GITHUB_API_URL", ADDRESS, "an address that begins with https://")
         repository = variables.take("GITHUB_REPOSITORY", r"[\w.-]+/[\w.-]+", "OWNER/NAME")

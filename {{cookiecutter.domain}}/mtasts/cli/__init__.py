@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from mtasts.findings import UserError, WrongUseError
 from mtasts.system.exit_codes import wrong_use
 
 # Each file of this folder is a verb, but for what the verbs share: `_…`, and the catalogue of rules.
@@ -31,7 +32,18 @@ class _Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Find the verb, read its words, and run it."""
         with _wrong_use(ctx.meta[__name__]):
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except WrongUseError as error:
+                raise click.UsageError(str(error), self._of_verb(ctx)) from None
+            except UserError as error:
+                raise click.ClickException(str(error)) from None
+
+    def _of_verb(self, ctx: click.Context) -> click.Context | None:
+        """Return the context of the verb that was called, so that a message can show its usage."""
+        name = str(ctx.invoked_subcommand)
+        verb = self.get_command(ctx, name)
+        return click.Context(verb, ctx, name) if verb else None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return VERBS

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mtasts.findings import WrongUseError
 from mtasts.sts.names import name_fault
 
 if TYPE_CHECKING:  # the edges are imported when they are made: plan has these options, and seldom asks the network
@@ -65,17 +66,15 @@ def edges(resolver: tuple[str, int] | None, ca_file: str | None, https_port: int
     """Return the ways into the network."""
     from mtasts.check import tls
     from mtasts.check.https import Fetch
-    from mtasts.check.resolver import Lookup, ResolverError
+    from mtasts.check.resolver import Lookup
     from mtasts.check.smtp import Probe
     from mtasts.check.walk import Edges
 
     try:
         verifying = tls.context(ca_file)
         return Edges(Lookup(resolver), Fetch(verifying, https_port), Probe(verifying, smtp_port))
-    except ResolverError as error:
-        raise click.UsageError(str(error)) from None
     except OSError as error:
-        raise click.UsageError(f"{ca_file} holds no certificates: {error}.") from None
+        raise WrongUseError(f"{ca_file} holds no certificates: {error}.") from None
 
 
 def domain_name(text: str) -> str:

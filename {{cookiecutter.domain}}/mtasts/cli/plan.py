@@ -16,10 +16,8 @@ from mtasts.cli._network import edges, jobs_option, network_options
 from mtasts.config import model, yaml_file
 from mtasts.config.model import Config
 from mtasts.config.yaml_file import Document
-from mtasts.findings import Finding
-from mtasts.findings.forms import plain
+from mtasts.findings import Finding, UserError, WrongUseError
 from mtasts.history import revisions
-from mtasts.history.git import GitError
 from mtasts.history.repository import Repository
 from mtasts.history.revisions import History
 from mtasts.plan import overrides, report
@@ -43,10 +41,7 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     The time in testing and the policies that senders may still have cached are read from the git history.
     """
     show = Shown(form, output)
-    try:
-        found = _plan(path, look, **ways) if path.is_file() and not path.is_symlink() else None
-    except (GitError, click.UsageError) as error:  # not with the 2 of wrong use, which could be taken for SAFE_CHANGE
-        raise click.ClickException(plain(str(error))) from None
+    found = _plan(path, look, **ways) if path.is_file() and not path.is_symlink() else None
     if found is None:
         show(report.INVALID, model.load(path)[1])
         sys.exit(UNSAFE)
@@ -78,13 +73,17 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _look(past: History, after: Config, timeout: float, jobs: int, **network: Any) -> Live:
+def _look(past: History, after: Config, timeout: float, jobs: int, **options: Any) -> Live:
     from mtasts.check import report as checked
     from mtasts.plan import observed  # here, since they are slow to import, and --live is slow by itself
 
+    try:
+        network = edges(**options)
+    except WrongUseError as error:  # its exit code 2 could be taken for SAFE_CHANGE
+        raise UserError(str(error)) from None
     domains = to_look_at(past, after)
     with checked.progress(len(domains)) as done:
-        return observed.look(domains, edges(**network), timeout, jobs, done)
+        return observed.look(domains, network, timeout, jobs, done)
 
 
 def _placed(found: Plan, path: Path) -> Plan:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Timer
 from typing import IO, NamedTuple, cast
 
-from mtasts.findings import quote
+from mtasts.findings import UserError, quote
 
 SECONDS = 120  # for one run
 BYTES = 64 * 1024 * 1024  # of what one run prints
@@ -32,7 +32,7 @@ _FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_INDE
 _PIECE = 1024 * 1024
 
 
-class GitError(Exception):
+class GitError(UserError):
     """The history cannot be read. The message says where, why, and what to do."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from mtasts.config import yaml_file
 from mtasts.config.hosting import Kind
 from mtasts.config.yaml_edit import EditError, with_values
+from mtasts.findings import UserError
 
 BYTES = 1024 * 1024
 
@@ -19,10 +20,6 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-
 _VERIFICATION = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _HELP = "Write it with: az deployment group show --name mta-sts --resource-group GROUP --query properties.outputs"
-
-
-class OutputsError(ValueError):
-    """A file does not hold what a deployment gives, or it does not fit policy.yaml. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +33,15 @@ class Outputs:
 
 
 def read(path: Path) -> Outputs:
-    """Return what `az deployment group … --query properties.outputs` has written. Raises OutputsError."""
+    """Return what `az deployment group … --query properties.outputs` has written. Raises UserError."""
     try:
         with path.open("rb") as file:
             found = json.loads(file.read(BYTES))  # as bytes: Windows PowerShell writes UTF-16
         return _outputs({name: output["value"] for name, output in found.items()})
     except OSError as error:
-        raise OutputsError(f"{path} cannot be read: {error.strerror}. {_HELP}") from None
+        raise UserError(f"{path} cannot be read: {error.strerror}. {_HELP}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise OutputsError(f"{path} does not hold the outputs of a deployment. {_HELP}") from None
+        raise UserError(f"{path} does not hold the outputs of a deployment. {_HELP}") from None
 
 
 def _outputs(values: Mapping[str, Any]) -> Outputs:
@@ -64,17 +61,17 @@ def _fitting(form: re.Pattern[str], value: str) -> str:
 
 
 def written(text: str, outputs: Outputs) -> str:
-    """Return policy.yaml's text with the outputs in it, and all else as it was. Raises OutputsError."""
+    """Return policy.yaml's text with the outputs in it, and all else as it was. Raises UserError."""
     data = yaml_file.parse(text).data
     kind = Kind(data["hosting"]["kind"])
     proofs = {Kind.FUNCTION: outputs.verification, Kind.FRONT_DOOR: outputs.verifications}
     if [of for of, proof in proofs.items() if proof] != [of for of in proofs if of is kind]:
-        raise OutputsError(f"hosting.kind is {kind}, and these are the outputs of another kind. {_HELP}")
+        raise UserError(f"hosting.kind is {kind}, and these are the outputs of another kind. {_HELP}")
     values = _values(data, outputs)
     try:
         return with_values(text, values)
     except EditError as error:
-        raise OutputsError(f"policy.yaml {error}") from None
+        raise UserError(f"policy.yaml {error}") from None
 
 
 def _values(data: Mapping[str, Any], outputs: Outputs) -> dict[tuple[str, ...], str]:

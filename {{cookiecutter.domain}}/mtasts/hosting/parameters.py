@@ -6,6 +6,7 @@ from enum import Enum
 
 from mtasts.config.hosting import Hosting, Kind
 from mtasts.config.model import Config
+from mtasts.findings import UserError
 
 _SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
 _PHASED = (Kind.FUNCTION, Kind.STATIC_WEB_APP)  # Front Door takes its host names before they are in DNS
@@ -21,12 +22,8 @@ class Phase(str, Enum):
     __str__ = str.__str__
 
 
-class ParametersError(ValueError):
-    """policy.yaml does not say what is to be deployed. The message says why and what to do."""
-
-
 def parameters(config: Config, phase: Phase) -> dict[str, object]:
-    """Return the parameters document of the hosting's Bicep file. Raises ParametersError."""
+    """Return the parameters document of the hosting's Bicep file. Raises UserError if it lacks a value."""
     hosting = config.hosting
     _require(hosting)
     values = {"name": hosting.name, "location": hosting.region, "domains": [domain.name for domain in config.domains]}
@@ -41,13 +38,13 @@ def parameters(config: Config, phase: Phase) -> dict[str, object]:
 
 def _require(hosting: Hosting) -> None:
     if hosting.kind is Kind.WEB_SERVER:
-        raise ParametersError(
+        raise UserError(
             "hosting.kind is web-server, and Azure has no part in that. "
             "Serve build/static with your own server, or choose another kind."
         )
     missing = [key for key in _NEEDED if not getattr(hosting, key)]
     if missing:
-        raise ParametersError(
+        raise UserError(
             f"hosting has no {' and no '.join(missing)}, so it is open what Azure is to make, or where. "
             f"Write under hosting: {' and '.join(_NEEDED[key] for key in missing)}."
         )
