@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from mtasts.findings import UserError, WrongUseError
+from mtasts.findings import UserError, WrongUseError, quote
 from mtasts.system.exit_codes import wrong_use
 
 # Each file of this folder is a verb, but for what the verbs share: `_…`, and the catalogue of rules.
@@ -66,8 +67,22 @@ def _wrong_use(words: Sequence[str]) -> Iterator[None]:
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
+@click.option("-C", "folders", metavar="DIR", multiple=True, help="Run as if started in DIR, another repository.")
+def main(folders: Sequence[str]) -> None:
     """MTA-STS (RFC 8461) from one policy.yaml.
+
+    With -C, all paths are relative to DIR, and its policy.yaml and git history are judged. The rules,
+    policy.schema.json, function/, static/ and dns/ are still those of the repository that holds this toolkit.
 
     Exit codes: 0 fine (warnings allowed), 1 findings of severity error, 2 wrong use.
     """
+    for folder in folders:
+        _enter(folder)
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        message = f"{quote(folder, 200)} cannot be entered: {error.strerror}. Name a folder that exists."
+        raise click.BadParameter(message, param_hint="'-C'") from None
