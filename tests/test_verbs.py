@@ -13,6 +13,7 @@ import pytest
 
 from conftest import ROOT, TEMPLATE, Bake, verb
 from mtasts.cli.catalogue import CATALOGUE, catalogue_table
+from mtasts.plan.ways import chapter
 from repositories import Repository, environment
 
 POLICY = b"version: STSv1\r\nmode: testing\r\nmx: *.mail.protection.outlook.com\r\nmax_age: 604800\r\n"
@@ -151,6 +152,12 @@ def test_the_table_of_rules_in_the_readme_is_the_catalogue(repository: Path) -> 
     assert verb(repository, "explain").stdout.decode().replace("\r\n", "\n").startswith(f"{catalogue_table()}\n")
 
 
+def test_the_chapter_of_ways_in_the_readme_is_the_one_of_the_table(repository: Path) -> None:
+    """Nothing before, between or after them that the table lacks."""
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    assert f"\nprints them too.\n\n{chapter()}\n\n## " in readme
+
+
 @pytest.mark.parametrize("name", ["enforce", "mx-move", "rollback", "retire", "hosting"])
 def test_the_ways_in_the_readme_are_those_that_explain_prints(repository: Path, name: str) -> None:
     """Step by step, in the same words, and each is listed."""
@@ -158,6 +165,7 @@ def test_the_ways_in_the_readme_are_those_that_explain_prints(repository: Path, 
     assert said.startswith("### ") and "\n\n1. " in said and "\n3. " in said
     assert said in (repository / "README.md").read_text(encoding="utf-8")
     assert f"- {name}: " in verb(repository, "explain").stdout.decode()
+    assert name in verb(repository, "explain", "--help").stdout.decode()
 
 
 def test_a_slip_in_the_name_of_a_way_is_seen(repository: Path) -> None:
