@@ -1,4 +1,4 @@
-"""The edge to DNS: one question, one answer, and what stands behind there being none."""
+"""The client for DNS: one question, one answer, and why there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The edge to the two systems' APIs: JSON over HTTPS, within bounds, asked once more where that may help."""
+"""The two systems' APIs: JSON over HTTPS, within bounds, asked once more where that may help."""
 
 from __future__ import annotations
 

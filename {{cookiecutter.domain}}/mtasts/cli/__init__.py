@@ -71,7 +71,7 @@ def _wrong_use(words: Sequence[str]) -> Iterator[None]:
 def main(folders: Sequence[str]) -> None:
     """MTA-STS (RFC 8461) from one policy.yaml.
 
-    With -C, all paths are relative to DIR, and its policy.yaml and git history are judged. The rules,
+    With -C, paths are relative to DIR, and policy.yaml and its git history are read there. The rules,
     policy.schema.json, function/, static/ and dns/ are still those of the repository that holds this toolkit.
 
     Exit codes: 0 fine (warnings allowed), 1 findings of severity error, 2 wrong use.

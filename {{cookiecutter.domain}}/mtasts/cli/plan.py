@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from mtasts.cli._common import Shown, policy_file
-from mtasts.cli._network import edges, jobs_option, network_options
+from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config import model, yaml_file
 from mtasts.config.model import Config
 from mtasts.config.yaml_file import Document
@@ -78,7 +78,7 @@ def _look(past: History, after: Config, timeout: float, jobs: int, **options: An
     from mtasts.plan import observed  # here, since they are slow to import, and --live is slow by itself
 
     try:
-        network = edges(**options)
+        network = clients(**options)
     except WrongUseError as error:  # its exit code 2 could be taken for SAFE_CHANGE
         raise UserError(str(error)) from None
     domains = to_look_at(past, after)

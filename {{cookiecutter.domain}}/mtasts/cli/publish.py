@@ -13,7 +13,7 @@ import click
 
 from mtasts.cli import _ownership
 from mtasts.cli._common import ROOT, load, policy_file, print_report, write
-from mtasts.cli._network import edges, jobs_option, network_options
+from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config.model import Config
 from mtasts.dns.records import FORMATS, Stage, records
 from mtasts.dns.recordset import Past
@@ -127,4 +127,4 @@ def _look(config: Config, names: Collection[str], timeout: float, jobs: int, **n
 
     domains = [domain for domain in config.domains if domain.name in names]
     with checked.progress(len(domains)) as done:
-        return announcing.look(domains, edges(**network), timeout, jobs, done)
+        return announcing.look(domains, clients(**network), timeout, jobs, done)
