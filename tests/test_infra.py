@@ -16,7 +16,7 @@ from conftest import TEMPLATE, Bake, verb
 from mtasts.config import model
 from mtasts.config.hosting import FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD
 from mtasts.findings import UserError
-from mtasts.hosting.parameters import Phase, parameters
+from mtasts.hosting.azure import Phase, parameters
 
 INFRA = TEMPLATE / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))

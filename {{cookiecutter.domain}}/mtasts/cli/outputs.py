@@ -8,7 +8,7 @@ import click
 
 from mtasts.cli._common import load, policy_file, write
 from mtasts.config import yaml_file
-from mtasts.hosting import outputs
+from mtasts.hosting.azure import read_outputs, with_outputs
 
 
 @click.command("outputs")
@@ -17,9 +17,9 @@ from mtasts.hosting import outputs
 def command(file: Path, path: Path) -> None:
     """Write what a deployment of infra/ gave, in FILE as JSON, into policy.yaml: host name and verifications."""
     load(path)
-    found = outputs.read(file)
+    found = read_outputs(file)
     before = yaml_file.read_text(path)
-    after = outputs.written(before, found)
+    after = with_outputs(before, found)
     if after == before:
         click.echo(f"{path} has all of it already.")
     else:

@@ -9,7 +9,7 @@ import click
 
 from mtasts.cli._common import load_served, policy_file, write
 from mtasts.findings import UserError
-from mtasts.hosting.parameters import Phase, parameters
+from mtasts.hosting.azure import Phase, parameters
 
 
 @click.command("parameters")
