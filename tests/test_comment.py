@@ -20,7 +20,7 @@ from werkzeug import Request, Response
 
 from conftest import TEMPLATE, verb
 from mtasts.ci.api import Answer, ApiError, pause
-from mtasts.ci.body import body, cut, length
+from mtasts.ci.comment import body, length, shortened
 from mtasts.ci.pipeline import comment
 from mtasts.findings import WrongUseError
 from servers.loopback import Connection, Listener, Loopback, Talk
@@ -575,11 +575,11 @@ def test_the_marker_stands_once() -> None:
 def test_a_long_text_ends_with_where_the_rest_is() -> None:
     """At a whole line, with the fold and the code block closed, so that the last line is not hidden in them."""
     text = "# Verdict\n\n<details><summary>Served</summary>\n\n~~~~diff\n+mode: enforce\n" + "+mx: a.example\n" * 99
-    assert cut(text, 210) == (
+    assert shortened(text, 210) == (
         "# Verdict\n\n<details><summary>Served</summary>\n\n~~~~diff\n+mode: enforce\n+mx: a.example\n+mx: a.example"
         f"\n~~~~\n\n</details>\n\n{REST}"
     )
-    assert cut("a" * 500, 200) == REST
+    assert shortened("a" * 500, 200) == REST
 
 
 @pytest.mark.parametrize(("fixture", "limit"), [("github", 65_536), ("azure_devops", 150_000)])
@@ -645,7 +645,7 @@ class Folds(HTMLParser):
 @given(st.lists(blocks, max_size=12).map("\n\n".join), st.integers(100, 700))
 def test_what_is_cut_is_still_markdown(text: str, limit: int) -> None:
     """Never too long; whole lines; nothing is left open, as another implementation of Markdown reads it."""
-    done = cut(text, limit)
+    done = shortened(text, limit)
     assert len(done.encode("utf-16-le")) / 2 <= limit
     if len(text.encode("utf-16-le")) / 2 <= limit:
         assert done == text
@@ -661,7 +661,7 @@ def test_what_is_cut_is_still_markdown(text: str, limit: int) -> None:
 @given(st.text(), st.integers(100, 300))
 def test_nothing_makes_it_too_long(text: str, limit: int) -> None:
     """Not even a text that is no Markdown."""
-    assert length(cut(text, limit)) <= limit
+    assert length(shortened(text, limit)) <= limit
     assert length(body(text, limit)) <= limit
 
 

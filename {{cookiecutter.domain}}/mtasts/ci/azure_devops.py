@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from mtasts.ci.api import Api, ApiError
-from mtasts.ci.system import Comment
+from mtasts.ci.comment import Comment
 from mtasts.ci.variables import ADDRESS, NUMBER, Variables
 
 PROPERTY = "mta-sts-plan"

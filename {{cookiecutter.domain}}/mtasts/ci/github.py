@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mtasts.ci.api import Api, ApiError
-from mtasts.ci.body import is_marked
-from mtasts.ci.system import Comment
+from mtasts.ci.comment import Comment, is_marked
 from mtasts.ci.variables import ADDRESS, NUMBER, Variables
 
 AUTHOR = "github-actions[bot]"  # whom each workflow's token writes as; no person's name has brackets

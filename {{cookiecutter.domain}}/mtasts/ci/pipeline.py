@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from mtasts.ci.api import SECONDS
 from mtasts.ci.azure_devops import AzureDevOps
+from mtasts.ci.comment import keep
 from mtasts.ci.github import GitHub
-from mtasts.ci.system import keep
 from mtasts.ci.variables import Variables
 from mtasts.findings import WrongUseError, quote
 from mtasts.findings.forms import format_for
