@@ -402,7 +402,7 @@ def other(bake: Bake, tmp_path: Path) -> Repository:
     """A second repository, whose own toolkit, schema and modules would let everything through, and print nothing."""
     folder = bake(domain="example.net", output=tmp_path / "other")
     shutil.rmtree(folder / "mtasts")
-    for module in ("mtasts", "click", "yaml", "jsonschema", "difflib"):
+    for module in ("mtasts", "click", "yaml", "jsonschema", "difflib", "pip", "zipfile"):
         (folder / f"{module}.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
     (folder / "policy.schema.json").write_text("{}\n", encoding="utf-8")
     made = Repository(folder)
@@ -436,6 +436,17 @@ def test_a_plan_of_another_tree_is_of_its_history(repository: Path, other: Repos
     assert unsafe.returncode == 1
     assert b"::error file=below/policy.yaml,line=" in unsafe.stdout
     assert not (repository / "below").exists()
+
+
+def test_a_build_of_another_tree_runs_nothing_of_it(repository: Path, other: Repository) -> None:
+    """Its policy is built, with this repository's Function and the packages that its lock names."""
+    (other.folder / "function" / "function_app.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
+    assert verb(repository, "-C", str(other.folder), "build").returncode == 0
+    with zipfile.ZipFile(other.folder / "build" / "function.zip") as package:
+        assert package.read("function_app.py") == (TEMPLATE / "function" / "function_app.py").read_bytes()
+        assert "example.net" in json.loads(package.read("policies.json"))["policies"]
+        assert ".python_packages/lib/site-packages/werkzeug/__init__.py" in package.namelist()
+    assert not (repository / "build").exists()
 
 
 @pytest.mark.parametrize("folder", ["missing", "policy.yaml", ""])

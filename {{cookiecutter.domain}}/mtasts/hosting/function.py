@@ -73,7 +73,8 @@ def _held(wheels: Path) -> dict[str, Path]:
 def _download(lock: Path, wheels: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += [*_TARGET, "--require-hashes", "--requirement", str(lock), "--dest", str(wheels)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    here = lock.parent.parent  # `-m` takes modules from the current folder, and -C may have made that another tree
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if done.returncode:
         reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
         raise UserError(
