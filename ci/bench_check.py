@@ -196,10 +196,10 @@ def checkdmarc(ways: str, names: str) -> None:
 def walk(ways: str, names: str) -> None:
     """Print the seconds from the start of the walk until the last domain that does not hang is done."""
     from mtasts.check.walk import Checked, Wanted, walk_all
-    from mtasts.cli._network import edges
+    from mtasts.cli._network import clients
 
     at = Ways(*json.loads(ways))
-    out = edges((GOOD, at.dns), at.ca, at.https, at.smtp)
+    out = clients((GOOD, at.dns), at.ca, at.https, at.smtp)
     times: list[float] = []
 
     def done(checked: Checked) -> None:

@@ -219,14 +219,14 @@ def mend_pattern(pattern: str) -> str:
 
 def max_age_faults(text: str, _: Answers) -> list[str]:
     """Say what keeps a text from being a max_age that policy.yaml can hold."""
-    from mtasts.sts.lint import judge
+    from mtasts.sts.lint import value_findings
     from mtasts.sts.policy import value_fault
 
     if faults := said(value_fault("max_age", text)):
         return faults
     if text != str(int(text)):
         return [f"{quote(text)} begins with 0, which YAML can take for another number. Leave the 0 out."]
-    return said(*(finding for _, finding in judge(None, int(text), [])))
+    return said(*(finding for _, finding in value_findings(None, int(text), [])))
 
 
 def mend_max_age(text: str, _: Answers) -> str:

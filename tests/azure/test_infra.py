@@ -15,7 +15,8 @@ from tree_sitter_bicep import language
 from conftest import TEMPLATE, Bake, verb
 from mtasts.config import model
 from mtasts.config.hosting import FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD
-from mtasts.hosting.parameters import ParametersError, Phase, parameters
+from mtasts.findings import UserError
+from mtasts.hosting.azure import Phase, parameters
 
 INFRA = TEMPLATE / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))
@@ -236,7 +237,7 @@ def test_the_values_are_those_of_policy_yaml(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_deployed_is_refused(tmp_path: Path, words: str, instead: str, message: str) -> None:
     """Before anything is asked of Azure."""
-    with pytest.raises(ParametersError, match=message):
+    with pytest.raises(UserError, match=message):
         parameters(sample(tmp_path, "function", POLICY.replace(words, instead)), Phase.APP)
 
 

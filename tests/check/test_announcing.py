@@ -14,7 +14,7 @@ from mtasts.check import announcing, tls
 from mtasts.check.https import Fetch
 from mtasts.check.resolver import Lookup
 from mtasts.check.smtp import Probe
-from mtasts.check.walk import Edges
+from mtasts.check.walk import Clients
 from mtasts.config.model import Config, read
 from mtasts.findings import Finding
 from servers import https
@@ -97,7 +97,7 @@ def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
 @pytest.fixture(scope="module")
 def found(internet: Internet) -> list[Finding]:
     """What one look at all of them finds."""
-    return announcing.look(config().domains, edges(internet), timeout=30, jobs=50)
+    return announcing.look(config().domains, clients(internet), timeout=30, jobs=50)
 
 
 def config() -> Config:
@@ -111,12 +111,12 @@ def config() -> Config:
     return made
 
 
-def edges(internet: Internet) -> Edges:
+def clients(internet: Internet) -> Clients:
     """Return the ways into this network."""
     net = internet.net
     verifying = tls.context(str(internet.folder / "ca.pem"))
     lookup = Lookup((Loopback.dns, net.dns_port))
-    return Edges(lookup, Fetch(verifying, net.https_port), Probe(verifying, net.smtp_port))
+    return Clients(lookup, Fetch(verifying, net.https_port), Probe(verifying, net.smtp_port))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -181,8 +181,8 @@ def test_a_machine_without_room_waits_and_then_says_so() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert tls.fault(caught.value) is Fault.NOT_TRIED
     for found in (
-        policy_host.judge(policy_host.Seen("mta-sts.a.example", (answer, answer), ()), None),
-        mx_hosts.judge("a.example", mx_hosts.Seen(answer, ()), None),
+        policy_host.evaluate(policy_host.Observed("mta-sts.a.example", (answer, answer), ()), None),
+        mx_hosts.evaluate("a.example", mx_hosts.Observed(answer, ()), None),
     ):
         assert [each.rule.id for each in found.findings] == ["MTS298"]
         assert not has_errors(found.findings)

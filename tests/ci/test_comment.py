@@ -20,9 +20,9 @@ from werkzeug import Request, Response
 
 from conftest import TEMPLATE, verb
 from mtasts.ci.api import Answer, ApiError, pause
-from mtasts.ci.body import body, cut, length
+from mtasts.ci.comment import body, length, shortened
 from mtasts.ci.pipeline import comment
-from mtasts.ci.variables import VariablesError
+from mtasts.findings import WrongUseError
 from servers.loopback import Connection, Listener, Loopback, Talk
 from servers.tls import Authority
 
@@ -297,7 +297,7 @@ def test_azure_devops_building_a_github_repository_says_so(httpserver: HTTPServe
 
 def test_all_that_lacks_is_named_at_once() -> None:
     """With where it comes from: the first run in a new repository."""
-    with pytest.raises(VariablesError) as github:
+    with pytest.raises(WrongUseError) as github:
         comment({"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"}, "text")
     assert str(github.value) == (
         "GITHUB_TOKEN is not set; GITHUB_API_URL is not set; GITHUB_REPOSITORY is not set; "
@@ -306,7 +306,7 @@ def test_all_that_lacks_is_named_at_once() -> None:
         "and run it for pull_request alone: GITHUB_REF is refs/pull/NUMBER/merge then. "
         "The runner sets all but the token."
     )
-    with pytest.raises(VariablesError) as azure:
+    with pytest.raises(WrongUseError) as azure:
         comment({"TF_BUILD": "True", "SYSTEM_PULLREQUEST_PULLREQUESTID": "$(System.PullRequest.PullRequestId)"}, "text")
     assert str(azure.value) == (
         "SYSTEM_ACCESSTOKEN is not set; SYSTEM_COLLECTIONURI is not set; SYSTEM_TEAMPROJECTID is not set; "
@@ -315,7 +315,7 @@ def test_all_that_lacks_is_named_at_once() -> None:
         '"Contribute to pull requests" on the repository, and run it in builds of a pull request alone. '
         "The agent sets all but the token."
     )
-    with pytest.raises(VariablesError, match="Neither GITHUB_ACTIONS nor TF_BUILD is set"):
+    with pytest.raises(WrongUseError, match="Neither GITHUB_ACTIONS nor TF_BUILD is set"):
         comment({}, "text")
 
 
@@ -337,14 +337,14 @@ def test_all_that_lacks_is_named_at_once() -> None:
 )
 def test_a_variable_that_cannot_be_used_is_refused(github: Environment, name: str, value: str) -> None:
     """Before the token goes anywhere."""
-    with pytest.raises(VariablesError, match=rf"^{name} is .*, not "):
+    with pytest.raises(WrongUseError, match=rf"^{name} is .*, not "):
         comment(github | {name: value}, "text")
 
 
 @pytest.mark.parametrize("token", ["abc\r\nX-Other:secret", "two words", "schlüssel"])
 def test_a_token_that_is_none_is_not_shown(github: Environment, token: str) -> None:
     """A secret with a line end in it would become a header; the message must not print it either."""
-    with pytest.raises(VariablesError) as error:
+    with pytest.raises(WrongUseError) as error:
         comment(github | {"GITHUB_TOKEN": token}, "text")
     assert str(error.value).startswith("GITHUB_TOKEN is not a token. ")
     assert token not in str(error.value)
@@ -575,11 +575,11 @@ def test_the_marker_stands_once() -> None:
 def test_a_long_text_ends_with_where_the_rest_is() -> None:
     """At a whole line, with the fold and the code block closed, so that the last line is not hidden in them."""
     text = "# Verdict\n\n<details><summary>Served</summary>\n\n~~~~diff\n+mode: enforce\n" + "+mx: a.example\n" * 99
-    assert cut(text, 210) == (
+    assert shortened(text, 210) == (
         "# Verdict\n\n<details><summary>Served</summary>\n\n~~~~diff\n+mode: enforce\n+mx: a.example\n+mx: a.example"
         f"\n~~~~\n\n</details>\n\n{REST}"
     )
-    assert cut("a" * 500, 200) == REST
+    assert shortened("a" * 500, 200) == REST
 
 
 @pytest.mark.parametrize(("fixture", "limit"), [("github", 65_536), ("azure_devops", 150_000)])
@@ -645,7 +645,7 @@ class Folds(HTMLParser):
 @given(st.lists(blocks, max_size=12).map("\n\n".join), st.integers(100, 700))
 def test_what_is_cut_is_still_markdown(text: str, limit: int) -> None:
     """Never too long; whole lines; nothing is left open, as another implementation of Markdown reads it."""
-    done = cut(text, limit)
+    done = shortened(text, limit)
     assert len(done.encode("utf-16-le")) / 2 <= limit
     if len(text.encode("utf-16-le")) / 2 <= limit:
         assert done == text
@@ -661,7 +661,7 @@ def test_what_is_cut_is_still_markdown(text: str, limit: int) -> None:
 @given(st.text(), st.integers(100, 300))
 def test_nothing_makes_it_too_long(text: str, limit: int) -> None:
     """Not even a text that is no Markdown."""
-    assert length(cut(text, limit)) <= limit
+    assert length(shortened(text, limit)) <= limit
     assert length(body(text, limit)) <= limit
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from conftest import ROOT, TEMPLATE, Bake, verb
 from mtasts.cli.catalogue import CATALOGUE, catalogue_table
+from mtasts.plan.ways import chapter
+from repositories import Repository, environment
 
 POLICY = b"version: STSv1\r\nmode: testing\r\nmx: *.mail.protection.outlook.com\r\nmax_age: 604800\r\n"
 TWO = """version: STSv1
@@ -150,6 +152,12 @@ def test_the_table_of_rules_in_the_readme_is_the_catalogue(repository: Path) -> 
     assert verb(repository, "explain").stdout.decode().replace("\r\n", "\n").startswith(f"{catalogue_table()}\n")
 
 
+def test_the_chapter_of_ways_in_the_readme_is_the_one_of_the_table(repository: Path) -> None:
+    """Nothing before, between or after them that the table lacks."""
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    assert f"\nprints them too.\n\n{chapter()}\n\n## " in readme
+
+
 @pytest.mark.parametrize("name", ["enforce", "mx-move", "rollback", "retire", "hosting"])
 def test_the_ways_in_the_readme_are_those_that_explain_prints(repository: Path, name: str) -> None:
     """Step by step, in the same words, and each is listed."""
@@ -157,6 +165,7 @@ def test_the_ways_in_the_readme_are_those_that_explain_prints(repository: Path, 
     assert said.startswith("### ") and "\n\n1. " in said and "\n3. " in said
     assert said in (repository / "README.md").read_text(encoding="utf-8")
     assert f"- {name}: " in verb(repository, "explain").stdout.decode()
+    assert name in verb(repository, "explain", "--help").stdout.decode()
 
 
 def test_a_slip_in_the_name_of_a_way_is_seen(repository: Path) -> None:
@@ -386,3 +395,65 @@ def test_the_template_holds_no_jinja_in_code() -> None:
     for path in TEMPLATE.rglob("*"):
         if path.is_file() and path.relative_to(TEMPLATE).as_posix() not in rendered and "__pycache__" not in path.parts:
             assert "cookiecutter" not in path.read_text(encoding="utf-8"), path.relative_to(ROOT)
+
+
+@pytest.fixture
+def other(bake: Bake, tmp_path: Path) -> Repository:
+    """A second repository, whose own toolkit, schema and modules would let everything through, and print nothing."""
+    folder = bake(domain="example.net", output=tmp_path / "other")
+    shutil.rmtree(folder / "mtasts")
+    for module in ("mtasts", "click", "yaml", "jsonschema", "difflib", "pip", "zipfile"):
+        (folder / f"{module}.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
+    (folder / "policy.schema.json").write_text("{}\n", encoding="utf-8")
+    made = Repository(folder)
+    made.commit({}, "2026-01-01")
+    return made
+
+
+def test_one_toolkit_judges_another_tree(repository: Path, other: Repository) -> None:
+    """As git has it: -C names the tree. Its policy is judged by the toolkit that runs, with that one's schema."""
+    policy = other.folder / "policy.yaml"
+    text = policy.read_text(encoding="utf-8")
+    policy.write_text(text.replace("604800", "86400"), encoding="utf-8")
+    assert verb(repository, "-C", str(other.folder), "lint").stdout.split() == [b"no", b"findings"]
+    rendered = verb(repository, "-C", str(other.folder), "render", "example.net")
+    assert rendered.stdout == POLICY.replace(b"604800", b"86400")
+    policy.write_text(f"{text}misspelt: 1\n", encoding="utf-8")
+    refused = verb(repository, "-C", str(other.folder), "lint")
+    assert (refused.returncode, b"error MTS104: 'misspelt' is no key here." in refused.stdout) == (1, True)
+
+
+def test_a_plan_of_another_tree_is_of_its_history(repository: Path, other: Repository) -> None:
+    """With the exit codes of a plan, and paths relative to that tree."""
+    other.rename("policy.yaml", "below/policy.yaml", "2026-01-02")
+    policy = other.folder / "below" / "policy.yaml"
+    words = ("plan", "--base", "main", "--exit-code", "--file", "below/policy.yaml", "--output", "below/plan.md")
+    same = verb(repository, "-C", "../other", "-C", "example.net", *words, "--format", "markdown", env=environment())
+    assert (same.returncode, same.stderr) == (0, b"")
+    assert "Nothing changes" in (other.folder / "below" / "plan.md").read_text(encoding="utf-8")
+    policy.write_text(policy.read_text(encoding="utf-8").replace("testing", "none", 1), encoding="utf-8")
+    unsafe = verb(repository, "-C", str(other.folder), *words, env={**environment(), "GITHUB_ACTIONS": "true"})
+    assert unsafe.returncode == 1
+    assert b"::error file=below/policy.yaml,line=" in unsafe.stdout
+    assert not (repository / "below").exists()
+
+
+def test_a_build_of_another_tree_runs_nothing_of_it(repository: Path, other: Repository) -> None:
+    """Its policy is built, with this repository's Function and the packages that its lock names."""
+    (other.folder / "function" / "function_app.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
+    assert verb(repository, "-C", str(other.folder), "build").returncode == 0
+    with zipfile.ZipFile(other.folder / "build" / "function.zip") as package:
+        assert package.read("function_app.py") == (TEMPLATE / "function" / "function_app.py").read_bytes()
+        assert "example.net" in json.loads(package.read("policies.json"))["policies"]
+        assert ".python_packages/lib/site-packages/werkzeug/__init__.py" in package.namelist()
+    assert not (repository / "build").exists()
+
+
+@pytest.mark.parametrize("folder", ["missing", "policy.yaml", ""])
+def test_a_tree_that_is_no_folder_is_wrong_use(repository: Path, folder: str) -> None:
+    """Nothing is judged in its place, and for `plan --exit-code` it is no safe change."""
+    done = verb(repository, "-C", folder, "lint")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"Invalid value for '-C': {folder!r} cannot be entered: " in done.stderr.decode()
+    assert b"Name a folder that exists." in done.stderr
+    assert verb(repository, "-C", folder, "plan", "--exit-code").returncode == 1

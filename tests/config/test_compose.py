@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mtasts.check import policy_host, tls_reporting
 from mtasts.check.https import Fetched
-from mtasts.check.importer import Published, judge
+from mtasts.check.importer import Published, evaluate
 from mtasts.check.resolver import Answer, Status
 from mtasts.config import model
 from mtasts.config.compose import Entry, merged
@@ -282,9 +282,11 @@ def answers(draw: st.DrawFn) -> Published:
     mx = tuple(f"{number} {host}" for number, host in enumerate(hosts))
     txts = draw(st.lists(TXTS, max_size=2))
     return Published(
-        policy_host.Seen("mta-sts.a.example", (), (fetched,) if draw(st.booleans()) else ()),
+        policy_host.Observed("mta-sts.a.example", (), (fetched,) if draw(st.booleans()) else ()),
         Answer("a.example", Status.FOUND if mx else Status.NO_DATA, mx),
-        tls_reporting.Seen(Answer("_smtp._tls.a.example", Status.FOUND if txts else Status.NO_DATA, tuple(txts)), ()),
+        tls_reporting.Observed(
+            Answer("_smtp._tls.a.example", Status.FOUND if txts else Status.NO_DATA, tuple(txts)), ()
+        ),
     )
 
 
@@ -293,7 +295,7 @@ def test_whatever_a_domain_answers_the_file_stays_right_and_every_mx_host_is_nam
     seen: Published, text: str, force: bool
 ) -> None:
     """The file has no error after it, and an MX host is covered, or named in what is said."""
-    found = judge("a.example", seen)
+    found = evaluate("a.example", seen)
     said = "\n".join(note if isinstance(note, str) else note.message for note in found.notes)
     for value in seen.exchange.values:
         host = value.partition(" ")[2].lower()

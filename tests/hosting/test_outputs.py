@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from conftest import Bake, verb
 from mtasts.config.model import read as load
 from mtasts.config.yaml_edit import with_values
-from mtasts.hosting import outputs as outputs_of
+from mtasts.findings import UserError
+from mtasts.hosting import azure
 
 HOST = "agreeable-sand-0a1b2c3d.5.azurestaticapps.net"
 PROOF = "9C1F6D0B7A"
@@ -194,8 +195,8 @@ def test_outputs_of_any_shape_are_taken_or_refused(tmp_path_factory: pytest.Temp
     """Null for a region or a host name, lists for texts: what is taken makes a valid policy.yaml."""
     path = tmp_path_factory.getbasetemp() / "shape.json"
     path.write_text(json.dumps(found), encoding="utf-8")
-    with contextlib.suppress(outputs_of.OutputsError):
-        after = outputs_of.written(policy("static-web-app"), outputs_of.read(path))
+    with contextlib.suppress(UserError):
+        after = azure.with_outputs(policy("static-web-app"), azure.read_outputs(path))
         assert load(after)[0]
 
 

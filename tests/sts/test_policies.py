@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtasts.sts.lint import judge
+from mtasts.sts.lint import value_findings
 from mtasts.sts.policy import Mode, MxPattern, Policy, PolicyError
 
 LABELS = st.text(string.ascii_letters + string.digits, min_size=1, max_size=20)
@@ -82,6 +82,6 @@ def test_any_text_is_a_policy_or_an_error_with_a_line(text: str) -> None:
 @given(st.none() | st.text(), st.none() | st.integers(), st.lists(st.text() | st.integers() | st.none()))
 def test_any_values_can_be_judged(mode: str | None, max_age: int | None, mx: list[object]) -> None:
     """Judging takes what YAML may hold."""
-    for steps, finding in judge(mode, max_age, mx):
+    for steps, finding in value_findings(mode, max_age, mx):
         assert steps[0] in ("max_age", "mx")
         assert finding.message

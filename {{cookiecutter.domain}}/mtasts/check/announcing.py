@@ -13,9 +13,8 @@ from itertools import chain
 from mtasts.check import mx_hosts, policy_host
 from mtasts.check.policy_host import DRIFT
 from mtasts.check.resolver import Answer
-from mtasts.check.steps import Reach
-from mtasts.check.txt_record import lookup_fault
-from mtasts.check.walk import Edges, reach_all
+from mtasts.check.steps import Network, lookup_fault, resolved
+from mtasts.check.walk import Clients, observe_all
 from mtasts.config.model import Domain
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.sts.names import is_verification
@@ -38,58 +37,62 @@ _LEFT = "What DNS has stays as it is. Correct that, and run this again; --no-che
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """The policy host, and with enforce the answer to MX and the hosts that take the domain's mail."""
 
-    host: policy_host.Seen
+    host: policy_host.Observed
     exchange: Answer | None = None
     takers: tuple[str, ...] = ()
 
 
 def look(
-    domains: Sequence[Domain], edges: Edges, timeout: float, jobs: int, done: Callable[[str], object] = lambda _: None
+    domains: Sequence[Domain],
+    clients: Clients,
+    timeout: float,
+    jobs: int,
+    done: Callable[[str], object] = lambda _: None,
 ) -> list[Finding]:
     """Look at many domains at a time. Return an error for each that must not be announced, and warnings of the run."""
 
-    async def one(domain: Domain, reach: Reach) -> Seen | Exception:
+    async def one(domain: Domain, network: Network) -> Observed | Exception:
         try:
-            return await see(domain, reach)
+            return await observe(domain, network)
         except Exception as error:  # whatever it is, the other domains go on
             return error
         finally:
             done(domain.name)
 
-    seen = asyncio.run(reach_all(domains, one, edges, timeout, jobs))
-    faults = chain.from_iterable(map(judge, domains, seen))
+    observed = asyncio.run(observe_all(domains, one, clients, timeout, jobs))
+    faults = chain.from_iterable(map(evaluate, domains, observed))
     warning = policy_host.unreached(
-        address for each in seen if isinstance(each, Seen) for address in each.host.unreached
+        address for each in observed if isinstance(each, Observed) for address in each.host.unreached
     )
     return [*faults, *([warning] if warning else [])]
 
 
-async def see(domain: Domain, reach: Reach) -> Seen:
+async def observe(domain: Domain, network: Network) -> Observed:
     """Look at what HTTPS serves; where the policy is enforced, also at which hosts take the mail."""
     if domain.policy.mode is not Mode.ENFORCE:
-        return Seen(await policy_host.see(domain.name, reach))
-    host, exchange = await asyncio.gather(policy_host.see(domain.name, reach), reach.lookup(domain.name, "MX"))
+        return Observed(await policy_host.observe(domain.name, network))
+    host, exchange = await asyncio.gather(policy_host.observe(domain.name, network), network.lookup(domain.name, "MX"))
     takers = mx_hosts.names(domain.name, exchange)
     if not exchange.values and takers:  # without an MX record mail goes to the domain's own address, if it has one
-        takers = takers if any(answer.values for answer in await policy_host.resolved(domain.name, reach)) else []
-    return Seen(host, exchange, tuple(takers))
+        takers = takers if any(answer.values for answer in await resolved(domain.name, network)) else []
+    return Observed(host, exchange, tuple(takers))
 
 
-def judge(domain: Domain, seen: Seen | Exception) -> Iterator[Finding]:
+def evaluate(domain: Domain, observed: Observed | Exception) -> Iterator[Finding]:
     """Yield what speaks against announcing a domain's policy, in one finding."""
-    if isinstance(seen, Exception):
-        found = [f"The look at it broke off: {type(seen).__name__} {quote(seen)}."]
+    if isinstance(observed, Exception):
+        found = [f"The look at it broke off: {type(observed).__name__} {quote(observed)}."]
     else:
-        found = [*_served(domain, seen.host), *_covered(domain, seen)]
+        found = [*_served(domain, observed.host), *_covered(domain, observed)]
     if found:
         message = f"{domain.name} is not announced. {' '.join(found)} {_LEFT}"
         yield Finding(NOT_ANNOUNCED, message, domain=domain.name)
 
 
-def _served(domain: Domain, host: policy_host.Seen) -> Iterator[str]:
+def _served(domain: Domain, host: policy_host.Observed) -> Iterator[str]:
     """Say why senders may not get exactly the policy that the new id stands for."""
     expected = domain.policy.render()
     if policy_host.serves(host, expected):
@@ -98,18 +101,18 @@ def _served(domain: Domain, host: policy_host.Seen) -> Iterator[str]:
         shown = listed(list(host.unreached))
         yield f"What {host.host} serves cannot be told from here: this machine has no way to {shown}."
         return
-    found = policy_host.judge(host, expected).findings
+    found = policy_host.evaluate(host, expected).findings
     errors = [each for each in found if each.rule.severity is Severity.ERROR]
     # Another policy is what matters most; without an error this machine could not look.
     yield min(errors or found, key=lambda each: each.rule is not DRIFT).message
 
 
-def _covered(domain: Domain, seen: Seen) -> Iterator[str]:
+def _covered(domain: Domain, observed: Observed) -> Iterator[str]:
     """Say which MX hosts enforce would take the mail from. A record that only proves the domain takes none."""
-    fault = lookup_fault(seen.exchange) if seen.exchange else None
+    fault = lookup_fault(observed.exchange) if observed.exchange else None
     if fault:
         yield f"Which MX hosts there are is unknown. {fault.message}"
-    lost = [name for name in seen.takers if not domain.policy.matches(name) and not is_verification(name)]
+    lost = [name for name in observed.takers if not domain.policy.matches(name) and not is_verification(name)]
     if lost:
         shown = listed([quote(name) for name in lost])
         yield f"Mail goes to {shown}, which no mx of the policy covers, and enforce stops it there. Add it to mx."

@@ -1,4 +1,4 @@
-"""The edge to HTTPS: one request to one address, as a sender makes it (RFC 8461 §3.3)."""
+"""The client for HTTPS: one request to one address, as a sender makes it (RFC 8461 §3.3)."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Fetch:
                 answer = _exchange(tls, host, path)
         except OSError as error:
             found = fault(error)
-            cut = Fault.HANDSHAKE if found is Fault.INCOMPLETE else found
-            return Failed(address, cut, time.monotonic() - start)
+            failed = Fault.HANDSHAKE if found is Fault.INCOMPLETE else found
+            return Failed(address, failed, time.monotonic() - start)
         if isinstance(answer, Fault):
             return Failed(address, answer, time.monotonic() - start)
         return Fetched(address, *answer, version, ends, time.monotonic() - start)

@@ -13,10 +13,9 @@ from mtasts.check import tls_reporting
 from mtasts.check.https import BYTES, Fetched
 from mtasts.check.policy_host import HOST_NONE
 from mtasts.check.resolver import Answer
-from mtasts.check.steps import Reach
+from mtasts.check.steps import Network, lookup_fault
 from mtasts.check.tls import Fault
 from mtasts.check.tls_reporting import REPORTING_NONE
-from mtasts.check.txt_record import lookup_fault
 from mtasts.config.compose import Entry
 from mtasts.findings import Finding, Severity, listed, quote
 from mtasts.sts import mx_patterns, senders
@@ -45,9 +44,9 @@ Note = str | Finding
 class Published:
     """The answers of a policy host, and those to MX and to the record for TLS reports."""
 
-    host: https.Seen
+    host: https.Observed
     exchange: Answer
-    reporting: tls_reporting.Seen
+    reporting: tls_reporting.Observed
 
 
 @dataclass(frozen=True)
@@ -65,26 +64,28 @@ class Found:
     unseen: bool = False
 
 
-async def see(domain: str, reach: Reach) -> Published:
+async def observe(domain: str, network: Network) -> Published:
     """Look at the domain as a sender does."""
     return Published(
-        *await asyncio.gather(https.see(domain, reach), reach.lookup(domain, "MX"), tls_reporting.see(domain, reach))
+        *await asyncio.gather(
+            https.observe(domain, network), network.lookup(domain, "MX"), tls_reporting.observe(domain, network)
+        )
     )
 
 
-def judge(domain: str, seen: Published) -> Found:
+def evaluate(domain: str, observed: Published) -> Found:
     """Say what can be taken of what a domain publishes."""
-    hosts = _mx_hosts(seen.exchange)
-    read = _reading(seen.host)
-    notes: list[Note] = [*_findings(domain, seen, read)]
+    hosts = _mx_hosts(observed.exchange)
+    read = _reading(observed.host)
+    notes: list[Note] = [*_findings(domain, observed, read)]
     source, policy = "", None
     if read:
         source, policy = _policy(domain, read, hosts, notes)
-    unseen = _unseen(seen.host)
+    unseen = _unseen(observed.host)
     if not policy and not unseen:
         source, policy = "the MX hosts (no policy could be read)", _testing(hosts)
     notes += [*_named(mx_patterns.refusals(hosts)), *_uncovered(policy, hosts)]
-    rua = _addresses(seen.reporting.right, notes)
+    rua = _addresses(observed.reporting.right, notes)
     return Found(domain, Entry(domain, policy, rua) if policy else None, source, tuple(notes), unseen)
 
 
@@ -94,7 +95,7 @@ def _mx_hosts(answer: Answer) -> list[str]:
     return list(dict.fromkeys(name.lower() for _, name in pairs if name not in ("", ".")))
 
 
-def _reading(host: https.Seen) -> Reading | None:
+def _reading(host: https.Observed) -> Reading | None:
     """Read what the first address serves, whatever it is."""
     for one in host.fetched:
         if isinstance(one, Fetched) and one.status == 200 and one.body.strip():
@@ -112,21 +113,23 @@ def _unpacked(one: Fetched) -> bytes:
         return one.body
 
 
-def _unseen(host: https.Seen) -> bool:
+def _unseen(host: https.Observed) -> bool:
     """Tell whether the policy host could not be looked at from here, so that nobody knows whether there is a policy."""
     if any(isinstance(one, Fetched) or one.fault in _FAILS for one in host.fetched):
         return False
     return bool(host.fetched) or any(map(lookup_fault, host.answers))
 
 
-def _findings(domain: str, seen: Published, read: Reading | None) -> Iterator[Note]:
+def _findings(domain: str, observed: Published, read: Reading | None) -> Iterator[Note]:
     """Yield what is wrong with what is published now: why senders see no policy, or read another."""
-    found = [finding for finding in https.judge(seen.host, None).findings if _matters(finding)]
+    found = [finding for finding in https.evaluate(observed.host, None).findings if _matters(finding)]
     if read and not read.text.lstrip("\ufeff \t\r\n").startswith("<"):
         found += [finding.at(file=policy_url(domain)) for finding in lint_policy(read.text) if _matters(finding)]
-    found += filter(None, [lookup_fault(seen.exchange)])
+    found += filter(None, [lookup_fault(observed.exchange)])
     found += [
-        finding for finding in tls_reporting.judge(seen.reporting, None).findings if finding.rule is not REPORTING_NONE
+        finding
+        for finding in tls_reporting.evaluate(observed.reporting, None).findings
+        if finding.rule is not REPORTING_NONE
     ]
     yield from found[:NAMED]
     if len(found) > NAMED:

@@ -1,4 +1,4 @@
-"""The edge to DNS: one question, one answer, and what stands behind there being none."""
+"""The client for DNS: one question, one answer, and why there is none."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import dns.exception
 import dns.resolver
 
+from mtasts.findings import WrongUseError
 from mtasts.system import limits
 from mtasts.system.deadline import Deadline
 
@@ -37,18 +38,15 @@ class Answer:
     target: str | None = None
 
 
-class ResolverError(Exception):
-    """There is no resolver to ask. The message says what to do."""
-
-
 class Lookup:
     """Asks a resolver: the system's, or the one at an address and port. Answers are kept for their TTL."""
 
     def __init__(self, resolver: tuple[str, int] | None = None) -> None:
+        """Read which resolver there is. Raises WrongUseError if there is none."""
         try:
             self._resolver = dns.resolver.Resolver(configure=resolver is None)
         except dns.exception.DNSException as error:
-            raise ResolverError(f"This system names no resolver ({error}). Give one with --resolver.") from None
+            raise WrongUseError(f"This system names no resolver ({error}). Give one with --resolver.") from None
         if resolver:
             self._resolver.nameservers, self._resolver.port = [resolver[0]], resolver[1]
         self._resolver.cache = dns.resolver.LRUCache()

@@ -1,4 +1,4 @@
-"""The policy as it is served, judged by the same rules as in the repository."""
+"""The policy as it is served, by the same rules as in the repository."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read(text: str | None) -> Policy | None:
         return None
 
 
-def judge(domain: str, text: str | None) -> Section:
+def evaluate(domain: str, text: str | None) -> Section:
     """Say what the served text says, with the line of each finding."""
     return Section("Policy", tuple(_items(domain, text)))
 

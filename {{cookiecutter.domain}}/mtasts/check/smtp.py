@@ -1,4 +1,4 @@
-"""The edge to SMTP: greet one address of an MX host, and go as far as TLS (RFC 8461 §4.2). No mail is sent."""
+"""The client for SMTP: greet one address of an MX host, and go as far as TLS (RFC 8461 §4.2). No mail is sent."""
 
 from __future__ import annotations
 

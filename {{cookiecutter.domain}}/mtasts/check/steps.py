@@ -1,35 +1,66 @@
-"""The steps of the walk, as `check --only` names them. In each, `see` asks the network and `judge` asks nobody."""
+"""What the steps of the walk share.
+
+Each step has `observe`, which asks the network, and `evaluate`, which asks nobody.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from mtasts.check.https import Failed, Fetched
-from mtasts.check.resolver import Answer
+from mtasts.check.resolver import Answer, Status
 from mtasts.check.smtp import Spoken
-from mtasts.findings import Finding
+from mtasts.findings import Finding, Rule, Severity
+
+DNS_FAILURE = Rule(
+    "MTS204",
+    "A name server answers with a failure",
+    Severity.ERROR,
+    "RFC 8461 §3.1",
+    """The name servers of the zone, or the resolver that was asked, answered SERVFAIL or REFUSED. Often DNSSEC is
+broken (an expired signature, a wrong DS record), or a server does not know the zone. Senders see the same, and hold
+the mail or go on without a policy.""",
+)
+DNS_TIMEOUT = Rule(
+    "MTS205",
+    "No name server answers in time",
+    Severity.ERROR,
+    "RFC 8461 §3.1",
+    """No answer came within the time that `--timeout` gives. Look whether the zone's name servers can be reached,
+over UDP and TCP. Where only this machine cannot reach them, name another resolver with `--resolver`.""",
+)
+MACHINE_LIMIT = Rule(
+    "MTS298",
+    "This machine has reached a limit of its own",
+    Severity.WARNING,
+    "this toolkit",
+    """No open file, port, memory or thread was left for the connection, and none came free in time. That says nothing
+about the domain. Run this again with fewer `--jobs`, or raise the limit (`ulimit -n`).""",
+)
+ADDRESSES_MANY = Rule(
+    "MTS214",
+    "More addresses than are looked at",
+    Severity.WARNING,
+    "this toolkit",
+    """At most 20 addresses of the policy host are looked at, and at most 50 MX hosts with 100 addresses, since a domain
+could otherwise make this machine connect to thousands of addresses of others. Each MX host gets an equal share, half
+of it IPv6. The addresses that were left out may have faults too.""",
+)
+
 
 NAMES = ("dns", "https", "policy", "mx", "tlsrpt")
 
 
 @dataclass(frozen=True)
-class Reach:
-    """How far a step can reach: the edges, for one domain and its deadline."""
+class Network:
+    """The network, as a step asks it: for one domain, until its deadline."""
 
     lookup: Callable[[str, str], Awaitable[Answer]]
     fetch: Callable[[str, str, str], Awaitable[Fetched | Failed]]
     probe: Callable[[str, str], Awaitable[Spoken | Failed]]
-
-
-def addresses(answers: Sequence[Answer], most: int) -> list[str]:
-    """Return the addresses to look at: all, or the first of each family in turn if there are more than so many."""
-    found = [address for answer in answers for address in answer.values]
-    if len(found) <= most:
-        return found
-    turns = zip_longest(*(answer.values for answer in answers))
-    return [address for turn in turns for address in turn if address][:most]
 
 
 @dataclass(frozen=True)
@@ -47,3 +78,31 @@ class Section:
     def findings(self) -> list[Finding]:
         """The findings among the items."""
         return [item for item in self.items if isinstance(item, Finding)]
+
+
+def lookup_fault(answer: Answer) -> Finding | None:
+    """Return the finding for a question that got no answer, neither yes nor no."""
+    if answer.status is Status.FAILURE:
+        message = f"{answer.name}: the name server answers with a failure. See its log, and the zone's DNSSEC."
+        return Finding(DNS_FAILURE, message)
+    if answer.status is Status.NOT_ASKED:
+        message = f"{answer.name}: {answer.status.value}. Run this again with fewer --jobs."
+        return Finding(MACHINE_LIMIT, message)
+    if answer.status is Status.TIMEOUT:
+        message = f"{answer.name}: no name server answers in time. Look whether the zone's servers are up."
+        return Finding(DNS_TIMEOUT, message)
+    return None
+
+
+async def resolved(host: str, network: Network) -> tuple[Answer, ...]:
+    """Return the answers to A and AAAA."""
+    return tuple(await asyncio.gather(network.lookup(host, "A"), network.lookup(host, "AAAA")))
+
+
+def addresses(answers: Sequence[Answer], most: int) -> list[str]:
+    """Return the addresses to look at: all, or the first of each family in turn if there are more than so many."""
+    found = [address for answer in answers for address in answer.values]
+    if len(found) <= most:
+        return found
+    turns = zip_longest(*(answer.values for answer in answers))
+    return [address for turn in turns for address in turn if address][:most]

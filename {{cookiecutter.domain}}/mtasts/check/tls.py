@@ -14,6 +14,7 @@ from mtasts.system import limits
 from mtasts.system.deadline import Deadline
 
 BYTES = 1024 * 1024  # what one connection may send us before we stop listening
+SOON = 14  # days, in which a certificate should have been renewed
 
 
 class Fault(Enum):
@@ -170,3 +171,8 @@ def expiry(connection: ssl.SSLSocket) -> float:
         return ssl.cert_time_to_seconds(str((connection.getpeercert() or {})["notAfter"]))
     except (KeyError, ValueError) as error:
         raise ssl.SSLError(f"no date: {error}") from None
+
+
+def days_left(ends: float) -> int:
+    """Return the whole days until a certificate ends."""
+    return int((ends - time.time()) // 86_400)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mtasts.check.resolver import Answer
-from mtasts.check.steps import Reach, Section
-from mtasts.check.txt_record import lookup_fault
+from mtasts.check.steps import Network, Section, lookup_fault
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.record import RecordError
 from mtasts.tlsrpt.record import TlsRptRecord
@@ -61,27 +60,27 @@ WRONG_NAMES = ("_mta-sts._tls", "_smtp-tls")
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """The answers at the right name and at the wrong ones."""
 
     right: Answer
     wrong: tuple[Answer, ...]
 
 
-async def see(domain: str, reach: Reach) -> Seen:
+async def observe(domain: str, network: Network) -> Observed:
     """Ask for the record, and for the misplaced ones."""
     names = (f"_smtp._tls.{domain}", *(f"{wrong}.{domain}" for wrong in WRONG_NAMES))
-    right, *wrong = await asyncio.gather(*(reach.lookup(name, "TXT") for name in names))
-    return Seen(right, tuple(wrong))
+    right, *wrong = await asyncio.gather(*(network.lookup(name, "TXT") for name in names))
+    return Observed(right, tuple(wrong))
 
 
-def judge(seen: Seen, expected: tuple[str, ...] | None) -> Section:
+def evaluate(observed: Observed, expected: tuple[str, ...] | None) -> Section:
     """Say what a sender makes of the answers.
 
     expected: the repository's addresses, None if it is not asked. Where it has none the record is another's, if there
     is one: a service for reports has its own, often by a CNAME.
     """
-    return Section("TLS reporting", (*_items(seen.right, expected), *_misplaced(seen)))
+    return Section("TLS reporting", (*_items(observed.right, expected), *_misplaced(observed)))
 
 
 def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | Finding]:
@@ -94,12 +93,12 @@ def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | F
     elif len(records) > 1:
         yield Finding(REPORTING_SEVERAL, f"{answer.name} has {len(records)} records. Leave one.")
     elif records or (near and expected != ()):
-        yield from _judge_record(answer.name, records[0] if records else str(near), expected)
+        yield from _evaluate_record(answer.name, records[0] if records else str(near), expected)
     elif expected != ():
         yield Finding(REPORTING_NONE, f"{answer.name} has no record, so nobody reports failures. Publish one.")
 
 
-def _judge_record(name: str, txt: str, expected: tuple[str, ...] | None) -> Iterator[str | Finding]:
+def _evaluate_record(name: str, txt: str, expected: tuple[str, ...] | None) -> Iterator[str | Finding]:
     try:
         record = TlsRptRecord.parse(txt)
     except RecordError as error:
@@ -112,8 +111,8 @@ def _judge_record(name: str, txt: str, expected: tuple[str, ...] | None) -> Iter
         yield Finding(REPORTING_DRIFT, message)
 
 
-def _misplaced(seen: Seen) -> Iterator[Finding]:
-    for answer in seen.wrong:
+def _misplaced(observed: Observed) -> Iterator[Finding]:
+    for answer in observed.wrong:
         if any("tlsrp" in txt.lower() for txt in answer.values):
             message = f"{answer.name} has a record for reports, and no sender looks there. Remove it."
             yield Finding(REPORTING_MISPLACED, message)

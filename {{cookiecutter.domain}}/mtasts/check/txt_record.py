@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mtasts.check.resolver import Answer, Status
-from mtasts.check.steps import Reach, Section
+from mtasts.check.steps import Network, Section, lookup_fault
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.record import RecordError, StsRecord
 
@@ -34,23 +34,6 @@ RECORD_MALFORMED = Rule(
     """`v=STSv1; id=…;` is all it takes: the version first, `;` between the fields, and an id of 1 to 32 letters and
 digits. Senders ignore a record of any other form. `python -m mtasts records` prints a good one.""",
 )
-DNS_FAILURE = Rule(
-    "MTS204",
-    "A name server answers with a failure",
-    Severity.ERROR,
-    "RFC 8461 §3.1",
-    """The name servers of the zone, or the resolver that was asked, answered SERVFAIL or REFUSED. Often DNSSEC is
-broken (an expired signature, a wrong DS record), or a server does not know the zone. Senders see the same, and hold
-the mail or go on without a policy.""",
-)
-DNS_TIMEOUT = Rule(
-    "MTS205",
-    "No name server answers in time",
-    Severity.ERROR,
-    "RFC 8461 §3.1",
-    """No answer came within the time that `--timeout` gives. Look whether the zone's name servers can be reached,
-over UDP and TCP. Where only this machine cannot reach them, name another resolver with `--resolver`.""",
-)
 RECORD_DRIFT = Rule(
     "MTS206",
     "The id in DNS is not the repository's",
@@ -59,38 +42,16 @@ RECORD_DRIFT = Rule(
     """Senders fetch the policy again when the id changes. With another id than the policy's they keep what they
 have, or someone changed the record by hand. Publish the record that `python -m mtasts records` prints.""",
 )
-MACHINE_LIMIT = Rule(
-    "MTS298",
-    "This machine has reached a limit of its own",
-    Severity.WARNING,
-    "this toolkit",
-    """No open file, port, memory or thread was left for the connection, and none came free in time. That says nothing
-about the domain. Run this again with fewer `--jobs`, or raise the limit (`ulimit -n`).""",
-)
 
 
-async def see(domain: str, reach: Reach) -> Answer:
+async def observe(domain: str, network: Network) -> Answer:
     """Ask for the record."""
-    return await reach.lookup(f"_mta-sts.{domain}", "TXT")
+    return await network.lookup(f"_mta-sts.{domain}", "TXT")
 
 
-def judge(answer: Answer, expected: str | None) -> Section:
+def evaluate(answer: Answer, expected: str | None) -> Section:
     """Say what a sender makes of the answer. expected: the id of the repository's policy, if it has one."""
     return Section("DNS", tuple(_items(answer, expected)))
-
-
-def lookup_fault(answer: Answer) -> Finding | None:
-    """Return the finding for a question that got no answer, neither yes nor no."""
-    if answer.status is Status.FAILURE:
-        message = f"{answer.name}: the name server answers with a failure. See its log, and the zone's DNSSEC."
-        return Finding(DNS_FAILURE, message)
-    if answer.status is Status.NOT_ASKED:
-        message = f"{answer.name}: {answer.status.value}. Run this again with fewer --jobs."
-        return Finding(MACHINE_LIMIT, message)
-    if answer.status is Status.TIMEOUT:
-        message = f"{answer.name}: no name server answers in time. Look whether the zone's servers are up."
-        return Finding(DNS_TIMEOUT, message)
-    return None
 
 
 def _items(answer: Answer, expected: str | None) -> Iterator[str | Finding]:
@@ -105,7 +66,7 @@ def _items(answer: Answer, expected: str | None) -> Iterator[str | Finding]:
         shown = ", ".join(map(quote, records[:5]))
         yield Finding(RECORD_SEVERAL, f"{answer.name} has {len(records)} records: {shown}. Leave one.")
     else:
-        yield from _judge_record(answer.name, records[0], expected)
+        yield from _evaluate_record(answer.name, records[0], expected)
 
 
 def _nothing(answer: Answer) -> str:
@@ -117,7 +78,7 @@ def _nothing(answer: Answer) -> str:
     return "does not exist" if answer.status is Status.NO_NAME else "has no TXT record"
 
 
-def _judge_record(name: str, txt: str, expected: str | None) -> Iterator[str | Finding]:
+def _evaluate_record(name: str, txt: str, expected: str | None) -> Iterator[str | Finding]:
     try:
         record = StsRecord.parse(txt)
     except RecordError as error:

@@ -14,8 +14,7 @@ from mtasts.check import mx_hosts, policy_host, served_policy, tls_reporting, tx
 from mtasts.check.https import Fetch
 from mtasts.check.resolver import Answer, Lookup
 from mtasts.check.smtp import Probe
-from mtasts.check.steps import NAMES, Reach, Section
-from mtasts.check.txt_record import MACHINE_LIMIT
+from mtasts.check.steps import MACHINE_LIMIT, NAMES, Network, Section, lookup_fault
 from mtasts.check.verdict import UNSEEN, verdict
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import Policy
@@ -50,8 +49,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Edges:
-    """The ways out into the network."""
+class Clients:
+    """The clients for DNS, HTTPS and SMTP."""
 
     lookup: Lookup
     fetch: Fetch
@@ -72,40 +71,40 @@ class Checked:
         return [finding.at(domain=self.domain) for section in self.sections for finding in section.findings]
 
 
-async def walk(wanted: Wanted, reach: Reach, only: Collection[str] = NAMES) -> Checked:
-    """Walk the whole way for one domain. The steps ask side by side, and are judged in their order."""
+async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) -> Checked:
+    """Walk the whole way for one domain. The steps ask side by side, and are evaluated in their order."""
     name, ours = wanted.name, wanted.policy
     record, host, exchange, reporting = await asyncio.gather(
-        _if("dns" in only, txt_record.see, name, reach),
-        _if({"https", "policy", "mx"} & set(only), policy_host.see, name, reach),
-        _if("mx" in only, mx_hosts.see, name, reach),
-        _if("tlsrpt" in only, tls_reporting.see, name, reach),
+        _if("dns" in only, txt_record.observe, name, network),
+        _if({"https", "policy", "mx"} & set(only), policy_host.observe, name, network),
+        _if("mx" in only, mx_hosts.observe, name, network),
+        _if("tlsrpt" in only, tls_reporting.observe, name, network),
     )
     served = served_policy.read(host.text) if host else None
     sections = {
-        "dns": lambda: txt_record.judge(record, policy_id(ours) if ours else None),
-        "https": lambda: policy_host.judge(host, ours.render() if ours else None),
-        "policy": lambda: served_policy.judge(name, host.text),
-        "mx": lambda: mx_hosts.judge(name, exchange, served),
-        "tlsrpt": lambda: tls_reporting.judge(reporting, wanted.rua),
+        "dns": lambda: txt_record.evaluate(record, policy_id(ours) if ours else None),
+        "https": lambda: policy_host.evaluate(host, ours.render() if ours else None),
+        "policy": lambda: served_policy.evaluate(name, host.text),
+        "mx": lambda: mx_hosts.evaluate(name, exchange, served),
+        "tlsrpt": lambda: tls_reporting.evaluate(reporting, wanted.rua),
     }
-    seen = tuple(sections[step]() for step in NAMES if step in only)
-    if any(finding.rule is MACHINE_LIMIT for each in seen for finding in each.findings):
-        return Checked(name, seen, None)
+    evaluated = tuple(sections[step]() for step in NAMES if step in only)
+    if any(finding.rule is MACHINE_LIMIT for each in evaluated for finding in each.findings):
+        return Checked(name, evaluated, None)
     said = UNSEEN if host and host.unseen else None
     if {"dns", "mx"} <= set(only):
         said = verdict(served, _announced(record), exchange.hosts, host.unseen)
-    return Checked(name, seen, said)
+    return Checked(name, evaluated, said)
 
 
 def _announced(record: Answer) -> bool | None:
     """Tell whether the record leads a sender to the policy; None where DNS gives no answer."""
-    return None if txt_record.lookup_fault(record) else StsRecord.select(record.values) is not None
+    return None if lookup_fault(record) else StsRecord.select(record.values) is not None
 
 
 async def walk_all(
     domains: Sequence[Wanted],
-    edges: Edges,
+    clients: Clients,
     only: Collection[str] = NAMES,
     timeout: float = 60,
     jobs: int = 256,
@@ -113,19 +112,23 @@ async def walk_all(
 ) -> list[Checked]:
     """Walk for many domains, jobs at a time, each within timeout seconds. done is told of each as it ends."""
 
-    async def one(wanted: Wanted, reach: Reach) -> Checked:
+    async def one(wanted: Wanted, network: Network) -> Checked:
         try:
-            checked = await walk(wanted, reach, only)
+            checked = await walk(wanted, network, only)
         except Exception as error:  # whatever it is, the other domains go on
             checked = Checked(wanted.name, (_broken_off(error),), None)
         done(checked)
         return checked
 
-    return await reach_all(domains, one, edges, timeout, jobs)
+    return await observe_all(domains, one, clients, timeout, jobs)
 
 
-async def reach_all(
-    items: Sequence[Item], see: Callable[[Item, Reach], Awaitable[Result]], edges: Edges, timeout: float, jobs: int
+async def observe_all(
+    items: Sequence[Item],
+    observe: Callable[[Item, Network], Awaitable[Result]],
+    clients: Clients,
+    timeout: float,
+    jobs: int,
 ) -> list[Result]:
     """Let a function look at many things, jobs at a time, each within timeout seconds."""
     threads = limits.connections(THREADS)
@@ -134,7 +137,7 @@ async def reach_all(
 
         async def one(item: Item) -> Result:
             async with turns:
-                return await see(item, _reach(edges, Deadline(timeout), pool))
+                return await observe(item, _network(clients, Deadline(timeout), pool))
 
         return await asyncio.gather(*map(one, items))
 
@@ -164,13 +167,13 @@ def _broken_off(error: Exception) -> Section:
     return Section("All", (Finding(BROKEN_OFF, message),))
 
 
-def _reach(edges: Edges, deadline: Deadline, pool: ThreadPoolExecutor) -> Reach:
-    async def call(edge: Callable[..., Any], *words: str) -> Any:
+def _network(clients: Clients, deadline: Deadline, pool: ThreadPoolExecutor) -> Network:
+    async def call(client: Callable[..., Any], *words: str) -> Any:
         come = deadline.turn()
-        return await asyncio.get_running_loop().run_in_executor(pool, lambda: edge(*words, come()))
+        return await asyncio.get_running_loop().run_in_executor(pool, lambda: client(*words, come()))
 
-    return Reach(partial(call, edges.lookup), partial(call, edges.fetch), partial(call, edges.probe))
+    return Network(partial(call, clients.lookup), partial(call, clients.fetch), partial(call, clients.probe))
 
 
-async def _if(chosen: object, see: Callable[[str, Reach], Any], name: str, reach: Reach) -> Any:
-    return await see(name, reach) if chosen else None
+async def _if(chosen: object, observe: Callable[[str, Network], Any], name: str, network: Network) -> Any:
+    return await observe(name, network) if chosen else None

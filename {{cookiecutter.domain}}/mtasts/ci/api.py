@@ -1,4 +1,4 @@
-"""The edge to the two systems' APIs: JSON over HTTPS, within bounds, asked once more where that may help."""
+"""The two systems' APIs: JSON over HTTPS, within bounds, asked once more where that may help."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import urllib3.exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import BaseHTTPResponse
 
-from mtasts.findings import quote
+from mtasts.findings import UserError, quote
 
 BYTES = 5 * 1024 * 1024
 SECONDS = 30.0  # for one request, and the longest wait between two
@@ -27,7 +27,7 @@ _AGAIN = "Run the job again."
 _ERRORS = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError, OverflowError)
 
 
-class ApiError(Exception):
+class ApiError(UserError):
     """The API did not do what was asked. status: of its answer, 0 without one. The message holds no token."""
 
     def __init__(self, message: str, status: int = 0) -> None:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from mtasts.ci.api import Api, ApiError
-from mtasts.ci.system import Comment
+from mtasts.ci.comment import Comment
 from mtasts.ci.variables import ADDRESS, NUMBER, Variables
 
 PROPERTY = "mta-sts-plan"
@@ -42,7 +42,7 @@ class AzureDevOps:
     limit = 150_000
 
     def __init__(self, variables: Variables, seconds: float) -> None:
-        """Read the agent's variables. Raises VariablesError."""
+        """Read the agent's variables. Raises WrongUseError."""
         token = variables.take_secret("SYSTEM_ACCESSTOKEN")
         collection = variables.take("SYSTEM_COLLECTIONURI", ADDRESS, "an address that begins with https://")
         project = variables.take("SYSTEM_TEAMPROJECTID", r"[\w-]+", "the id of a project")

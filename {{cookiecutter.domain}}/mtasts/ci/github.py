@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mtasts.ci.api import Api, ApiError
-from mtasts.ci.body import is_marked
-from mtasts.ci.system import Comment
+from mtasts.ci.comment import Comment, is_marked
 from mtasts.ci.variables import ADDRESS, NUMBER, Variables
 
 AUTHOR = "github-actions[bot]"  # whom each workflow's token writes as; no person's name has brackets
@@ -39,7 +38,7 @@ class GitHub:
     limit = 65_536
 
     def __init__(self, variables: Variables, seconds: float) -> None:
-        """Read the runner's variables. Raises VariablesError."""
+        """Read the runner's variables. Raises WrongUseError."""
         token = variables.take_secret("GITHUB_TOKEN")
         address = variables.take("GITHUB_API_URL", ADDRESS, "an address that begins with https://")
         repository = variables.take("GITHUB_REPOSITORY", r"[\w.-]+/[\w.-]+", "OWNER/NAME")

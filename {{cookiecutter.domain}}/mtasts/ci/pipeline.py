@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from mtasts.ci.api import SECONDS
 from mtasts.ci.azure_devops import AzureDevOps
+from mtasts.ci.comment import keep
 from mtasts.ci.github import GitHub
-from mtasts.ci.system import keep
-from mtasts.ci.variables import Variables, VariablesError
-from mtasts.findings import quote
+from mtasts.ci.variables import Variables
+from mtasts.findings import WrongUseError, quote
 from mtasts.findings.forms import format_for
 
 _NO_PIPELINE = (
@@ -21,14 +21,14 @@ _NO_PIPELINE = (
 def comment(environment: Mapping[str, str], text: str, seconds: float = SECONDS) -> str:
     """Keep a text as the comment on the pull request that the environment is of; return what was done.
 
-    Raises VariablesError and ApiError.
+    Raises WrongUseError and ApiError.
     """
     variables = Variables(environment)
     ci = format_for(environment)
     if ci == "github":
         return keep(GitHub(variables, seconds), text)
     if ci != "azure-devops":
-        raise VariablesError(_NO_PIPELINE)
+        raise WrongUseError(_NO_PIPELINE)
     provider = variables.get("BUILD_REPOSITORY_PROVIDER")
     if provider not in ("TfsGit", ""):
         return (

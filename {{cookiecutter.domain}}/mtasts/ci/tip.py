@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtasts.findings import UserError
 from mtasts.findings.forms import format_for, plain
 from mtasts.history import git
-from mtasts.history.git import GitError
 
 MAIN = "refs/heads/main"
 
@@ -24,10 +24,6 @@ _NOTES = {
     "github": "::{} title=No deployment::{}",
     "azure-devops": "##vso[task.logissue type={}]{}",
 }
-
-
-class TipError(Exception):
-    """The run may not deploy, and somebody must know: it ends red. The message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +50,14 @@ class Run:
 
 
 def fetched(folder: Path) -> str:
-    """Return the commit of main that the job's checkout has fetched. Raises TipError if there is none, and GitError."""
+    """Return the commit of main that the job's checkout has fetched. Raises UserError if there is none."""
     words = ("rev-parse", "--verify", "--quiet", "refs/remotes/origin/main^{commit}")
     answer = git.ask(folder, *words)
     if answer.error:
         raise git.failed(folder, "rev-parse", answer.error)
     tip = answer.output.decode("ascii", "replace").strip()
     if not _COMMIT.fullmatch(tip):
-        raise TipError(
+        raise UserError(
             "The checkout has not fetched main, so nobody can tell whether this run is up to date. Give the checkout "
             f"of this job ref: {MAIN} on GitHub, and fetchDepth: 0 in Azure Pipelines."
         )
@@ -69,15 +65,17 @@ def fetched(folder: Path) -> str:
 
 
 def overtaken(run: Run, tip: str) -> str:
-    """Return why a run leaves the deployment to a newer one, or nothing if it may deploy. Raises TipError."""
+    """Return why a run leaves the deployment to a newer one, or nothing if it may deploy. Raises UserError
+    if it may not, and somebody must know: the run ends red.
+    """
     if run.ref != MAIN:
-        raise TipError("This run is not of the branch main, and only main is deployed. Merge the change first.")
+        raise UserError("This run is not of the branch main, and only main is deployed. Merge the change first.")
     if run.commit == tip:
         return ""
     moved = f"main has moved on to {tip[:10]} since this run's commit"
     if run.pushed and not run.again:
         return f"{moved}. Nothing was changed: the run of the newer commit deploys it."
-    raise TipError(
+    raise UserError(
         f"{moved}, and an old commit is never deployed: it could bring back an old policy. To deploy main as it is "
         "now, start a new run. To go back, revert the change on main."
     )
@@ -91,7 +89,7 @@ def main(environment: Mapping[str, str], folder: Path) -> int:
         return 2
     try:
         reason = overtaken(Run.of(environment), fetched(folder))
-    except (TipError, GitError) as error:
+    except UserError as error:
         print(_NOTES[system].format("error", plain(str(error))))
         return 1
     if reason:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mtasts.findings import quote
+from mtasts.findings import WrongUseError, quote
 from mtasts.system import credentials
 
 # Over plain HTTP anyone on the way could read the token. This machine itself is where the tests have their servers.
 ADDRESS = r"(https://[\w.-]+|http://(localhost|127\.0\.0\.1))(:\d{1,5})?(/[\w.~%-]+)*/?"
 NUMBER = r"[1-9]\d{0,9}"
-
-
-class VariablesError(Exception):
-    """Variables are not set, or hold what cannot be used. The message names them all, and says where they come from."""
 
 
 class Variables:
@@ -46,6 +42,6 @@ class Variables:
         return value
 
     def finish(self, origin: str) -> None:
-        """Raise VariablesError where something was wrong. origin: where the variables come from, a sentence."""
+        """Raise WrongUseError with all that is wrong. origin: where the variables come from, a sentence."""
         if self._wrong:
-            raise VariablesError(f"{'; '.join(self._wrong)}. {origin}")
+            raise WrongUseError(f"{'; '.join(self._wrong)}. {origin}")

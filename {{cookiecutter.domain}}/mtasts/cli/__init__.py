@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 
+from mtasts.findings import UserError, WrongUseError, quote
 from mtasts.system.exit_codes import wrong_use
 
 # Each file of this folder is a verb, but for what the verbs share: `_…`, and the catalogue of rules.
@@ -31,7 +33,18 @@ class _Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Find the verb, read its words, and run it."""
         with _wrong_use(ctx.meta[__name__]):
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except WrongUseError as error:
+                raise click.UsageError(str(error), self._of_verb(ctx)) from None
+            except UserError as error:
+                raise click.ClickException(str(error)) from None
+
+    def _of_verb(self, ctx: click.Context) -> click.Context | None:
+        """Return the context of the verb that was called, so that a message can show its usage."""
+        name = str(ctx.invoked_subcommand)
+        verb = self.get_command(ctx, name)
+        return click.Context(verb, ctx, name) if verb else None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return VERBS
@@ -54,8 +67,22 @@ def _wrong_use(words: Sequence[str]) -> Iterator[None]:
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
+@click.option("-C", "folders", metavar="DIR", multiple=True, help="Run as if started in DIR, another repository.")
+def main(folders: Sequence[str]) -> None:
     """MTA-STS (RFC 8461) from one policy.yaml.
+
+    With -C, paths are relative to DIR, and policy.yaml and its git history are read there. The rules,
+    policy.schema.json, function/, static/ and dns/ are still those of the repository that holds this toolkit.
 
     Exit codes: 0 fine (warnings allowed), 1 findings of severity error, 2 wrong use.
     """
+    for folder in folders:
+        _enter(folder)
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        message = f"{quote(folder, 200)} cannot be entered: {error.strerror}. Name a folder that exists."
+        raise click.BadParameter(message, param_hint="'-C'") from None

@@ -12,7 +12,7 @@ import click
 
 from mtasts.config import model
 from mtasts.config.model import Config
-from mtasts.findings import Finding, has_errors
+from mtasts.findings import Finding, UserError, has_errors
 from mtasts.findings import forms as report
 from mtasts.system import files
 from mtasts.system.files import NotAFileError
@@ -40,7 +40,7 @@ def load_served(path: Path) -> Config:
     """Return the config as `load` does, or end where it has no domain left to serve."""
     config = load(path)
     if not config.domains:
-        raise click.ClickException(f"Every domain in {path} is retired, so there is nothing to serve.")
+        raise UserError(f"Every domain in {path} is retired, so there is nothing to serve.")
     return config
 
 
@@ -50,7 +50,7 @@ def write(path: Path, text: str) -> None:
         files.write(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         why = f"it is {error.strerror}" if isinstance(error, NotAFileError) else error.strerror
-        raise click.ClickException(report.plain(f"{path} cannot be written: {why}. It is as it was.")) from None
+        raise UserError(report.plain(f"{path} cannot be written: {why}. It is as it was.")) from None
 
 
 def print_report(findings: Sequence[Finding], form: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What the verbs that ask the network share: options, and the edges made from them."""
+"""What the verbs that ask the network share: options, and the clients made from them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mtasts.findings import WrongUseError
 from mtasts.sts.names import name_fault
 
-if TYPE_CHECKING:  # the edges are imported when they are made: plan has these options, and seldom asks the network
-    from mtasts.check.walk import Edges
+if TYPE_CHECKING:  # imported when they are made: plan has these options, and seldom asks the network
+    from mtasts.check.walk import Clients
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,27 +56,25 @@ jobs_option = click.option(
 
 
 def network_options(command: Command) -> Command:
-    """Add the options that `edges` takes, and --timeout."""
+    """Add the options that `clients` takes, and --timeout."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def edges(resolver: tuple[str, int] | None, ca_file: str | None, https_port: int, smtp_port: int) -> Edges:
-    """Return the ways into the network."""
+def clients(resolver: tuple[str, int] | None, ca_file: str | None, https_port: int, smtp_port: int) -> Clients:
+    """Return the clients for DNS, HTTPS and SMTP."""
     from mtasts.check import tls
     from mtasts.check.https import Fetch
-    from mtasts.check.resolver import Lookup, ResolverError
+    from mtasts.check.resolver import Lookup
     from mtasts.check.smtp import Probe
-    from mtasts.check.walk import Edges
+    from mtasts.check.walk import Clients
 
     try:
         verifying = tls.context(ca_file)
-        return Edges(Lookup(resolver), Fetch(verifying, https_port), Probe(verifying, smtp_port))
-    except ResolverError as error:
-        raise click.UsageError(str(error)) from None
+        return Clients(Lookup(resolver), Fetch(verifying, https_port), Probe(verifying, smtp_port))
     except OSError as error:
-        raise click.UsageError(f"{ca_file} holds no certificates: {error}.") from None
+        raise WrongUseError(f"{ca_file} holds no certificates: {error}.") from None
 
 
 def domain_name(text: str) -> str:

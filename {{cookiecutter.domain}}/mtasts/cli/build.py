@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import ROOT, load_served, policy_file
+from mtasts.findings import UserError
 from mtasts.hosting import build
-from mtasts.hosting.function import PackagesError, can_index, files, index
+from mtasts.hosting.function import can_index, files, index
 from mtasts.system.files import reason
 
 
@@ -25,9 +26,9 @@ def command(packages: bool, path: Path) -> None:
         static = ROOT / "static"
         kinds = build.static_files(config, static), build.server_files(config, static)
         target = build.write(root, function, *kinds, prove=_prove if packages else lambda _: None)
-    except (OSError, PackagesError) as error:
+    except (OSError, UserError) as error:
         why = reason(error) if isinstance(error, OSError) else error
-        raise click.ClickException(f"Nothing was built; an earlier build stands as it was. {why}") from None
+        raise UserError(f"Nothing was built; an earlier build stands as it was. {why}") from None
     for written in sorted(target.iterdir()):
         click.echo(f"{target.name}/{written.name}{'/' if written.is_dir() else ''}")
 

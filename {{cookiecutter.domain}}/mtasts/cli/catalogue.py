@@ -5,7 +5,17 @@ MTS1xx policy file, 2xx DNS, 3xx HTTPS, 4xx MX hosts, 5xx changes.
 
 from __future__ import annotations
 
-from mtasts.check import announcing, mx_hosts, policy_host, tls_reporting, txt_record, walk
+from mtasts.check import (
+    announcing,
+    mx_answers,
+    mx_hosts,
+    policy_answers,
+    policy_host,
+    steps,
+    tls_reporting,
+    txt_record,
+    walk,
+)
 from mtasts.config import hosting, schema, values, yaml_file
 from mtasts.dns import publish
 from mtasts.findings import Rule
@@ -16,7 +26,7 @@ from mtasts.tlsrpt import rua
 _MODULES = (
     *(lint, names, policy, rua),
     *(hosting, schema, values, yaml_file),
-    *(announcing, mx_hosts, policy_host, tls_reporting, txt_record, walk),
+    *(announcing, mx_answers, mx_hosts, policy_answers, policy_host, steps, tls_reporting, txt_record, walk),
     *(observed, overrides, plan, safety),
     publish,
 )

@@ -16,7 +16,7 @@ from mtasts.check import report as checked
 from mtasts.check import walk
 from mtasts.check.steps import NAMES
 from mtasts.cli._common import Shown, policy_file
-from mtasts.cli._network import domain_name, edges, jobs_option, network_options
+from mtasts.cli._network import clients, domain_name, jobs_option, network_options
 from mtasts.config import model
 from mtasts.config.model import Config
 from mtasts.findings import forms, has_errors
@@ -58,7 +58,7 @@ def command(
     if has_errors(findings):
         show(forms.FORMATS, findings)
         sys.exit(1)
-    wanted, ways = _wanted(domains, config), edges(**network)
+    wanted, ways = _wanted(domains, config), clients(**network)
     patience = time.monotonic() + wait
     while True:
         with checked.progress(len(wanted)) as done:
@@ -67,7 +67,7 @@ def command(
         if not failed or time.monotonic() > patience:
             break
         time.sleep(PAUSE)
-        ways = edges(**network)  # without what DNS said before
+        ways = clients(**network)  # without what DNS said before
     show(checked.FORMATS, results)
     if failed:
         sys.exit(1)

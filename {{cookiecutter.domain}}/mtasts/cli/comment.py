@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from mtasts.ci.api import ApiError
 from mtasts.ci.pipeline import comment
-from mtasts.ci.variables import VariablesError
 from mtasts.findings.forms import plain
 from mtasts.system import credentials, output
 
@@ -25,12 +23,7 @@ def command(file: Path) -> None:
     SYSTEM_ACCESSTOKEN, and the right "Contribute to pull requests".
     """
     output.hide(credentials.mask(os.environ))
-    try:
-        click.echo(plain(comment(os.environ, output.masked(_text(file)))))
-    except VariablesError as error:
-        raise click.UsageError(plain(str(error))) from None
-    except ApiError as error:
-        raise click.ClickException(plain(str(error))) from None
+    click.echo(plain(comment(os.environ, output.masked(_text(file)))))
 
 
 def _text(file: Path) -> str:

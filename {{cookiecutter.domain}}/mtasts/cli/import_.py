@@ -14,9 +14,9 @@ import click
 from mtasts.check import importer, walk
 from mtasts.check.importer import Found
 from mtasts.check.report import FINE, MARKS
-from mtasts.check.steps import Reach
+from mtasts.check.steps import Network
 from mtasts.cli._common import load, policy_file, print_report, write
-from mtasts.cli._network import domain_name, edges, jobs_option, network_options
+from mtasts.cli._network import clients, domain_name, jobs_option, network_options
 from mtasts.config import compose, model, yaml_file
 from mtasts.config.compose import Merged
 from mtasts.findings import Finding, Severity, listed, quote
@@ -42,7 +42,7 @@ def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path
     names = list(dict.fromkeys(map(_domain, domains)))
     if os.path.lexists(path):
         load(path)
-    found = asyncio.run(walk.reach_all(names, _found, edges(**network), timeout, jobs))
+    found = asyncio.run(walk.observe_all(names, _found, clients(**network), timeout, jobs))
     before = yaml_file.read_text(path) if path.exists() else None
     merged = compose.merged(before, [each.entry for each in found if each.entry], force)
     for each in found:
@@ -67,9 +67,9 @@ def _domain(text: str) -> str:
     return name
 
 
-async def _found(name: str, reach: Reach) -> Found:
+async def _found(name: str, network: Network) -> Found:
     try:
-        return importer.judge(name, await importer.see(name, reach))
+        return importer.evaluate(name, await importer.observe(name, network))
     except Exception as error:  # whatever it is, the other domains go on
         return Found(name, None, "", (f"The look at it broke off: {type(error).__name__} {quote(error)}. Report it.",))
 

@@ -1,4 +1,4 @@
-"""lint: judge a file."""
+"""lint: say what is wrong in a file."""
 
 from __future__ import annotations
 

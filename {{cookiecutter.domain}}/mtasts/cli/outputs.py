@@ -8,8 +8,7 @@ import click
 
 from mtasts.cli._common import load, policy_file, write
 from mtasts.config import yaml_file
-from mtasts.hosting import outputs
-from mtasts.hosting.outputs import OutputsError
+from mtasts.hosting.azure import read_outputs, with_outputs
 
 
 @click.command("outputs")
@@ -18,12 +17,9 @@ from mtasts.hosting.outputs import OutputsError
 def command(file: Path, path: Path) -> None:
     """Write what a deployment of infra/ gave, in FILE as JSON, into policy.yaml: host name and verifications."""
     load(path)
-    try:
-        found = outputs.read(file)
-        before = yaml_file.read_text(path)
-        after = outputs.written(before, found)
-    except OutputsError as error:
-        raise click.ClickException(str(error)) from None
+    found = read_outputs(file)
+    before = yaml_file.read_text(path)
+    after = with_outputs(before, found)
     if after == before:
         click.echo(f"{path} has all of it already.")
     else:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import load_served, policy_file, write
-from mtasts.hosting.parameters import ParametersError, Phase, parameters
+from mtasts.findings import UserError
+from mtasts.hosting.azure import Phase, parameters
 
 
 @click.command("parameters")
@@ -23,10 +24,11 @@ from mtasts.hosting.parameters import ParametersError, Phase, parameters
 @policy_file
 def command(phase: str, output: Path | None, path: Path) -> None:
     """Print the parameters of infra/, an ARM document for `az deployment group create --parameters FILE`."""
+    config = load_served(path)
     try:
-        found = json.dumps(parameters(load_served(path), Phase(phase)), indent=2)
-    except ParametersError as error:
-        raise click.ClickException(f"{path}: {error}") from None
+        found = json.dumps(parameters(config, Phase(phase)), indent=2)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     if output and str(output) != "-":
         write(output, f"{found}\n")
     else:

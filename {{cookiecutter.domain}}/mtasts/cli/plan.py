@@ -11,13 +11,11 @@ from typing import Any
 import click
 
 from mtasts.cli._common import Shown, policy_file
-from mtasts.cli._network import edges, jobs_option, network_options
+from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config import model
 from mtasts.config.model import Config
-from mtasts.findings import Finding
-from mtasts.findings.forms import plain
+from mtasts.findings import Finding, UserError, WrongUseError
 from mtasts.history import revisions
-from mtasts.history.git import GitError
 from mtasts.history.repository import Repository
 from mtasts.history.revisions import History
 from mtasts.plan import overrides, report
@@ -44,10 +42,7 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
     if after is None:
         show(report.INVALID, findings)
         sys.exit(UNSAFE)
-    try:
-        found = _plan(path, after, look, **ways)
-    except (GitError, click.UsageError) as error:  # not with the 2 of wrong use, which could be taken for SAFE_CHANGE
-        raise click.ClickException(plain(str(error))) from None
+    found = _plan(path, after, look, **ways)
     show(report.FORMATS, found)
     if found.unsafe:
         sys.exit(UNSAFE)
@@ -65,13 +60,17 @@ def _plan(path: Path, after: Config, look: bool, base: str | None, **ways: Any) 
     return found.placed(lambda finding: _at(finding, after, path))
 
 
-def _look(past: History, after: Config, timeout: float, jobs: int, **network: Any) -> Live:
+def _look(past: History, after: Config, timeout: float, jobs: int, **options: Any) -> Live:
     from mtasts.check import report as checked
     from mtasts.plan import observed  # here, since they are slow to import, and --live is slow by itself
 
+    try:
+        network = clients(**options)
+    except WrongUseError as error:  # its exit code 2 could be taken for SAFE_CHANGE
+        raise UserError(str(error)) from None
     domains = to_look_at(past, after)
     with checked.progress(len(domains)) as done:
-        return observed.look(domains, edges(**network), timeout, jobs, done)
+        return observed.look(domains, network, timeout, jobs, done)
 
 
 def _at(finding: Finding, after: Config, path: Path) -> Finding:

@@ -13,11 +13,11 @@ import click
 
 from mtasts.cli import _ownership
 from mtasts.cli._common import ROOT, load, policy_file, print_report, write
-from mtasts.cli._network import edges, jobs_option, network_options
+from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config.model import Config
 from mtasts.dns.records import FORMATS, Stage, records
 from mtasts.dns.recordset import Past
-from mtasts.findings import Finding, forms, has_errors
+from mtasts.findings import Finding, UserError, forms, has_errors
 from mtasts.history import revisions
 from mtasts.history.git import GitError
 from mtasts.history.repository import NoRepositoryError, Repository
@@ -78,7 +78,7 @@ def _refuse_links(*read: Path) -> None:
         for path in filter(os.path.lexists, read):
             files.read(path, top=ROOT)
     except OSError as error:
-        raise click.ClickException(files.reason(error)) from None
+        raise UserError(files.reason(error)) from None
 
 
 def _has_plan(done: Published) -> bool:
@@ -126,4 +126,4 @@ def _look(config: Config, names: Collection[str], timeout: float, jobs: int, **n
 
     domains = [domain for domain in config.domains if domain.name in names]
     with checked.progress(len(domains)) as done:
-        return announcing.look(domains, edges(**network), timeout, jobs, done)
+        return announcing.look(domains, clients(**network), timeout, jobs, done)

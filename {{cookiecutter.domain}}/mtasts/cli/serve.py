@@ -9,6 +9,7 @@ import click
 
 from mtasts.cli._common import ROOT, load_served, policy_file
 from mtasts.config.model import Config
+from mtasts.findings import UserError
 from mtasts.hosting import build, serve
 from mtasts.sts.policy import PATH, policy_host
 from mtasts.system import files
@@ -30,7 +31,7 @@ def _application(config: Config, folder: Path, port: int) -> serve.Application:
             return serve.static_host(build.static_files(config, ROOT / "static"), config.hosting.kind)
         build.write_files(folder, build.function_files(config, ROOT / "function"))
     except OSError as error:
-        raise click.ClickException(f"Nothing is served. {files.reason(error)}") from None
+        raise UserError(f"Nothing is served. {files.reason(error)}") from None
     return serve.FunctionsHost(folder, f"localhost:{port}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mtasts.config.yaml_file import Document, Steps
 from mtasts.findings import Finding, Rule, Severity, quote
-from mtasts.sts.lint import judge
+from mtasts.sts.lint import value_findings
 from mtasts.sts.names import domain_fault, name_fault, registrable
 from mtasts.sts.policy import missing, policy_host
 from mtasts.tlsrpt.rua import rua_fault
@@ -97,14 +97,14 @@ def check(document: Document, entries: Mapping[str, Mapping[str, Any]]) -> list[
 
 
 def _policies(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Located]:
-    for steps, finding in judge(*_values(data)):
+    for steps, finding in value_findings(*_values(data)):
         yield steps, finding
     for name, values in entries.items():
         own = _mapping(data["domains"][name])
         if own.keys() & set(POLICY_KEYS):
             # What the domain has from the top is judged there, once: it may be long, and there may be many domains.
             mode, max_age, mx = _values(values)
-            for steps, finding in judge(mode, max_age, mx if "mx" in own else []):
+            for steps, finding in value_findings(mode, max_age, mx if "mx" in own else []):
                 # But its mode can make a max_age from the top unwise.
                 if steps[0] in own:
                     yield ("domains", name, *steps), finding

@@ -13,7 +13,7 @@ import yaml
 
 from mtasts.config import yaml_file
 from mtasts.config.yaml_file import DocumentError
-from mtasts.findings import quote
+from mtasts.findings import UserError, quote
 
 Path = tuple[str, ...]
 Value = Any  # str, int, None, a sequence of str, or a mapping of str to such values
@@ -22,7 +22,7 @@ BOM = "\ufeff"
 ORDER = ("version", "mode", "max_age", "mx", "domains", "tls_reporting", "hosting")  # of new keys; others go to the end
 
 
-class EditError(ValueError):
+class EditError(UserError):
     """A file is written in a way that edits do not foresee. The message says so, and what to add by hand."""
 
 

@@ -17,16 +17,12 @@ from mtasts.config.hosting import Kind
 from mtasts.config.model import Config
 from mtasts.dns.records import DnsRecord, Name, Stage, names, records
 from mtasts.dns.recordset import Past, Settled, Value, canonical, settle
-from mtasts.findings import listed, quote
+from mtasts.findings import UserError, listed, quote
 
 # What octoDNS and its providers read and write back without a change. A quotation mark, a backslash or a letter outside
 # ASCII comes back otherwise from some of them, and an empty value not at all.
 _KEPT = re.compile(r"[ !#-\[\]-~]+")
 _TOKEN = re.compile("[A-Za-z0-9_-]{1,128}")  # of Front Door, as policy.yaml takes it
-
-
-class PolicyFileError(Exception):
-    """policy.yaml has findings: nothing of it may reach a provider."""
 
 
 class MissingZoneError(ProcessorException):  # type: ignore[misc]
@@ -239,5 +235,5 @@ def _with_values(record: Any, values: Iterable[str]) -> Any:
 def _load(file: str) -> Config:
     config, findings = model.load(Path(file))
     if config is None:
-        raise PolicyFileError(f"{file} has findings, the first: {findings[0].message}")
+        raise UserError(f"{file} has findings, the first: {findings[0].message}")
     return config

@@ -1,4 +1,4 @@
-"""Findings: what is wrong, where, and by which rule.
+"""Findings: what is wrong, where, and by which rule; and the error that ends a run with a message.
 
 A rule stands beside the check that raises it; mtasts.cli.catalogue collects them.
 """
@@ -10,6 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+
+class UserError(Exception):
+    """A run cannot go on, and a person can change that. The message says what is so and what to do."""
+
+
+class WrongUseError(UserError):
+    """A run was given options or variables that it cannot work with."""
 
 
 class Severity(str, Enum):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from mtasts.findings import quote
+from mtasts.findings import UserError, quote
 
 SECONDS = 120  # for one run
 BYTES = 64 * 1024 * 1024  # of what one run prints
@@ -30,7 +30,7 @@ _COMMAND = (*_WORDS, *(word for item in _SETTINGS.items() for word in ("-c", "="
 _FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_INDEX_FILE", "GIT_EXTERNAL_DIFF"}
 
 
-class GitError(Exception):
+class GitError(UserError):
     """The history cannot be read. The message says where, why, and what to do."""
 
 

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mtasts.findings import UserError
 from mtasts.system.files import read
 
 FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks for them
@@ -32,19 +33,15 @@ print("\\n{_DONE}")
 """
 
 
-class PackagesError(Exception):
-    """The dependencies cannot be had, or are not enough. The message says why and what to do."""
-
-
 def files(lock: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
     """Yield path and content of every file of the dependencies.
 
     wheels: a folder that keeps what was downloaded: with it, a second build needs no network.
-    Raises PackagesError.
+    Raises UserError.
     """
     wanted = _pinned(read(lock, top=lock.parent.parent).decode())
     if not wanted:
-        raise PackagesError(f"{lock.as_posix()} pins no package. Restore it from git.")
+        raise UserError(f"{lock.as_posix()} pins no package. Restore it from git.")
     if not all(_has(pin, hashes, _held(wheels)) for pin, hashes in wanted):
         _download(lock, wheels)
     taken = set().union(*(hashes for _, hashes in wanted))
@@ -76,10 +73,11 @@ def _held(wheels: Path) -> dict[str, Path]:
 def _download(lock: Path, wheels: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += [*_TARGET, "--require-hashes", "--requirement", str(lock), "--dest", str(wheels)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    here = lock.parent.parent  # `-m` takes modules from the current folder, and -C may have made that another tree
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if done.returncode:
         reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
-        raise PackagesError(
+        raise UserError(
             f"The Function's dependencies could not be downloaded: {reason[:300]} "
             f"Check the network and {lock.as_posix()}, or build with --no-packages to look at the rest."
         )
@@ -101,7 +99,7 @@ def index(package: Path) -> None:
     """Import function_app as Azure does, with nothing but what is in the package's folder.
 
     Azure swallows a failing import: the app then has no function, and answers 404 to everything.
-    Raises PackagesError.
+    Raises UserError.
     """
     command = [sys.executable, *_ALONE, _INDEX, str(package.resolve())]
     try:
@@ -111,7 +109,7 @@ def index(package: Path) -> None:
     except subprocess.TimeoutExpired:
         reason = "it takes longer than a minute"
     if reason:
-        raise PackagesError(
+        raise UserError(
             f"function_app.py cannot be imported with the package alone: {reason[:300]}. Azure would find no function "
             "and answer 404 to everything. If a dependency is missing, add it to function/requirements.in and run the "
             "command at the top of function/requirements.txt in function/."

@@ -9,8 +9,8 @@ from functools import partial
 
 from mtasts.check import mx_hosts, policy_host, served_policy, txt_record
 from mtasts.check.resolver import Answer
-from mtasts.check.steps import Reach
-from mtasts.check.walk import Edges, reach_all
+from mtasts.check.steps import Network, lookup_fault
+from mtasts.check.walk import Clients, observe_all
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.plan.diff import DomainChange
 from mtasts.plan.safety import Danger
@@ -75,35 +75,35 @@ class Live:
     """What was seen of a domain. exchange: its MX hosts, None where they were not to be looked at."""
 
     record: Answer
-    host: policy_host.Seen
-    exchange: mx_hosts.Seen | None
+    host: policy_host.Observed
+    exchange: mx_hosts.Observed | None
 
 
 def look(
     domains: Mapping[str, bool],
-    edges: Edges,
+    clients: Clients,
     timeout: float,
     jobs: int,
     done: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Callable[[DomainChange], Iterator[Danger]]]:
     """Look at many domains at a time, and return what can be said of each. domains: whether at the MX hosts too."""
 
-    async def one(name: str, reach: Reach) -> Live | Exception:
+    async def one(name: str, network: Network) -> Live | Exception:
         try:
-            return await _look(name, domains[name], reach)
+            return await _look(name, domains[name], network)
         except Exception as error:  # whatever it is, the other domains go on
             return error
         finally:
             done(name)
 
-    found = asyncio.run(reach_all(list(domains), one, edges, timeout, jobs))
+    found = asyncio.run(observe_all(list(domains), one, clients, timeout, jobs))
     return {name: partial(dangers, live=live) for name, live in zip(domains, found, strict=True)}
 
 
-async def _look(name: str, exchange: bool, reach: Reach) -> Live:
-    record, host = txt_record.see(name, reach), policy_host.see(name, reach)
+async def _look(name: str, exchange: bool, network: Network) -> Live:
+    record, host = txt_record.observe(name, network), policy_host.observe(name, network)
     if exchange:
-        return Live(*await asyncio.gather(record, host, mx_hosts.see(name, reach)))
+        return Live(*await asyncio.gather(record, host, mx_hosts.observe(name, network)))
     return Live(*await asyncio.gather(record, host), None)
 
 
@@ -125,7 +125,7 @@ def _drift(domain: DomainChange, live: Live, unknown: Rule) -> Iterator[Finding]
     known = [each for each in (domain.before, domain.after) if each]
     served = served_policy.read(live.host.text)
     if not served and domain.before:
-        fault = next(iter(policy_host.judge(live.host, None).findings), None)
+        fault = next(iter(policy_host.evaluate(live.host, None).findings), None)
         fault = fault or policy_host.unreached(live.host.unreached)
         said = fault.message if fault else "HTTPS serves no valid policy. See it with: python -m mtasts check"
         yield Finding(unknown, f"What HTTPS serves is unknown. {said}")
@@ -135,7 +135,7 @@ def _drift(domain: DomainChange, live: Live, unknown: Rule) -> Iterator[Finding]
 
 
 def _record_drift(domain: DomainChange, record: Answer, known: list[Policy], unknown: Rule) -> Iterator[Finding]:
-    if fault := txt_record.lookup_fault(record):
+    if fault := lookup_fault(record):
         yield Finding(unknown, f"Which id DNS has is unknown. {fault.message}")
         return
     found = StsRecord.select(record.values)
@@ -157,19 +157,19 @@ def _shown(known: Policy | None) -> str:
     return f"mode {known.mode}, max_age {known.max_age}, mx {listed(known.mx) or 'none'}"
 
 
-def _exchange(domain: DomainChange, seen: mx_hosts.Seen | None, unknown: Rule) -> Iterator[Finding]:
+def _exchange(domain: DomainChange, observed: mx_hosts.Observed | None, unknown: Rule) -> Iterator[Finding]:
     after = domain.after
-    if not seen or not after:
+    if not observed or not after:
         return
-    if fault := txt_record.lookup_fault(seen.answer):
+    if fault := lookup_fault(observed.answer):
         yield Finding(unknown, f"Which MX hosts there are is unknown. {fault.message}")
-    lead = "The MX records lead to" if seen.answer.values else "Without an MX record, mail goes to"
-    for name in seen.more:
+    lead = "The MX records lead to" if observed.answer.values else "Without an MX record, mail goes to"
+    for name in observed.more:
         if not after.matches(name):
             yield _uncovered(domain, f"{lead} {quote(name)}", name)
-    if domain.enforcing and seen.unseen:
-        yield Finding(ENFORCE_UNSEEN, seen.unseen)
-    for host in seen.hosts:
+    if domain.enforcing and observed.unseen:
+        yield Finding(ENFORCE_UNSEEN, observed.unseen)
+    for host in observed.hosts:
         if not after.matches(host.name):
             yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name)
         elif domain.enforcing:
@@ -191,5 +191,5 @@ def _enforced(host: mx_hosts.Host, after: Policy) -> Iterator[Finding]:
     found = mx_hosts.outcome(host, after)
     if found is mx_hosts.Outcome.DELIVERS:
         return
-    fault = next(item for item in mx_hosts.judge_host(host, after) if isinstance(item, Finding))
+    fault = next(item for item in mx_hosts.evaluate_host(host, after) if isinstance(item, Finding))
     yield Finding(ENFORCE_FAILS if found is mx_hosts.Outcome.FAILS else ENFORCE_UNSEEN, fault.message)

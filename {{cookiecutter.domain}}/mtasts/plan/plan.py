@@ -48,7 +48,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Plan:
-    """A change, judged. base: the commit it starts from. next_steps: by domain, what comes after and when."""
+    """A change and its dangers. base: the commit it starts from. next_steps: by domain, what comes after and when."""
 
     base: str
     change: Change
@@ -99,7 +99,7 @@ def plan(
     now: datetime,
     live: Live | None = None,
 ) -> Plan:
-    """Judge the change from what a branch had in force to a new policy.yaml.
+    """Return what is to be said of the change from what a branch had in force to a new policy.yaml.
 
     given: the Allow lines. live: the domains that were looked at, and what is to be said of each; None without --live.
     """
@@ -109,11 +109,11 @@ def plan(
     found = [*_history(history), *safety.dangers(made, moved(before, after), known, now, unseen_ttl)]
     found += _live(made, after, live) if live else ()
     findings = [danger.finding for danger in found]
-    judged = list(zip(found, allowed(given, findings), strict=True))
-    left = [*(danger for danger, by in judged if not by), *map(Danger, idle(given, findings))]
+    dangers = list(zip(found, allowed(given, findings), strict=True))
+    left = [*(danger for danger, by in dangers if not by), *map(Danger, idle(given, findings))]
     left.sort(key=lambda danger: danger.finding.rule.severity is not Severity.ERROR)
     coming = {} if has_errors(danger.finding for danger in left) else dict(_coming(made, after, known, now))
-    let_through = tuple(Allowed(danger, by) for danger, by in judged if by)
+    let_through = tuple(Allowed(danger, by) for danger, by in dangers if by)
     return Plan(base, made, tuple(left), let_through, coming, live is not None)
 
 
@@ -137,8 +137,8 @@ def _history(history: History) -> Iterator[Danger]:
 def _live(made: Change, after: Config, live: Live) -> Iterator[Danger]:
     changed = {each.name: each for each in made.domains}
     still = {each.name: each for each in _still(after)}
-    for name, judge in live.items():
-        yield from judge(changed.get(name) or still[name])
+    for name, dangers in live.items():
+        yield from dangers(changed.get(name) or still[name])
 
 
 def _still(after: Config) -> Iterator[DomainChange]:

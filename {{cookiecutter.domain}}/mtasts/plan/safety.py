@@ -138,7 +138,7 @@ def _too_soon(name: str, timeline: Timeline, now: datetime) -> Iterator[Danger]:
 
 
 def _at_once(domain: DomainChange, timeline: Timeline, ttl: timedelta, now: datetime) -> Iterator[Danger]:
-    """Judge an mx that goes in enforce: its successor has to be known to senders before (RFC 8461 §8.1)."""
+    """Yield what is unsafe if an mx goes in enforce: senders must know its successor before (RFC 8461 §8.1)."""
     name, before, after = domain.name, domain.before, domain.after
     if not before or not after or before.mx == after.mx or {before.mode, after.mode} != {Mode.ENFORCE}:
         return
@@ -157,7 +157,7 @@ def _at_once(domain: DomainChange, timeline: Timeline, ttl: timedelta, now: date
 
 
 def _removed(domain: DomainChange, before: Policy, timeline: Timeline, now: datetime) -> Iterator[Danger]:
-    """Judge a domain that publishes nothing after the change: it was to be retired, step by step (RFC 8461 §8.3)."""
+    """Yield what is unsafe if a domain publishes nothing any more: it is retired step by step (RFC 8461 §8.3)."""
     name, last = domain.name, forgotten(timeline, now)
     if before.mode is not Mode.NONE:
         rule = ENFORCE_REMOVED if before.mode is Mode.ENFORCE else REMOVED_EARLY

@@ -1,4 +1,7 @@
-"""The ways from one state of a domain to another, step by step. `explain` prints them, and the README has them."""
+"""The ways from one state of a domain to another, step by step.
+
+`explain` lists and prints them from here, and the README has them to the letter.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A way in numbered steps. name: as `explain` takes it; title and text: Markdown."""
+class Way:
+    """Numbered steps. name: as `explain` takes it; title and text: Markdown."""
 
     name: str
     title: str
@@ -18,8 +21,8 @@ class Recipe:
         return f"### {self.title}\n\n{self.text}"
 
 
-_RECIPES = (
-    Recipe(
+_WAYS = (
+    Way(
         "enforce",
         "From testing to enforce",
         """\
@@ -30,7 +33,7 @@ _RECIPES = (
    and let it through by name, as `Allow: MTS510 example.com`.
 3. Merge it. Senders enforce when the record's TTL is over.""",
     ),
-    Recipe(
+    Way(
         "mx-move",
         "To move the mail to another MX host",
         """\
@@ -40,7 +43,7 @@ _RECIPES = (
 3. When no MX record leads to the old host any more, remove its `mx`. Before that, the plan refuses with MTS503, or
    MTS511 where it does not look.""",
     ),
-    Recipe(
+    Way(
         "rollback",
         "Back to testing, in an incident",
         """\
@@ -51,7 +54,7 @@ _RECIPES = (
 3. Go to `enforce` as before: the time in testing begins anew, and the plan says when it is over. Where the reason is
    known and gone, let it through by name: `Allow: MTS502 example.com`.""",
     ),
-    Recipe(
+    Way(
         "retire",
         "To retire a domain",
         """\
@@ -63,7 +66,7 @@ _RECIPES = (
 3. When none of its records is left in DNS, delete its entry, and its host name at the hosting. The hosting itself goes
    last: a CNAME that leads nowhere lets a stranger serve your policy (§10.3).""",
     ),
-    Recipe(
+    Way(
         "hosting",
         "To another hosting, without a gap",
         """\
@@ -81,9 +84,9 @@ _RECIPES = (
 5. When `python -m mtasts check` is clean and the TTL is over, delete the old hosting.""",
     ),
 )
-RECIPES = {recipe.name: recipe for recipe in _RECIPES}
+WAYS = {way.name: way for way in _WAYS}
 
 
 def chapter() -> str:
-    """Return all recipes, as the README has them."""
-    return "\n\n".join(map(str, _RECIPES))
+    """Return all ways, as the README has them."""
+    return "\n\n".join(map(str, _WAYS))

@@ -94,7 +94,7 @@ def _sense(fields: list[Field]) -> Iterator[Finding]:
     age = first["max_age"].value if "max_age" in first else ""
     max_age = int(age) if age.isascii() and age.isdigit() and len(age) <= 10 else None
     mode = first["mode"].value if "mode" in first else None
-    for (key, *number), finding in judge(mode, max_age, [field.value for field in hosts]):
+    for (key, *number), finding in value_findings(mode, max_age, [field.value for field in hosts]):
         field = hosts[int(number[0])] if number else first[str(key)]
         yield finding.at(line=field.line, column=field.column)
 
@@ -106,14 +106,14 @@ def _size(text: str) -> Iterator[Finding]:
         yield Finding(TOO_LARGE, message, line=1, column=1)
 
 
-def judge(mode: str | None, max_age: int | None, mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
+def value_findings(mode: str | None, max_age: int | None, mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
     """Yield what is wrong with the values of a policy, each with the path of the value: ("mx", 0), ("max_age",).
 
     A mode or max_age of a wrong form is passed as None, and items of mx that are no text are passed over.
     """
-    if max_age is not None and (fault := _judge_max_age(mode, max_age)):
+    if max_age is not None and (fault := _max_age_fault(mode, max_age)):
         yield ("max_age",), fault
-    yield from _judge_mx(mx)
+    yield from _mx_findings(mx)
 
 
 def size_fault(policy: Policy) -> Finding | None:
@@ -125,7 +125,7 @@ def size_fault(policy: Policy) -> Finding | None:
     return Finding(TOO_LARGE, message)
 
 
-def _judge_max_age(mode: str | None, max_age: int) -> Finding | None:
+def _max_age_fault(mode: str | None, max_age: int) -> Finding | None:
     if max_age < 1:
         message = f"max_age is {max_age}, so no sender keeps the policy. A week is 604800."
         return Finding(MAX_AGE, message)
@@ -137,7 +137,7 @@ def _judge_max_age(mode: str | None, max_age: int) -> Finding | None:
     return None
 
 
-def _judge_mx(mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
+def _mx_findings(mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
     patterns = [(number, MxPattern(item)) for number, item in enumerate(mx) if isinstance(item, str)]
     parents = {pattern[2:].lower(): pattern for _, pattern in patterns if pattern.startswith("*.")}
     seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""The edge to the file system: what a repository holds is read only from files of its own, and written whole.
+"""The file system: what a repository holds is read only from files of its own, and written whole.
 
 A symbolic link shows git nothing of what it leads to, so a plan would see no change; and one that leads out of the
 repository could bring this machine's own files into what is deployed.

@@ -1,9 +1,11 @@
-"""The text of the comment: marked as ours, and cut to what the system takes."""
+"""Our comment on a pull request, whichever the system: which comments are ours, writing, editing, and its text."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 MARKER = "<!-- mta-sts-plan -->"
 REST = "*This comment is cut here. The whole text is on the summary page of the pipeline's run.*"
@@ -12,10 +14,46 @@ _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$")
 _DETAILS = re.compile(r"<(/?)details\b[^<>]*>", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Comment:
+    """A comment as it stands. path: where the API edits it."""
+
+    path: str
+    text: str
+
+
+class System(Protocol):
+    """A pull request's comments. number: the pull request's; limit: the longest text, in UTF-16."""
+
+    number: str
+    limit: int
+
+    def ours(self) -> Iterator[Comment]:
+        """Yield our comments, oldest first."""
+
+    def edit(self, comment: Comment, text: str) -> bool:
+        """Replace a comment's text; False where it turns out not to be ours, or to be gone."""
+
+    def create(self, text: str) -> None:
+        """Write a comment."""
+
+
+def keep(system: System, text: str) -> str:
+    """Write our comment, or edit the first of ours where it says something else; return what was done."""
+    wanted = body(text, system.limit)
+    for comment in system.ours():
+        if is_same(comment.text, wanted):
+            return f"The comment on pull request {system.number} says so already."
+        if system.edit(comment, wanted):
+            return f"The comment on pull request {system.number} is edited."
+    system.create(wanted)
+    return f"A comment on pull request {system.number} is written."
+
+
 def body(text: str, limit: int) -> str:
     """Return the text under the marker, which stands in it once, within a limit."""
     own = text.removeprefix(MARKER).lstrip("\n").replace(MARKER, "<!-- -->")
-    return cut(f"{MARKER}\n{own}", limit)
+    return shortened(f"{MARKER}\n{own}", limit)
 
 
 def is_marked(text: str) -> bool:
@@ -33,7 +71,7 @@ def length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def cut(text: str, limit: int) -> str:
+def shortened(text: str, limit: int) -> str:
     """Return the text, or as many of its lines as the limit has room for, what they open closed, and REST at the end.
 
     limit: at least the length of REST.

@@ -1,4 +1,4 @@
-"""What infra/ has made in Azure: where the hosting is and what proves the domains, for policy.yaml."""
+"""What infra/ is deployed with, by policy.yaml, and what its deployment gives back for policy.yaml."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from mtasts.config import yaml_file
-from mtasts.config.hosting import Kind
+from mtasts.config.hosting import Hosting, Kind
+from mtasts.config.model import Config
 from mtasts.config.yaml_edit import EditError, with_values
+from mtasts.findings import UserError
 
-BYTES = 1024 * 1024
+BYTES = 1024 * 1024  # of a file with outputs
+
+_SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
+_PHASED = (Kind.FUNCTION, Kind.STATIC_WEB_APP)  # Front Door takes its host names before they are in DNS
+_NEEDED = {"name": "name (the app's, not taken by anyone else)", "region": "region (such as westeurope)"}
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
 _VERIFICATION = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -21,8 +28,41 @@ _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _HELP = "Write it with: az deployment group show --name mta-sts --resource-group GROUP --query properties.outputs"
 
 
-class OutputsError(ValueError):
-    """A file does not hold what a deployment gives, or it does not fit policy.yaml. The message says why."""
+class Phase(str, Enum):
+    """What is deployed: the app alone, or its host names and certificates too."""
+
+    APP = "app"
+    DOMAINS = "domains"
+
+    __str__ = str.__str__
+
+
+def parameters(config: Config, phase: Phase) -> dict[str, object]:
+    """Return the parameters document of the hosting's Bicep file. Raises UserError if policy.yaml lacks a value."""
+    hosting = config.hosting
+    _require(hosting)
+    values = {"name": hosting.name, "location": hosting.region, "domains": [domain.name for domain in config.domains]}
+    if hosting.kind in _PHASED:
+        values["phase"] = phase.value
+    return {
+        "$schema": _SCHEMA,
+        "contentVersion": "1.0.0.0",
+        "parameters": {name: {"value": value} for name, value in values.items()},
+    }
+
+
+def _require(hosting: Hosting) -> None:
+    if hosting.kind is Kind.WEB_SERVER:
+        raise UserError(
+            "hosting.kind is web-server, and Azure has no part in that. "
+            "Serve build/static with your own server, or choose another kind."
+        )
+    missing = [key for key in _NEEDED if not getattr(hosting, key)]
+    if missing:
+        raise UserError(
+            f"hosting has no {' and no '.join(missing)}, so it is open what Azure is to make, or where. "
+            f"Write under hosting: {' and '.join(_NEEDED[key] for key in missing)}."
+        )
 
 
 @dataclass(frozen=True)
@@ -35,16 +75,16 @@ class Outputs:
     storage_account: str | None = None
 
 
-def read(path: Path) -> Outputs:
-    """Return what `az deployment group … --query properties.outputs` has written. Raises OutputsError."""
+def read_outputs(path: Path) -> Outputs:
+    """Return what `az deployment group … --query properties.outputs` has written. Raises UserError."""
     try:
         with path.open("rb") as file:
             found = json.loads(file.read(BYTES))  # as bytes: Windows PowerShell writes UTF-16
         return _outputs({name: output["value"] for name, output in found.items()})
     except OSError as error:
-        raise OutputsError(f"{path} cannot be read: {error.strerror}. {_HELP}") from None
+        raise UserError(f"{path} cannot be read: {error.strerror}. {_HELP}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise OutputsError(f"{path} does not hold the outputs of a deployment. {_HELP}") from None
+        raise UserError(f"{path} does not hold the outputs of a deployment. {_HELP}") from None
 
 
 def _outputs(values: Mapping[str, Any]) -> Outputs:
@@ -63,18 +103,18 @@ def _fitting(form: re.Pattern[str], value: str) -> str:
     return value
 
 
-def written(text: str, outputs: Outputs) -> str:
-    """Return policy.yaml's text with the outputs in it, and all else as it was. Raises OutputsError."""
+def with_outputs(text: str, outputs: Outputs) -> str:
+    """Return policy.yaml's text with the outputs in it, and all else as it was. Raises UserError."""
     data = yaml_file.parse(text).data
     kind = Kind(data["hosting"]["kind"])
     proofs = {Kind.FUNCTION: outputs.verification, Kind.FRONT_DOOR: outputs.verifications}
     if [of for of, proof in proofs.items() if proof] != [of for of in proofs if of is kind]:
-        raise OutputsError(f"hosting.kind is {kind}, and these are the outputs of another kind. {_HELP}")
+        raise UserError(f"hosting.kind is {kind}, and these are the outputs of another kind. {_HELP}")
     values = _values(data, outputs)
     try:
         return with_values(text, values)
     except EditError as error:
-        raise OutputsError(f"policy.yaml {error}") from None
+        raise UserError(f"policy.yaml {error}") from None
 
 
 def _values(data: Mapping[str, Any], outputs: Outputs) -> dict[tuple[str, ...], str]:
