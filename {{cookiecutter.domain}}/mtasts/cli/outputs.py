@@ -16,10 +16,10 @@ from mtasts.hosting.azure import read_outputs, with_outputs
 @policy_file
 def command(file: Path, path: Path) -> None:
     """Write what a deployment of infra/ gave, in FILE as JSON, into policy.yaml: host name and verifications."""
-    load(path)
+    config = load(path)
     found = read_outputs(file)
     before = yaml_file.read_text(path)
-    after = with_outputs(before, found)
+    after = with_outputs(before, config, found)
     if after == before:
         click.echo(f"{path} has all of it already.")
     else:

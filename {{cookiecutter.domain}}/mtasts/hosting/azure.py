@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from mtasts.config import yaml_file
 from mtasts.config.hosting import Hosting, Kind
 from mtasts.config.model import Config
 from mtasts.config.yaml_edit import EditError, with_values
@@ -103,32 +102,26 @@ def _fitting(form: re.Pattern[str], value: str) -> str:
     return value
 
 
-def with_outputs(text: str, outputs: Outputs) -> str:
-    """Return policy.yaml's text with the outputs in it, and all else as it was. Raises UserError."""
-    data = yaml_file.parse(text).data
-    kind = Kind(data["hosting"]["kind"])
+def with_outputs(text: str, config: Config, outputs: Outputs) -> str:
+    """Return the text of policy.yaml, whose config is given, with the outputs in it. Raises UserError."""
+    kind = config.hosting.kind
     proofs = {Kind.FUNCTION: outputs.verification, Kind.FRONT_DOOR: outputs.verifications}
     if [of for of, proof in proofs.items() if proof] != [of for of in proofs if of is kind]:
         raise UserError(f"hosting.kind is {kind}, and these are the outputs of another kind. {_HELP}")
-    values = _values(data, outputs)
+    values = dict(_values(config, outputs))
     try:
-        return with_values(text, values)
+        return with_values(text, values) if values else text
     except EditError as error:
         raise UserError(f"policy.yaml {error}") from None
 
 
-def _values(data: Mapping[str, Any], outputs: Outputs) -> dict[tuple[str, ...], str]:
-    """Return the values that policy.yaml lacks or has otherwise, by their path."""
-    found: dict[tuple[str, ...], str] = {("hosting", "hostname"): outputs.hostname}
-    if outputs.verification:
-        found["hosting", "verification"] = outputs.verification
-    for name in data["domains"]:
-        if name.lower() in (outputs.verifications or {}):
-            found["domains", name, "verification"] = (outputs.verifications or {})[name.lower()]
-    return {path: value for path, value in found.items() if _at(data, path) != value}
-
-
-def _at(data: Any, path: tuple[str, ...]) -> object:
-    for step in path:
-        data = (data or {}).get(step)
-    return data
+def _values(config: Config, outputs: Outputs) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the values that policy.yaml lacks or has otherwise, with their path."""
+    if config.hosting.hostname != outputs.hostname:
+        yield ("hosting", "hostname"), outputs.hostname
+    if outputs.verification and config.hosting.verification != outputs.verification:
+        yield ("hosting", "verification"), outputs.verification
+    for domain in (*config.domains, *config.retired):
+        proof = (outputs.verifications or {}).get(domain.name)
+        if proof and domain.verification != proof:
+            yield ("domains", config.written[domain.name], "verification"), proof
