@@ -18,7 +18,8 @@ WRONG = [
     ("--base",), ("--base", "nowhere"), ("--base", "--help"), ("--format", "nonsense"), ("--format",),
     ("--file",), ("--timeout", "x"), ("--timeout", "0"), ("--jobs", "0"), ("--timeout", "nan"), ("--jobs", "x"),
     ("--resolver", "not-an-address"),
-    ("--ca-file", "missing.pem"), ("--https-port", "0"), ("--smtp-port", "99999"), ("word",),
+    ("--ca-file", "missing.pem"), ("--live", "--ca-file", "policy.yaml"),
+    ("--https-port", "0"), ("--smtp-port", "99999"), ("word",),
     ("--", "word"), ("--live=1",),
     ("--file", "missing.yaml"), ("--output", "missing/plan.md"), ("-x",),
 ]  # fmt: skip

@@ -65,8 +65,9 @@ def fetched(folder: Path) -> str:
 
 
 def overtaken(run: Run, tip: str) -> str:
-    """Return why a run leaves the deployment to a newer one, or nothing if it may deploy. Raises UserError
-    if it may not, and somebody must know: the run ends red.
+    """Return why a run leaves the deployment to a newer one, or nothing if it may deploy.
+
+    Raises UserError if it may not deploy, and somebody must know: it ends red.
     """
     if run.ref != MAIN:
         raise UserError("This run is not of the branch main, and only main is deployed. Merge the change first.")

@@ -17,7 +17,7 @@ class UserError(Exception):
 
 
 class WrongUseError(UserError):
-    """A run was given options or variables that it cannot work with."""
+    """A run was given options or variables that it cannot work with: it ends with the exit code of wrong use."""
 
 
 class Severity(str, Enum):
