@@ -14,6 +14,8 @@ from mtasts.findings import Finding, Severity
 from mtasts.history import versions
 from mtasts.history.cut import cut_again, cut_up
 
+pytestmark = pytest.mark.slow  # reads hundreds of versions, each in two ways
+
 CONFIGS = sorted((ROOT / "tests" / "config" / "configs").glob("*.yaml"))
 
 HEAD = "version: STSv1\nmode: testing\nmax_age: 604800\nmx: [mx.example.com]\ndomains:\n"
