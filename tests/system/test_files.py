@@ -17,7 +17,10 @@ import pytest
 from conftest import Bake, verb
 from mtasts.system import files
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and modes as Unix has them")
+pytestmark = [
+    pytest.mark.slow,  # starts a process for every verb
+    pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and modes as Unix has them"),
+]
 
 READING = [
     ["lint"],
@@ -94,7 +97,6 @@ def repository(bake: Bake) -> Path:
     return bake(hosting="static-web-app")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", READING, ids=lambda words: " ".join(words))
 def test_no_verb_reads_a_policy_that_is_no_file(repository: Path, words: list[str]) -> None:
     """J7: build followed the link that plan did not see. Each verb says what stands there, and changes nothing."""
