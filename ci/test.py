@@ -1,6 +1,7 @@
 """All tests: format, lint, types, imports between packages, and pytest with what the tests need.
 
-Words behind it go to pytest. Run it with any Python from 3.10 on: python ci/test.py
+Run it with any Python from 3.10 on: python ci/test.py
+What you add goes to pytest. The fast tests alone: python ci/test.py -m "not slow"
 """
 
 from __future__ import annotations

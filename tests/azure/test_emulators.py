@@ -22,6 +22,8 @@ from servers.emulators import emulator
 from servers.loopback import Loopback
 from servers.tls import Authority
 
+pytestmark = pytest.mark.slow  # starts Azure's emulators
+
 CONFIG = """version: STSv1
 mode: enforce
 max_age: 604800

@@ -14,6 +14,8 @@ import pytest
 
 from conftest import Bake
 
+pytestmark = pytest.mark.slow  # bakes for every hosting and DNS provider
+
 ONCE = {"mail_provider": "other", "domain": "example.com", "app_name": "mtasts-example-com"}
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 

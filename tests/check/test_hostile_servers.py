@@ -15,6 +15,8 @@ from servers.bind import escaped, txt
 from servers.internet import POLICY, STS, Internet, Site, raw, talks
 from servers.smtp import NAME
 
+pytestmark = pytest.mark.slow  # starts servers, and a process for every form
+
 Printed = Callable[[str], str]
 
 # What moves a terminal's cursor, what GitHub's and Azure's runners obey, what Markdown and HTML show as more than text.

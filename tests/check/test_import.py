@@ -22,6 +22,8 @@ from servers.https import Answer
 from servers.internet import Internet, Site
 from servers.loopback import Full
 
+pytestmark = pytest.mark.slow  # starts servers, and waits for those that hang
+
 HEAD, HOST, AGE = b"version: STSv1\nmode: enforce\n", b"mx: good.mx.example\n", b"max_age: 1209600\n"
 SERVED = HEAD + HOST + AGE
 PUBLISHED = HEAD + HOST + b"mx: *.mx.example\n" + AGE

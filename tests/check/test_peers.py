@@ -28,6 +28,8 @@ from mtasts.system.deadline import Deadline
 from servers import https, smtp
 from servers.internet import POLICY, Internet, Server, Site, raw, talks
 
+pytestmark = pytest.mark.slow  # starts servers with thousands of addresses
+
 LENGTH = b"Content-Length: %d" % len(POLICY)
 CHUNKED = b"Transfer-Encoding: chunked"
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"

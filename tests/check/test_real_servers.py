@@ -6,12 +6,16 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from conftest import Bake, verb
 from servers.bind import Named
 from servers.https import Answer, PolicyHosts
 from servers.loopback import Loopback
 from servers.postfix import Postfix
 from servers.tls import Authority, context
+
+pytestmark = pytest.mark.slow  # starts bind9 and Postfix
 
 OURS = b"max_age: 604800"
 CHANGED = b"max_age: 1209600"

@@ -16,6 +16,8 @@ from servers.internet import POLICY, STS, TLSRPT, Internet, Site, raw, talks
 from servers.loopback import Connection, SilentDns, Talk
 from servers.tls import Authority
 
+pytestmark = pytest.mark.slow  # starts servers, and waits for those that hang
+
 RUIN = Site(
     sts=f"_mta-sts {txt(STS)}\n_mta-sts {txt(f'{STS} a=b;')}",
     https=Answer(b"", 404),

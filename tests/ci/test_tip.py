@@ -31,6 +31,8 @@ from pipeline_files import (
 )
 from repositories import Repository, environment
 
+pytestmark = pytest.mark.slow  # runs the pipelines' steps with real git
+
 MOVED = "main has moved on to {} since this run's commit"
 OVERTAKEN = {
     "github": "::notice title=No deployment::{}\n",

@@ -17,6 +17,8 @@ from postfix_mta_sts_resolver.utils import parse_mta_sts_record as parse_record_
 from conftest import Bake, Served, program, verb
 from mtasts.sts.policy import Mode, MxPattern, Policy
 
+pytestmark = pytest.mark.slow  # bakes and serves
+
 PATH = "/.well-known/mta-sts.txt"
 REAL = [
     ("mx1.forwardemail.net, mx2.forwardemail.net", "testing", ["mx1.forwardemail.net", "mx2.forwardemail.net"]),

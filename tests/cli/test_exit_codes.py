@@ -12,6 +12,8 @@ import pytest
 from conftest import Bake, verb
 from repositories import Repository, environment
 
+pytestmark = pytest.mark.slow  # starts a process for every row
+
 WRONG = [
     ("--bse", "x"),  # an option that does not exist, by a slip
     ("--base", ""),  # a script's "$BASE" that is not set

@@ -228,6 +228,7 @@ def test_the_functions_package_holds_what_the_host_needs(repository: Path) -> No
         assert packages + needed in names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["azure-functions", "werkzeug", "markupsafe"])
 def test_a_build_proves_that_azure_finds_the_function(repository: Path, missing: str, runtime_python: Path) -> None:
     """Azure swallows a failing import as "0 functions found", and answers 404 to everything."""
@@ -246,6 +247,7 @@ def test_a_build_proves_that_azure_finds_the_function(repository: Path, missing:
     assert (repository / "build" / "function.zip").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -268,6 +270,7 @@ def test_a_function_that_azure_would_not_find_is_not_built(
     assert not (repository / "build").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "replacement", "said"),
     [
@@ -292,6 +295,7 @@ def test_a_lock_that_is_not_whole_builds_nothing(repository: Path, pattern: str,
     assert (done.returncode, said in done.stderr.decode()) == (1, True), done.stderr
 
 
+@pytest.mark.slow
 def test_other_wheels_do_no_harm(repository: Path) -> None:
     """One that was changed is fetched again, and one that the lock does not name stays out."""
     assert verb(repository, "build").returncode == 0
@@ -303,6 +307,7 @@ def test_other_wheels_do_no_harm(repository: Path) -> None:
     assert (repository / "build" / "function.zip").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.version_info[:2] == (3, 13) and sys.platform == "linux", reason="this Python is Azure's")
 def test_another_python_says_that_it_proved_nothing(repository: Path) -> None:
     """It could have other wheels, or another standard library."""
@@ -324,6 +329,7 @@ def test_the_static_files_hold_the_well_known_folder(bake: Bake) -> None:
     assert (many / "build" / "static" / "example.net" / ".well-known" / "mta-sts.txt").read_bytes() == POLICY
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(bake: Bake, tmp_path: Path) -> None:
     """From another folder, at another time, with Windows line ends in the checkout."""
     zips = []
@@ -338,6 +344,7 @@ def test_the_same_input_gives_the_same_bytes(bake: Bake, tmp_path: Path) -> None
     assert zips[0] == zips[1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs root and tmpfs")
 def test_a_disk_that_runs_full_leaves_the_earlier_build(repository: Path) -> None:
     """The new build does not fit; the old one stays whole."""
@@ -374,6 +381,7 @@ def test_an_interrupted_build_leaves_the_earlier_build(repository: Path, monkeyp
         assert not list(repository.glob(".build-*"))
 
 
+@pytest.mark.slow
 def test_without_a_network_the_build_says_so(repository: Path) -> None:
     """The first build downloads the Function's dependencies; the message says what to do without."""
     nowhere = {

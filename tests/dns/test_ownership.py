@@ -44,7 +44,10 @@ from servers.dns_route53 import Route53
 from servers.loopback import Loopback
 from servers.memory import CONFIG, KilledError, Memory, RecordSets
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the providers' packages have their own
+pytestmark = [
+    pytest.mark.slow,  # runs octoDNS hundreds of times
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # the providers' packages have their own
+]
 
 ZONE = "example.com"
 # The ids of the policies below, by sha256sum.

@@ -17,6 +17,8 @@ from servers.dns_azure import GROUP, SUBSCRIPTION, Azure
 from servers.dns_cloudflare import Cloudflare
 from servers.dns_route53 import Route53
 
+pytestmark = pytest.mark.slow  # runs octoDNS with the classes of each provider
+
 # The ids of the policies of these tests, by sha256sum.
 TESTING = "862e2bab291cfe999cbbf2c298cebc64"
 LONGER = "d6ef6013fce40a3e010618c7e4f6d85d"  # max_age: 700000

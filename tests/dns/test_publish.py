@@ -35,6 +35,8 @@ from servers.loopback import Connection, Listener, Loopback
 from servers.smtp import mx_host
 from servers.tls import Authority, context
 
+pytestmark = pytest.mark.slow  # starts name servers, and runs octoDNS against them
+
 # The ids of the policies of these tests, by sha256sum.
 TESTING = "862e2bab291cfe999cbbf2c298cebc64"
 LONGER = "d6ef6013fce40a3e010618c7e4f6d85d"  # max_age: 700000

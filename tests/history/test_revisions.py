@@ -13,6 +13,8 @@ from mtasts.config.model import Config, load
 from mtasts.findings import Finding, Severity
 from mtasts.history.versions import Versions
 
+pytestmark = pytest.mark.slow  # reads hundreds of versions, each in two ways
+
 CONFIGS = sorted((ROOT / "tests" / "config" / "configs").glob("*.yaml"))
 
 HEAD = "version: STSv1\nmode: testing\nmax_age: 604800\nmx: [mx.example.com]\ndomains:\n"

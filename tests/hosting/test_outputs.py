@@ -162,6 +162,7 @@ def test_a_file_that_cannot_be_edited_is_left_alone(bake: Bake) -> None:
 TABS = ["\t", "\t# more", " \t ", "\t\n    # only this"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("place", ["domains:", "example.com:", "hosting:", "kind: front-door", "604800"])
 def test_a_tab_where_lint_takes_one_does_no_harm(bake: Bake, tab: str, place: str) -> None:

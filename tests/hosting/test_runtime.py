@@ -20,6 +20,8 @@ import pytest
 
 from conftest import ROOT
 
+pytestmark = pytest.mark.slow  # starts Microsoft's Functions runtime
+
 FUNCTION = ROOT / "{{cookiecutter.domain}}" / "function"
 DRIVER = ROOT / "tests" / "hosting" / "runtime" / "driver.py"
 

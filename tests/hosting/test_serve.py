@@ -18,6 +18,8 @@ from mtasts.config.hosting import Kind
 from mtasts.hosting import serve as serve_module
 from mtasts.hosting.serve import FunctionsHost
 
+pytestmark = pytest.mark.slow  # bakes and serves
+
 POLICY = b"version: STSv1\r\nmode: testing\r\nmx: *.mail.protection.outlook.com\r\nmax_age: 604800\r\n"
 PATH = "/.well-known/mta-sts.txt"
 Serve = Callable[[Path], Served]

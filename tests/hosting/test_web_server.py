@@ -15,6 +15,8 @@ from servers.bind import Named, txt
 from servers.loopback import Loopback
 from servers.tls import Authority
 
+pytestmark = pytest.mark.slow  # starts nginx and Caddy
+
 POLICY = """version: STSv1
 mode: enforce
 max_age: 604800

@@ -35,6 +35,8 @@ from pipeline_files import (
     what,
 )
 
+pytestmark = pytest.mark.slow  # bakes, and runs whole pipelines
+
 CONFIG = """version: STSv1
 mode: enforce
 max_age: 604800

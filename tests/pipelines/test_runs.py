@@ -37,6 +37,8 @@ from pipeline_files import (
     what,
 )
 
+pytestmark = pytest.mark.slow  # runs whole pipelines
+
 
 @bash_only
 @pytest.mark.parametrize(("hosting", "system"), DEPLOYED)

@@ -31,6 +31,8 @@ from mtasts.sts.lint import lint_policy
 from mtasts.sts.policy import Mode, MxPattern, Policy
 from repositories import Repository, environment
 
+pytestmark = pytest.mark.slow  # counts the work for large files
+
 HEAD = "version: STSv1\nmode: testing\nmax_age: 604800\n"
 MX = "mx: [mx.example.com]\n"
 TAIL = "tls_reporting: {rua: [mailto:tls@example.com]}\nhosting: {kind: web-server, hostname: www.example.com}\n"

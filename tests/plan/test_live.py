@@ -19,6 +19,8 @@ from servers.internet import ID, POLICY, Internet, Site, mx, nobody
 from servers.loopback import NO_ROUTE
 from servers.tls import Authority
 
+pytestmark = pytest.mark.slow  # starts servers, and waits for those that hang
+
 TESTING = POLICY.replace(b"enforce", b"testing")
 STS = "v=STSv1; id=24248a25e9917cb544c298dc540871bc;"  # of that, by sha256sum
 ENFORCE = "{mode: enforce}"

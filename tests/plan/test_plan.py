@@ -462,6 +462,7 @@ def repository(bake: Bake) -> Repository:
     return made
 
 
+@pytest.mark.slow
 def test_exit_codes(repository: Repository) -> None:
     """Without --exit-code a safe change is 0; with it no change is 0, unsafe or invalid 1, and a safe change 2."""
     for text, codes in (

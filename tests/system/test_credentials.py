@@ -212,6 +212,7 @@ def hostile(baked_with: Callable[[str], Path], tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["begin", "populate", "die"])
 @pytest.mark.parametrize("words", [(), ("--format", "markdown"), ("--doit",), ("--output", "out.md")], ids=" ".join)
 @pytest.mark.parametrize("ci", [{}, {"GITHUB_ACTIONS": "true"}, {"TF_BUILD": "True"}], ids=["", "github", "azure"])

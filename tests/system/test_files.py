@@ -17,7 +17,10 @@ import pytest
 from conftest import Bake, verb
 from mtasts.system import files
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and modes as Unix has them")
+pytestmark = [
+    pytest.mark.slow,  # starts a process for every verb
+    pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and modes as Unix has them"),
+]
 
 READING = [
     ["lint"],

@@ -31,6 +31,8 @@ from mtasts.system.output import Stream, line
 from mtasts.tlsrpt.rua import rua_fault
 from repositories import Repository
 
+pytestmark = pytest.mark.slow  # starts every verb in every form
+
 # Each is a command, or a part of one. Where it is read: actions/runner src/Runner.Common/ActionCommand.cs (TryParseV2,
 # TryParse), microsoft/azure-pipelines-agent Command.cs; both compare by the rules of a language, not letter by letter.
 FOLDER = Path(mtasts.__file__).parent

@@ -19,7 +19,10 @@ import pytest
 from conftest import TEMPLATE, Bake
 from repositories import Repository
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to one process")
+pytestmark = [
+    pytest.mark.slow,  # waits for verbs that wait
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to one process"),
+]
 
 ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 HANG = 20  # seconds: those who wait for an answer do so for a minute at least

@@ -661,6 +661,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hostile", "words", "made"),
     [
@@ -861,6 +862,7 @@ def repository(template: Template, folder: Path) -> Path:
     return folder / "example.de"
 
 
+@pytest.mark.slow
 def test_a_change_of_hosting_that_is_refused_names_the_command_that_works(template: Template, repository: Path) -> None:
     """Most regions have no Static Web Apps, and the advice was `cruft create`: it goes nowhere."""
     change = ["cruft", "update", "--skip-apply-ask", "--variables-to-update", '{"hosting": "static-web-app"}']
@@ -876,6 +878,7 @@ def test_a_change_of_hosting_that_is_refused_names_the_command_that_works(templa
     assert not (repository / "function").exists()
 
 
+@pytest.mark.slow
 def test_on_windows_a_file_has_the_answers_for_an_update(
     template: Template, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

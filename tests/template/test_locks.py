@@ -22,6 +22,8 @@ from conftest import ROOT, TEMPLATE, Bake, verb
 sys.path.insert(0, str(ROOT / "ci"))
 from lock import LOCKS, compile_lock
 
+pytestmark = pytest.mark.slow  # resolves locks, and installs what they list
+
 ANYWHERE = [name for name, target in LOCKS.items() if target == ("--universal", "--python-version=3.10")]
 SYSTEMS = ["linux", "macos", "windows"]
 PROVIDERS = ["azure-dns", "cloudflare", "route53", "rfc2136"]

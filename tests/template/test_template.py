@@ -15,6 +15,8 @@ import yaml
 from conftest import ROOT, Bake, verb
 from mtasts.config.model import load
 
+pytestmark = pytest.mark.slow  # bakes every combination of answers
+
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 MENUS = {name: value for name, value in QUESTIONS.items() if isinstance(value, list) and not name.startswith("_")}
 HOSTNAME_MISSING = {"function": [], "static-web-app": ["MTS155"], "front-door": ["MTS155"], "web-server": ["MTS155"]}

@@ -14,6 +14,8 @@ import yaml
 from conftest import ROOT, give_up, verb
 from repositories import environment
 
+pytestmark = pytest.mark.slow  # bakes, and updates with cruft
+
 BEFORE = "ac61a66"  # November 2026: the first state that repositories were made from
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 BY_HAND = CHANGELOG.split("### By hand\n")[1].split("\n### ")[0]
