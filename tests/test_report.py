@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mtasts.cli.catalogue import CATALOGUE
 from mtasts.findings import Finding
 from mtasts.findings.forms import FORMATS, format_for, markdown, plain
+from mtasts.findings.report import Report
 
 DOT, AGE = CATALOGUE["MTS120"], CATALOGUE["MTS113"]
 FINDINGS = [
@@ -36,17 +37,17 @@ HOSTILE = [
 
 def test_text() -> None:
     """A line per finding, and one that counts."""
-    assert FORMATS["text"](FINDINGS) == (
+    assert FORMATS["text"](Report.of(FINDINGS)) == (
         "policy.yaml:4:5: error MTS120: mx 'a.' ends in a dot. Write 'a'.\n"
         "policy.yaml:3:1: warning MTS113: max_age is 1, short.\n"
         "1 error, 1 warning"
     )
-    assert FORMATS["text"]([]) == "no findings"
+    assert FORMATS["text"](Report.of([])) == "no findings"
 
 
 def test_json_is_the_stable_form() -> None:
     """Other tools read these keys."""
-    assert json.loads(FORMATS["json"](FINDINGS))["findings"][0] == {
+    assert json.loads(FORMATS["json"](Report.of(FINDINGS)))["findings"][0] == {
         "rule": "MTS120",
         "severity": "error",
         "message": "mx 'a.' ends in a dot. Write 'a'.",
@@ -55,19 +56,19 @@ def test_json_is_the_stable_form() -> None:
         "column": 5,
         "domain": "example.com",
     }
-    assert json.loads(FORMATS["json"]([])) == {"findings": []}
+    assert json.loads(FORMATS["json"](Report.of([]))) == {"findings": []}
 
 
 def test_github_annotates_the_line_and_prints_the_text_too() -> None:
     """Only ten annotations show per step; the text shows all."""
-    lines = FORMATS["github"](FINDINGS).splitlines()
+    lines = FORMATS["github"](Report.of(FINDINGS)).splitlines()
     assert lines[0] == "::error file=policy.yaml,line=4,col=5,title=MTS120::mx 'a.' ends in a dot. Write 'a'."
-    assert lines[2:] == FORMATS["text"](FINDINGS).splitlines()
+    assert lines[2:] == FORMATS["text"](Report.of(FINDINGS)).splitlines()
 
 
 def test_azure_devops_logs_an_issue_and_prints_the_text_too() -> None:
     """The form that its agents read."""
-    lines = FORMATS["azure-devops"](FINDINGS).splitlines()
+    lines = FORMATS["azure-devops"](Report.of(FINDINGS)).splitlines()
     assert lines[1] == (
         "##vso[task.logissue type=warning;sourcepath=policy.yaml;linenumber=3;columnnumber=1;code=MTS113]"
         "max_age is 1, short."
@@ -76,7 +77,7 @@ def test_azure_devops_logs_an_issue_and_prints_the_text_too() -> None:
 
 def test_markdown_is_a_table_under_its_verdict() -> None:
     """The verdict comes first."""
-    lines = FORMATS["markdown"](FINDINGS).splitlines()
+    lines = FORMATS["markdown"](Report.of(FINDINGS)).splitlines()
     assert lines[0] == "**1 error, 1 warning**"
     assert lines[4] == "| error | MTS120 | policy.yaml:4:5 | mx 'a.' ends in a dot. Write 'a'. |"
 
@@ -94,7 +95,7 @@ def test_the_ci_chooses_the_form(environment: dict[str, str], name: str) -> None
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_hostile_text_gives_no_command_and_no_markup(name: str, text: str) -> None:
     """In the message as in the file's name: nothing but our own lines begins a command."""
-    shown = FORMATS[name]([Finding(DOT, text, text, 1, 1, text)])
+    shown = FORMATS[name](Report.of([Finding(DOT, text, text, 1, 1, text)]))
     assert "\x1b" not in shown
     assert "\r" not in shown
     if name == "json":

@@ -11,19 +11,20 @@ from typing import Any
 
 import click
 
-from mtasts.cli._common import Shown, policy_file
+from mtasts.cli._common import policy_file, print_report
 from mtasts.cli._network import edges, jobs_option, network_options
 from mtasts.config import model, yaml_file
 from mtasts.config.model import Config
 from mtasts.config.yaml_file import Document
 from mtasts.findings import Finding
-from mtasts.findings.forms import plain
+from mtasts.findings.forms import FORMATS, plain
 from mtasts.history import revisions
 from mtasts.history.git import GitError
 from mtasts.history.repository import Repository
 from mtasts.history.revisions import History
-from mtasts.plan import overrides, report
+from mtasts.plan import overrides
 from mtasts.plan.plan import Live, Plan, plan, to_look_at
+from mtasts.plan.report import invalid_report, plan_report
 from mtasts.system import files
 from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 
@@ -32,7 +33,7 @@ from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 @click.option("--base", metavar="REV", help="What to compare with. Default: where HEAD left the branch it goes to.")
 @click.option("--live", "look", is_flag=True, help="Also look at what HTTPS, DNS and the MX hosts have now.")
 @click.option("--exit-code", is_flag=True, help="End with 0 for no change, 1 for unsafe or invalid, 2 for a safe one.")
-@click.option("--format", "form", type=click.Choice(list(report.FORMATS)), help="Default: by the CI, else text.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Default: by the CI, else text.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form.")
 @jobs_option
 @network_options
@@ -42,18 +43,15 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
 
     The time in testing and the policies that senders may still have cached are read from the git history.
     """
-    show = Shown(form, output)
     try:
         found = _plan(path, look, **ways) if path.is_file() and not path.is_symlink() else None
     except (GitError, click.UsageError) as error:  # not with the 2 of wrong use, which could be taken for SAFE_CHANGE
         raise click.ClickException(plain(str(error))) from None
     if found is None:
-        show(report.INVALID, model.load(path)[1])
+        print_report(invalid_report(model.load(path)[1]), form, output)
         sys.exit(UNSAFE)
     found = _placed(found, path)
-    show(report.FORMATS, found)
-    if found.unsafe:
-        sys.exit(UNSAFE)
+    print_report(plan_report(found), form, output)
     if exit_code and found.change:
         sys.exit(SAFE_CHANGE)
 
