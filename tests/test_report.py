@@ -6,11 +6,12 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from mtasts.cli.catalogue import CATALOGUE
 from mtasts.findings import Finding
 from mtasts.findings.forms import FORMATS, format_for, markdown, plain
-from mtasts.findings.report import Report
+from mtasts.findings.report import Part, Report, Section, Table
 
 DOT, AGE = CATALOGUE["MTS120"], CATALOGUE["MTS113"]
 FINDINGS = [
@@ -108,6 +109,26 @@ def test_hostile_text_gives_no_command_and_no_markup(name: str, text: str) -> No
         row = shown.splitlines()[4]
         assert row.count("|") == 5
         assert not re.search(r"[<>`*\[\]]|://|(?<!\w)@\w|www\.", row)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_hostile_text_means_nothing_anywhere_in_a_report(name: str, text: str) -> None:
+    """Whatever a verb puts into a report, and wherever: a form that is new is tried with all of it."""
+    finding = Finding(DOT, text, text, 1, 1, text)
+    sections = [
+        Section(text, parts=[Part(text, [text, finding])], closing=text),
+        Section(text, [text], [text], folded=True),
+        Section(lines=[text], table=Table(("a", "b"), [(text, text)])),
+    ]
+    shown = FORMATS[name](Report("1 error", [finding], [text], sections, "MTA-STS", "Compared."))
+    assert not [char for char in shown if char != "\n" and not char.isprintable()]
+    commands = re.findall(r"^\s*::\S+|##vso\[[a-z.]+|##\[\w+", shown, re.MULTILINE)
+    assert commands == {"github": ["::error"] * 2, "azure-devops": ["##vso[task.logissue"] * 2}.get(name, [])
+    if name == "markdown":
+        html = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(shown)
+        own = {"h2", "h3", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td"}
+        assert set(re.findall(r"<([a-z0-9!]+)", html)) == own | {"details", "summary", "pre", "code"}
 
 
 @given(st.text())

@@ -22,6 +22,9 @@ ROOT = Path(__file__).parent.parent.parent  # the repository, where function/ an
 report_format = click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), help="How to print. Default: by the CI, else text."
 )
+report_file = click.option(
+    "--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form."
+)
 policy_file = click.option(
     "--file", "path", type=click.Path(path_type=Path), default=Path("policy.yaml"), help="Default: policy.yaml."
 )

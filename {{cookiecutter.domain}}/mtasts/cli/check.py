@@ -14,12 +14,12 @@ import click
 from mtasts.check import report as checked
 from mtasts.check import walk
 from mtasts.check.steps import NAMES
-from mtasts.cli._common import policy_file, print_report
+from mtasts.cli._common import policy_file, print_report, report_file, report_format
 from mtasts.cli._network import domain_name, edges, jobs_option, network_options
 from mtasts.config import model
 from mtasts.config.model import Config
 from mtasts.findings import has_errors
-from mtasts.findings.forms import FORMATS, plain
+from mtasts.findings.forms import plain
 from mtasts.findings.report import Report
 
 PAUSE = 5  # seconds between two tries
@@ -37,8 +37,8 @@ def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--only", callback=_steps, default=",".join(NAMES), show_default=True, help="The steps to take.")
 @jobs_option
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Default: by the CI, else text.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form.")
+@report_format
+@report_file
 @click.option("--wait", type=click.IntRange(0, 3600), default=0, help="Try for so many seconds until nothing is wrong.")
 @network_options
 @policy_file

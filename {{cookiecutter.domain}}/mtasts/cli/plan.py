@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from mtasts.cli._common import policy_file, print_report
+from mtasts.cli._common import policy_file, print_report, report_file, report_format
 from mtasts.cli._network import edges, jobs_option, network_options
 from mtasts.config import model, yaml_file
 from mtasts.config.model import Config
 from mtasts.config.yaml_file import Document
 from mtasts.findings import Finding
-from mtasts.findings.forms import FORMATS, plain
+from mtasts.findings.forms import plain
 from mtasts.history import revisions
 from mtasts.history.git import GitError
 from mtasts.history.repository import Repository
@@ -33,8 +33,8 @@ from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 @click.option("--base", metavar="REV", help="What to compare with. Default: where HEAD left the branch it goes to.")
 @click.option("--live", "look", is_flag=True, help="Also look at what HTTPS, DNS and the MX hosts have now.")
 @click.option("--exit-code", is_flag=True, help="End with 0 for no change, 1 for unsafe or invalid, 2 for a safe one.")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Default: by the CI, else text.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form.")
+@report_format
+@report_file
 @jobs_option
 @network_options
 @policy_file

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mtasts.findings.finding import Finding, Severity, has_errors
 from mtasts.findings.report import Report, Section, Table, findings_data, more, shown
@@ -28,8 +28,9 @@ def as_text(report: Report) -> str:
 
 
 def as_json(report: Report) -> str:
-    """Return the JSON document for other tools, in a stable form."""
-    return json_text(findings_data(report.all_findings) if report.data is None else report.data)
+    """Return the stable document for other tools. It gives no runner a command, if it is printed into a log."""
+    document = findings_data(report.all_findings) if report.data is None else report.data
+    return json.dumps(document, indent=2).replace("##", "\\u0023#")
 
 
 def as_github(report: Report) -> str:
@@ -103,17 +104,11 @@ def markdown(text: str) -> str:
     return re.sub(_LINKS, lambda found: f"{found[0]}&#8203;", escaped)
 
 
-def json_text(document: object) -> str:
-    """Return a document as JSON that gives no runner a command, should it be printed into a pipeline's log."""
-    return json.dumps(document, indent=2).replace("##", "\\u0023#")
-
-
 # What the two CI systems show beside a line of a file, or on a run's page
 
 
-@dataclass(frozen=True)
-class Annotation:
-    """A line for a CI system to show. level: error, warning or notice. code: a rule, for which there is no title."""
+class Annotation(NamedTuple):
+    """What a CI system is to show. level: error, warning or notice. title: of what is no finding. code: its rule."""
 
     level: str
     message: str
@@ -235,9 +230,9 @@ def _markdown_findings(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield a table of findings, with their places if they have any, and how many more there are."""
     rows = [(each.rule.severity.value, each.rule.id, _place(each), each.message) for each in shown(findings, ROWS)]
     if any(place for _, _, place, _ in rows):
-        yield _markdown_table(Table(("severity", "rule", "where", "what"), rows, ""))
+        yield _markdown_table(Table(("severity", "rule", "where", "what"), rows))
     elif rows:
-        yield _markdown_table(Table(("severity", "rule", "what"), [(*head, what) for *head, _, what in rows], ""))
+        yield _markdown_table(Table(("severity", "rule", "what"), [(*head, what) for *head, _, what in rows]))
     yield from map(markdown, more(findings, ROWS))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 
@@ -158,10 +159,7 @@ def _domain(change: DomainChange, step: str | None) -> dict[str, object]:
         "before": _policy(change.before),
         "after": _policy(change.after),
         "diff": change.diff,
-        "records": [
-            {"name": each.name, "type": each.type, "before": each.before, "after": each.after}
-            for each in change.records
-        ],
+        "records": [asdict(record) for record in change.records],
         "next": step,
     }
 
