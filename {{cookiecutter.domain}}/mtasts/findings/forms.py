@@ -108,7 +108,7 @@ def markdown(text: str) -> str:
 
 
 class Annotation(NamedTuple):
-    """What a CI system is to show. level: error, warning or notice. title: of what is no finding. code: its rule."""
+    """What a CI system is to show. level: error, warning or notice. code: a rule's id, which is a title too."""
 
     level: str
     message: str
@@ -128,7 +128,7 @@ ANNOTATION = (
 
 
 def github_annotation(of: Annotation) -> str:
-    """Return the line as GitHub's runner reads it."""
+    """Return the line as the runner of GitHub reads it."""
     fields = {"file": of.file, "line": of.line, "col": of.column, "title": of.title or of.code}
     properties = ",".join(f"{key}={_github(str(value), ':,')}" for key, value in fields.items() if value)
     return f"::{of.level} {properties}::{_github(of.message)}"
