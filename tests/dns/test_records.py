@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from conftest import Bake, verb
 from mtasts.config.model import load
-from mtasts.dns.records import FORMATS, DnsRecord, Stage, records
+from mtasts.dns.forms import FORMATS
+from mtasts.dns.records import DnsRecord, Stage, records
 from mtasts.tlsrpt.rua import rua_fault
 
 TESTING = "862e2bab291cfe999cbbf2c298cebc64"  # by sha256sum

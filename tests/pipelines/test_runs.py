@@ -9,6 +9,7 @@ import pytest
 
 from conftest import Bake, verb
 from mtasts.dns import publish
+from mtasts.findings.forms import as_markdown, as_text
 from pipeline_files import (
     ANNOUNCING,
     AZURE,
@@ -326,7 +327,8 @@ def test_missing_credentials_are_named(
         ("MTS230", "dns/provider.yaml", said)
     ]
     done = publish.publish(dns / "hosting.yaml", doit=False, force=False)
-    assert (done.findings, done.as_text(), done.as_markdown()) == ([], f"no plan: {said}", f"no plan: {said}")
+    shown = done.report()
+    assert (done.findings, as_text(shown), as_markdown(shown)) == ([], f"no plan: {said}", f"no plan: {said}")
 
 
 def test_a_plan_without_credentials_is_no_failure(bake: Bake, tmp_path: Path) -> None:

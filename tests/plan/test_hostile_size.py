@@ -21,10 +21,10 @@ from conftest import TEMPLATE, Bake, verb
 from mtasts.cli.catalogue import CATALOGUE
 from mtasts.config.model import Config, read
 from mtasts.findings import Finding
-from mtasts.findings.forms import FORMATS, as_json, as_text, shown
+from mtasts.findings.forms import FORMATS, as_json, as_text
+from mtasts.findings.report import Report, shown
 from mtasts.history.repository import Message
 from mtasts.history.versions import Versions
-from mtasts.plan import report
 from mtasts.plan.diff import change
 from mtasts.plan.overrides import LINES, allowances, idle
 from mtasts.sts.lint import lint_policy
@@ -211,7 +211,7 @@ FEW = [Finding(CATALOGUE["MTS113"], "max_age is 1", "policy.yaml", 20_001 + numb
 @pytest.mark.parametrize("form", list(FORMATS))
 def test_the_list_is_bounded_and_says_how_many_more_there_are(form: str) -> None:
     """A file with very many findings, in each form. No rule is hidden by the many findings of another."""
-    text = FORMATS[form]([*MANY, *FEW])
+    text = FORMATS[form](Report.of([*MANY, *FEW]))
     assert len(text) < 400_000
     assert len(re.findall("max(?:_|&#95;)age is 1", text)) >= 3
     if form == "json":
@@ -228,8 +228,8 @@ def test_the_list_is_bounded_and_says_how_many_more_there_are(form: str) -> None
 
 def test_nothing_is_said_of_more_if_all_is_shown() -> None:
     """The stable form stays as it was."""
-    assert json.loads(as_json(FEW)).keys() == {"findings"}
-    assert "more" not in as_text(FEW)
+    assert json.loads(as_json(Report.of(FEW))).keys() == {"findings"}
+    assert "more" not in as_text(Report.of(FEW))
     assert shown(MANY[:1000]) == MANY[:1000]
 
 
@@ -265,7 +265,7 @@ def test_a_plan_with_many_dangers(bake: Bake) -> None:
     before = HEAD + MX + domains(1200, name="d{}-example.com") + TAIL
     Repository(folder).commit({"policy.yaml": before}, "2026-01-01")
     (folder / "policy.yaml").write_text(before.replace("testing", "none"), encoding="utf-8")
-    for form in report.FORMATS:
+    for form in FORMATS:
         done = verb(folder, "plan", "--base", "main", "--format", form, env=environment())
         text = done.stdout.decode()
         assert done.returncode == 1

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from conftest import TEMPLATE, Bake, verb
 from mtasts.config import model
 from mtasts.findings import Finding
+from mtasts.findings.forms import FORMATS, as_json, as_markdown, as_text
 from mtasts.history import revisions, timeline
 from mtasts.history.repository import Message
 from mtasts.history.repository import Repository as History
@@ -291,8 +292,9 @@ def test_an_allow_line_lets_an_error_through(world: World, message: str) -> None
     assert [each.danger.finding.rule.id for each in made.allowed] == ["MTS502"]
     assert report.verdict(made) == "Allowed, with 1 error let through by name: 1 domain changes."
     commit = made.allowed[0].by.commit[:12]
-    assert f"allowed by commit {commit}: MTS502 example.com has been in testing for 1 day," in report.as_text(made)
-    assert f"- Allowed by commit {commit}: MTS502 example.com has been" in report.as_markdown(made)
+    shown = report.plan_report(made)
+    assert f"allowed by commit {commit}: MTS502 example.com has been in testing for 1 day," in as_text(shown)
+    assert f"- Allowed by commit {commit}: MTS502 example.com has been" in as_markdown(shown)
 
 
 @pytest.mark.parametrize(
@@ -391,14 +393,14 @@ def test_hostile_text_means_nothing_in_any_form(said: str, line: str) -> None:
     danger = Danger(Finding(MX_NEEDED, said, domain="example.com"))
     made = Plan("1" * 40, Change(()), (danger,), (Allowed(danger, Allowance("2" * 40, line, None, None)),), {}, True)
     for form in ("text", "github", "azure-devops"):
-        for each in report.FORMATS[form](made).splitlines()[1 if form != "text" else 0 :]:
+        for each in FORMATS[form](report.plan_report(made)).splitlines()[1 if form != "text" else 0 :]:
             assert each.isprintable() and "##vso[" not in each and not each.lstrip().startswith("::")
-    shown = report.as_markdown(made)
+    shown = as_markdown(report.plan_report(made))
     for bad in ("<b>", "](", "`]", "##vso[", "https://"):
         assert bad not in shown
     (row,) = [each for each in shown.splitlines() if each.startswith("| error")]
     assert row.count("|") == 5
-    assert json.loads(report.as_json(made))["findings"][0]["message"] == said
+    assert json.loads(as_json(report.plan_report(made)))["findings"][0]["message"] == said
 
 
 # Dates, as properties

@@ -23,10 +23,12 @@ import mtasts
 from conftest import TEMPLATE, Bake, verb
 from mtasts.cli.catalogue import CATALOGUE
 from mtasts.config.model import read
-from mtasts.dns.records import FORMATS, records
+from mtasts.dns.forms import FORMATS
+from mtasts.dns.records import records
 from mtasts.findings import Finding
 from mtasts.findings.forms import FORMATS as REPORTS
 from mtasts.findings.forms import markdown, plain
+from mtasts.findings.report import Report
 from mtasts.system.output import Stream, line
 from mtasts.tlsrpt.rua import rua_fault
 from repositories import Repository
@@ -121,7 +123,7 @@ ANNOTATED = Finding(CATALOGUE["MTS120"], f"mx {ALL}", f"{ALL}/policy.yaml", 4, 5
 @pytest.mark.parametrize("form", list(REPORTS))
 def test_our_own_annotations_come_through(form: str) -> None:
     """Line by line as they were made, and with what is hostile in them escaped."""
-    made = REPORTS[form]([ANNOTATED, ANNOTATED])
+    made = REPORTS[form](Report.of([ANNOTATED, ANNOTATED]))
     assert "\n".join(map(line, made.split("\n"))) == made
 
 

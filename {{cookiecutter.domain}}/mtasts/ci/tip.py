@@ -14,16 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtasts.findings import UserError
-from mtasts.findings.forms import format_for, plain
+from mtasts.findings.forms import ANNOTATIONS, Annotation, format_for
 from mtasts.history import git
 
 MAIN = "refs/heads/main"
 
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-_NOTES = {
-    "github": "::{} title=No deployment::{}",
-    "azure-devops": "##vso[task.logissue type={}]{}",
-}
+_TITLE = "No deployment"
 
 
 @dataclass(frozen=True)
@@ -85,16 +82,16 @@ def overtaken(run: Run, tip: str) -> str:
 def main(environment: Mapping[str, str], folder: Path) -> int:
     """Say whether this run may deploy, in the words of the system that runs it. Return the exit code."""
     system = format_for(environment)
-    if system not in _NOTES:
+    if system not in ANNOTATIONS:
         print("This is for a pipeline of GitHub Actions or Azure Pipelines.", file=sys.stderr)
         return 2
     try:
         reason = overtaken(Run.of(environment), fetched(folder))
     except UserError as error:
-        print(_NOTES[system].format("error", plain(str(error))))
+        print(ANNOTATIONS[system](Annotation("error", str(error), _TITLE)))
         return 1
     if reason:
-        print(_NOTES[system].format("notice" if system == "github" else "warning", reason))  # Azure has no notice
+        print(ANNOTATIONS[system](Annotation("notice", reason, _TITLE)))
     _hand_over(environment, system, "false" if reason else "true")
     return 0
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from mtasts.config import model
 from mtasts.config.model import Config
-from mtasts.findings import Finding, UserError, has_errors
-from mtasts.findings import forms as report
+from mtasts.findings import UserError, has_errors
+from mtasts.findings.forms import FORMATS, format_for, plain
+from mtasts.findings.report import Report
 from mtasts.system import files
 from mtasts.system.files import NotAFileError
 
 ROOT = Path(__file__).parent.parent.parent  # the repository, where function/ and static/ are
 
 report_format = click.option(
-    "--format", "form", type=click.Choice(list(report.FORMATS)), help="How to print. Default: by the CI, else text."
+    "--format", "form", type=click.Choice(list(FORMATS)), help="How to print. Default: by the CI, else text."
+)
+report_file = click.option(
+    "--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form."
 )
 policy_file = click.option(
     "--file", "path", type=click.Path(path_type=Path), default=Path("policy.yaml"), help="Default: policy.yaml."
@@ -31,7 +34,7 @@ def load(path: Path) -> Config:
     """Return the config, or print its errors and end with exit code 1."""
     config, findings = model.load(path)
     if config is None:
-        print_report(findings, None)
+        print_report(Report.of(findings))
         raise SystemExit(1)
     return config
 
@@ -50,28 +53,20 @@ def write(path: Path, text: str) -> None:
         files.write(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         why = f"it is {error.strerror}" if isinstance(error, NotAFileError) else error.strerror
-        raise UserError(report.plain(f"{path} cannot be written: {why}. It is as it was.")) from None
+        raise UserError(plain(f"{path} cannot be written: {why}. It is as it was.")) from None
 
 
-def print_report(findings: Sequence[Finding], form: str | None) -> None:
-    """Print the findings, and end with exit code 1 where one is an error."""
-    click.echo(report.FORMATS[form or report.format_for(os.environ)](findings))
-    if has_errors(findings):
+def print_report(report: Report, form: str | None = None, output: Path | None = None) -> None:
+    """Print a report, and end with exit code 1 if it has an error.
+
+    form: by default the CI's own. With output, the form goes into that file, and the CI's own is printed.
+    """
+    own = format_for(os.environ)
+    if output:
+        write(output, FORMATS[form or own](report) + "\n")
+    click.echo(FORMATS[own if output else form or own](report))
+    if has_errors(report.all_findings):
         sys.exit(1)
-
-
-class Shown:
-    """Prints in the chosen form; with a file, writes that there and prints the CI's own form."""
-
-    def __init__(self, form: str | None, output: Path | None) -> None:
-        self._ci = report.format_for(os.environ)
-        self._form, self._output = form or self._ci, output
-
-    def __call__(self, forms: Mapping[str, Callable[[Any], str]], what: object) -> None:
-        """Show what was found, in one of the forms that there are for it."""
-        if self._output:
-            write(self._output, forms[self._form](what) + "\n")
-        click.echo(forms[self._ci if self._output else self._form](what))
 
 
 def unknown(word: str, known: Iterable[str], what: str) -> click.UsageError:
@@ -81,4 +76,4 @@ def unknown(word: str, known: Iterable[str], what: str) -> click.UsageError:
     names = list(known)
     close = get_close_matches(word, names, 1)
     hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(names[:10])}."
-    return click.UsageError(f"{report.plain(repr(word))} is not {what}. {hint}")
+    return click.UsageError(f"{plain(repr(word))} is not {what}. {hint}")

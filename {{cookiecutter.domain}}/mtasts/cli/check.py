@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,13 @@ import click
 from mtasts.check import report as checked
 from mtasts.check import walk
 from mtasts.check.steps import NAMES
-from mtasts.cli._common import Shown, policy_file
+from mtasts.cli._common import policy_file, print_report, report_file, report_format
 from mtasts.cli._network import clients, domain_name, jobs_option, network_options
 from mtasts.config import model
 from mtasts.config.model import Config
-from mtasts.findings import forms, has_errors
+from mtasts.findings import has_errors
+from mtasts.findings.forms import plain
+from mtasts.findings.report import Report
 
 PAUSE = 5  # seconds between two tries
 
@@ -28,7 +29,7 @@ def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     steps = tuple(step.strip() for step in value.split(","))
     wrong = [step for step in steps if step not in NAMES]
     if wrong:
-        raise click.BadParameter(f"{forms.plain(', '.join(wrong))}: choose among {', '.join(NAMES)}.")
+        raise click.BadParameter(f"{plain(', '.join(wrong))}: choose among {', '.join(NAMES)}.")
     return steps
 
 
@@ -36,8 +37,8 @@ def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--only", callback=_steps, default=",".join(NAMES), show_default=True, help="The steps to take.")
 @jobs_option
-@click.option("--format", "form", type=click.Choice(list(checked.FORMATS)), help="Default: by the CI, else text.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form.")
+@report_format
+@report_file
 @click.option("--wait", type=click.IntRange(0, 3600), default=0, help="Try for so many seconds until nothing is wrong.")
 @network_options
 @policy_file
@@ -53,11 +54,9 @@ def command(
     **network: Any,
 ) -> None:
     """See each DOMAIN (default: all of policy.yaml) as a sending server does, and say what it would do."""
-    show = Shown(form, output)
     config, findings = model.load(path) if os.path.lexists(path) or not domains else (None, [])
     if has_errors(findings):
-        show(forms.FORMATS, findings)
-        sys.exit(1)
+        print_report(Report.of(findings), form, output)
     wanted, ways = _wanted(domains, config), clients(**network)
     patience = time.monotonic() + wait
     while True:
@@ -68,9 +67,7 @@ def command(
             break
         time.sleep(PAUSE)
         ways = clients(**network)  # without what DNS said before
-    show(checked.FORMATS, results)
-    if failed:
-        sys.exit(1)
+    print_report(checked.check_report(results), form, output)
 
 
 def _wanted(domains: Sequence[str], config: Config | None) -> list[walk.Wanted]:

@@ -13,14 +13,14 @@ import click
 
 from mtasts.check import importer, walk
 from mtasts.check.importer import Found
-from mtasts.check.report import FINE, MARKS
 from mtasts.check.steps import Network
 from mtasts.cli._common import load, policy_file, print_report, write
 from mtasts.cli._network import clients, domain_name, jobs_option, network_options
 from mtasts.config import compose, model, yaml_file
 from mtasts.config.compose import Merged
 from mtasts.findings import Finding, Severity, listed, quote
-from mtasts.findings.forms import plain
+from mtasts.findings.forms import FINE, MARKS, plain
+from mtasts.findings.report import Report
 from mtasts.sts.names import domain_fault
 from mtasts.sts.policy import Policy
 
@@ -55,7 +55,7 @@ def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path
         click.echo(f"{path} is as it was." if path.exists() else f"{path} is not written.")
     missing = [each for each in found if not each.entry or each.domain in merged.refused]
     if path.exists():
-        print_report(model.load(path)[1], None)
+        print_report(Report.of(model.load(path)[1]))
     if missing:
         sys.exit(1)
 

@@ -8,6 +8,7 @@ import click
 
 from mtasts.cli._common import print_report, report_format
 from mtasts.config.lint import lint
+from mtasts.findings.report import Report
 
 
 @click.command("lint")
@@ -15,4 +16,4 @@ from mtasts.config.lint import lint
 @report_format
 def command(file: Path, form: str | None) -> None:
     """Judge a policy.yaml (default), or a policy as it is served (mta-sts.txt)."""
-    print_report(lint(file), form)
+    print_report(Report.of(lint(file)), form)

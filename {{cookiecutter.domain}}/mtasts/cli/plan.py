@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mtasts.cli._common import Shown, policy_file
+from mtasts.cli._common import policy_file, print_report, report_file, report_format
 from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config import model
 from mtasts.config.model import Config
@@ -18,8 +18,9 @@ from mtasts.findings import Finding, UserError, WrongUseError
 from mtasts.history import revisions
 from mtasts.history.repository import Repository
 from mtasts.history.revisions import History
-from mtasts.plan import overrides, report
+from mtasts.plan import overrides
 from mtasts.plan.plan import Live, Plan, plan, to_look_at
+from mtasts.plan.report import invalid_report, plan_report
 from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 
 
@@ -27,8 +28,8 @@ from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 @click.option("--base", metavar="REV", help="What to compare with. Default: where HEAD left the branch it goes to.")
 @click.option("--live", "look", is_flag=True, help="Also look at what HTTPS, DNS and the MX hosts have now.")
 @click.option("--exit-code", is_flag=True, help="End with 0 for no change, 1 for unsafe or invalid, 2 for a safe one.")
-@click.option("--format", "form", type=click.Choice(list(report.FORMATS)), help="Default: by the CI, else text.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form.")
+@report_format
+@report_file
 @jobs_option
 @network_options
 @policy_file
@@ -37,15 +38,12 @@ def command(look: bool, exit_code: bool, form: str | None, output: Path | None, 
 
     The time in testing and the policies that senders may still have cached are read from the git history.
     """
-    show = Shown(form, output)
     after, findings = model.load(path)
     if after is None:
-        show(report.INVALID, findings)
+        print_report(invalid_report(findings), form, output)
         sys.exit(UNSAFE)
     found = _plan(path, after, look, **ways)
-    show(report.FORMATS, found)
-    if found.unsafe:
-        sys.exit(UNSAFE)
+    print_report(plan_report(found), form, output)
     if exit_code and found.change:
         sys.exit(SAFE_CHANGE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timezone
 from functools import cache, partial
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mtasts.cli import _ownership
-from mtasts.cli._common import ROOT, load, policy_file, print_report, write
+from mtasts.cli._common import ROOT, load, policy_file, print_report
 from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config.model import Config
-from mtasts.dns.records import FORMATS, Stage, records
+from mtasts.dns.forms import as_table
+from mtasts.dns.records import Stage, records
 from mtasts.dns.recordset import Past
-from mtasts.findings import Finding, UserError, forms, has_errors
+from mtasts.findings import Finding, UserError
 from mtasts.history import revisions
 from mtasts.history.git import GitError
 from mtasts.history.repository import NoRepositoryError, Repository
@@ -58,18 +59,14 @@ def command(
     file = ROOT / "dns" / f"{stage}.yaml"
     if not os.path.lexists(file):
         click.echo("There is no dns/ here, so these records are published by hand:\n")
-        click.echo(FORMATS["table"](records(config, Stage(stage))))
+        click.echo(as_table(records(config, Stage(stage))))
         return
     _refuse_links(file, file.with_name("provider.yaml"))
     os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
     looks = stage == Stage.ANNOUNCEMENT and not unchecked
     done = _publish(file, doit, force, path, partial(_look, config, **ways) if looks else None)
-    if output:
-        write(output, "\n\n".join(_parts(done, form)) + "\n")
-    if _has_plan(done):
-        click.echo(_plan(done, "text" if output else form))
-    if done.findings:
-        print_report(done.findings, None)
+    annotated = form == "text" and not output  # the CI's own form is text, with annotations
+    print_report(done.report(), None if annotated else form, output)
 
 
 def _refuse_links(*read: Path) -> None:
@@ -79,22 +76,6 @@ def _refuse_links(*read: Path) -> None:
             files.read(path, top=ROOT)
     except OSError as error:
         raise UserError(files.reason(error)) from None
-
-
-def _has_plan(done: Published) -> bool:
-    """Tell whether there is a plan to show: nothing to change is one, unless something failed."""
-    return bool(done.plans) or not has_errors(done.findings)
-
-
-def _plan(done: Published, form: str) -> str:
-    return done.as_markdown() if form == "markdown" else done.as_text()
-
-
-def _parts(done: Published, form: str) -> Iterator[str]:
-    if _has_plan(done):
-        yield _plan(done, form)
-    if done.findings:
-        yield forms.FORMATS[form](done.findings)
 
 
 def _publish(file: Path, doit: bool, force: bool, path: Path, look: Look | None) -> Published:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import load, policy_file
-from mtasts.dns.records import FORMATS, Stage, records
+from mtasts.dns.forms import FORMATS
+from mtasts.dns.records import Stage, records
 
 
 @click.command("records")

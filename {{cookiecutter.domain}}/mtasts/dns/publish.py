@@ -15,8 +15,8 @@ from octodns.yaml import safe_load
 
 from mtasts.dns import providers
 from mtasts.dns.recordset import Past
-from mtasts.findings import Finding, Rule, Severity
-from mtasts.findings.forms import markdown, plain
+from mtasts.findings import Finding, Rule, Severity, has_errors
+from mtasts.findings.report import Report, Section, Table, count
 from mtasts.system import credentials, output
 
 ZONE_FAILED = Rule(
@@ -46,6 +46,7 @@ shallow clone run `git fetch --unshallow`, and set `fetch-depth: 0` in a pipelin
 Look = Callable[[Collection[str]], list[Finding]]
 
 _PROVIDER = "dns/provider.yaml"
+_COLUMNS = ("change", "name", "TTL", "type", "value")
 
 
 @dataclass
@@ -60,21 +61,12 @@ class Published:
         """Take octoDNS's plans, as a plan output of its."""
         self.plans += plans
 
-    def as_text(self) -> str:
-        """Return a line per change."""
-        return "\n".join(plain(" ".join(row)) for row in self._rows()) or self._nothing()
-
-    def as_markdown(self) -> str:
-        """Return a table with a row per change."""
-        rows = [f"| {' | '.join(map(markdown, row))} |" for row in self._rows()]
-        head = ["| change | name | TTL | type | value |", "|---|---|---|---|---|"]
-        return "\n".join([*head, *rows]) if rows else self._nothing()
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        return [row for _, plan in self.plans for row in _changes(plan)]
-
-    def _nothing(self) -> str:
-        return f"no plan: {self.unplanned}" if self.unplanned else "no changes"
+    def report(self) -> Report:
+        """Return the report: the changes, but if something failed before there was a plan, the failures alone."""
+        rows = [row for _, plan in self.plans for row in _changes(plan)]
+        table = Table(_COLUMNS, rows, f"no plan: {self.unplanned}" if self.unplanned else "no changes")
+        sections = [Section(table=table)] if self.plans or not has_errors(self.findings) else []
+        return Report(count(self.findings) if self.findings else "", self.findings, sections=sections)
 
 
 def publish(

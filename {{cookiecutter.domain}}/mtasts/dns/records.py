@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
-
-import yaml
 
 from mtasts.config.hosting import Kind
 from mtasts.config.model import Config, Domain
@@ -113,59 +109,3 @@ _MADE = {Stage.HOSTING: _hosting, Stage.ANNOUNCEMENT: _announcement}
 _VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}
 _PROOFS = tuple(f"{name}.mta-sts" for name in _VERIFICATION.values())
 _NAMES = {Stage.HOSTING: ("mta-sts", *_PROOFS), Stage.ANNOUNCEMENT: ("_mta-sts", "_smtp._tls")}
-
-
-def as_table(records: Sequence[DnsRecord]) -> str:
-    """Return columns for people: name, the name in its zone, type, TTL, value."""
-    rows = [
-        ("NAME", "HOST", "TYPE", "TTL", "VALUE"),
-        *((r.name, r.host, r.type, str(r.ttl), r.value) for r in records),
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join("  ".join([*map(str.ljust, row, widths), row[4]]) for row in rows)
-
-
-def as_zone(records: Sequence[DnsRecord]) -> str:
-    """Return lines of a zone file (RFC 1035 §5)."""
-    return "\n".join(
-        f"{r.name} {r.ttl} IN {r.type} {_strings(r.value) if r.type == 'TXT' else r.value}" for r in records
-    )
-
-
-def as_json(records: Sequence[DnsRecord]) -> str:
-    """Return a JSON document for other tools."""
-    found = [{**asdict(record), "host": record.host} for record in records]
-    return json.dumps({"records": found}, indent=2)
-
-
-def as_octodns(records: Sequence[DnsRecord]) -> str:
-    """Return octoDNS's own YAML, a document per zone: for a repository that has its zones there already."""
-    zones: dict[str, dict[str, object]] = {}
-    for record in records:
-        # octoDNS's YAML provider wants semicolons escaped, unless told otherwise.
-        value = record.value.replace(";", "\\;") if record.type == "TXT" else record.value
-        zone = zones.setdefault(record.zone, {})
-        zone[record.host] = {"ttl": record.ttl, "type": record.type, "value": value}
-    documents = {name: dict(sorted(zone.items(), key=lambda item: _natural(item[0]))) for name, zone in zones.items()}
-    return "\n".join(
-        f"# {name}.yaml\n---\n{yaml.safe_dump(zone, width=1000, sort_keys=False)}" for name, zone in documents.items()
-    ).rstrip()
-
-
-FORMATS: Mapping[str, Callable[[Sequence[DnsRecord]], str]] = {
-    "table": as_table,
-    "zone": as_zone,
-    "json": as_json,
-    "octodns": as_octodns,
-}
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return the key of octoDNS's order, in which d2 comes before d10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _strings(value: str) -> str:
-    """Return a TXT value as quoted strings of at most 255 octets, which readers join."""
-    parts = [value[start : start + 255] for start in range(0, len(value), 255)]
-    return " ".join('"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts)

@@ -1,19 +1,76 @@
-"""One list of findings, many forms: for people, for tools, and for the two CI systems.
+"""The forms of a report: for people, for tools, and for the two CI systems. A new form is one function, and its row.
 
-All text in a finding may come from outside. Each form escapes what would mean something to its reader.
+All text in a report may come from outside. Each form escapes what would mean something to its reader.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from mtasts.findings import Finding, Severity
+from mtasts.findings.finding import Finding, Severity, has_errors
+from mtasts.findings.report import Report, Section, Table, findings_data, more, shown
 
-SHOWN = 1000  # findings in one list: a file can be made to have a million
-ROWS = 200  # of a table
+ROWS = 200  # findings in one table
+FINE = "✓"
+MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!"}
+
+
+def as_text(report: Report) -> str:
+    """Return the sections, the findings, each as `file:line:column: severity rule: message`, and last the summary."""
+    lines = [line for section in report.sections for line in _text_section(section)]
+    if report.findings:
+        lines += [""] if any(section.folded for section in report.sections) else []
+        lines += [*map(_text_line, shown(report.findings)), *more(report.findings)]
+    return "\n".join(map(plain, [*lines, *report.notes, *filter(None, [report.summary])]))
+
+
+def as_json(report: Report) -> str:
+    """Return the stable document for other tools. It gives no runner a command, if it is printed into a log."""
+    document = findings_data(report.all_findings) if report.data is None else report.data
+    return json.dumps(document, indent=2).replace("##", "\\u0023#")
+
+
+def as_github(report: Report) -> str:
+    """Return the annotations and the text: GitHub shows ten of each severity, the text shows all."""
+    return "\n".join([*map(github_annotation, _annotations(report)), as_text(report)])
+
+
+def as_azure_devops(report: Report) -> str:
+    """Return an issue for the run's page per finding, and the text."""
+    return "\n".join([*map(azure_devops_issue, _annotations(report)), as_text(report)])
+
+
+def as_markdown(report: Report) -> str:
+    """Return the summary first, then what is wrong, and the sections: those with errors before the others."""
+    mark = "❌" if has_errors(report.all_findings) else "✅"
+    heading = f"## {mark} {report.title}: {report.summary}" if report.title else f"**{report.summary}**"
+    sections = sorted(report.sections, key=lambda section: not has_errors(section.findings))
+    blocks = [heading if report.summary else "", *_markdown_findings(report.findings)]
+    blocks += ["\n".join(f"- {markdown(note[:1].upper() + note[1:])}" for note in report.notes)]
+    blocks += [block for section in sections for block in _markdown_section(section)]
+    return "\n\n".join(filter(None, [*blocks, report.basis]))
+
+
+FORMATS: Mapping[str, Callable[[Report], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "github": as_github,
+    "azure-devops": as_azure_devops,
+    "markdown": as_markdown,
+}
+
+
+def format_for(environment: Mapping[str, str]) -> str:
+    """Return the format that suits the CI system whose variables these are, else `text`."""
+    if environment.get("GITHUB_ACTIONS"):
+        return "github"
+    return "azure-devops" if environment.get("TF_BUILD") else "text"
+
+
+# Escaping
 
 # Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it. They compare by the
 # rules of a language, by which marks that do not show are not there: so any letters outside ASCII may stand between.
@@ -36,93 +93,6 @@ def _parted(hashes: re.Match[str]) -> str:
     return hashes[0] if is_heading else hashes[0].replace("#", "# ").rstrip(" ")
 
 
-def as_text(findings: Sequence[Finding]) -> str:
-    """Return a line per finding, `file:line:column: severity rule: message`, and a line that counts them."""
-    return "\n".join([*map(_text_line, shown(findings)), *more(findings), count(findings)])
-
-
-def as_json(findings: Sequence[Finding]) -> str:
-    """Return the findings as the stable JSON document for other tools."""
-    return json_text({"findings": [finding.as_dict() for finding in shown(findings)], **more_by_rule(findings)})
-
-
-def json_text(document: object) -> str:
-    """Return a document as JSON that gives no runner a command, should it be printed into a pipeline's log."""
-    return json.dumps(document, indent=2).replace("##", "\\u0023#")
-
-
-def github_annotations(findings: Sequence[Finding]) -> str:
-    """Return a line per finding that GitHub shows beside the file's line."""
-    return "\n".join(map(_github_line, shown(findings)))
-
-
-def azure_devops_issues(findings: Sequence[Finding]) -> str:
-    """Return a line per finding that Azure DevOps shows on the run's page."""
-    return "\n".join(map(_azure_devops_line, shown(findings)))
-
-
-def as_github(findings: Sequence[Finding]) -> str:
-    """Return the annotations and the text: GitHub shows ten of each severity, the text shows all."""
-    return "\n".join(filter(None, [github_annotations(findings), as_text(findings)]))
-
-
-def as_azure_devops(findings: Sequence[Finding]) -> str:
-    """Return the text and an issue for the run's page per finding."""
-    return "\n".join(filter(None, [azure_devops_issues(findings), as_text(findings)]))
-
-
-def as_markdown(findings: Sequence[Finding]) -> str:
-    """Return a heading with the verdict, and a table where there is something to show."""
-    head = f"**{count(findings)}**"
-    if not findings:
-        return head
-    rows = [
-        f"| {finding.rule.severity.value} | {finding.rule.id} | {markdown(_place(finding))} "
-        f"| {markdown(finding.message)} |"
-        for finding in shown(findings, ROWS)
-    ]
-    rows += [f"\n{markdown(line)}" for line in more(findings, ROWS)]
-    return "\n".join([head, "", "| severity | rule | where | what |", "|---|---|---|---|", *rows])
-
-
-def shown(findings: Sequence[Finding], most: int = SHOWN) -> list[Finding]:
-    """Return the findings in their order, or so many that each rule is there: the errors before the warnings."""
-    if len(findings) <= most:
-        return list(findings)
-    seen: Counter[str] = Counter()
-    keys = []
-    for number, finding in enumerate(findings):
-        seen[finding.rule.id] += 1
-        keys.append((seen[finding.rule.id], finding.rule.severity is not Severity.ERROR, number))
-    return [findings[number] for number in sorted(number for *_, number in sorted(keys)[:most])]
-
-
-def more_by_rule(findings: Sequence[Finding], most: int = SHOWN) -> dict[str, dict[str, int]]:
-    """Return under `more` how many findings of each rule are not shown; nothing if all are."""
-    left = Counter(finding.rule.id for finding in findings) - Counter(each.rule.id for each in shown(findings, most))
-    return {"more": dict(sorted(left.items()))} if left else {}
-
-
-def more(findings: Sequence[Finding], most: int = SHOWN) -> Iterator[str]:
-    """Yield a line that says how many findings are not shown, if there are any."""
-    for left in more_by_rule(findings, most).values():
-        rules = ", ".join(f"{number} {rule}" for rule, number in left.items())
-        yield f"and {sum(left.values())} more: {rules}"
-
-
-_NOWHERE: dict[str, str | int | None] = {"file": None, "line": None, "col": None}
-
-
-def count(findings: Sequence[Finding]) -> str:
-    """Return the line that sums up: `1 error, 2 warnings`, or `no findings`."""
-    numbers = [
-        f"{number} {severity.value}{'s' if number != 1 else ''}"
-        for severity in Severity
-        if (number := sum(finding.rule.severity is severity for finding in findings))
-    ]
-    return ", ".join(numbers) or "no findings"
-
-
 # @name, //host, www.host, #1, !1, GH-1: the first letters of each.
 _LINKS = r"(?i:(?<!\w)@|/(?=/)|w(?=ww\.)|&#35;(?=\d)|&#33;(?=\d)|gh(?=-\d))"
 
@@ -134,20 +104,73 @@ def markdown(text: str) -> str:
     return re.sub(_LINKS, lambda found: f"{found[0]}&#8203;", escaped)
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Finding]], str]] = {
-    "text": as_text,
-    "json": as_json,
-    "github": as_github,
-    "azure-devops": as_azure_devops,
-    "markdown": as_markdown,
+# What the two CI systems show beside a line of a file, or on a run's page
+
+
+class Annotation(NamedTuple):
+    """What a CI system is to show. level: error, warning or notice. code: a rule's id, which is a title too."""
+
+    level: str
+    message: str
+    title: str = ""
+    code: str = ""
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+
+# How an annotation of a finding begins: system/output.py lets it pass, since all that stands in it is escaped.
+ANNOTATION = (
+    r"::(?:error|warning) (?:file=[^:,]*,)?(?:line=\d+,)?(?:col=\d+,)?title=MTS\d{3}::"
+    r"|##vso\[task\.logissue type=(?:error|warning);(?:sourcepath=[^;\]]*;)?(?:linenumber=\d+;)?(?:columnnumber=\d+;)?"
+    r"code=MTS\d{3}\]"
+)
+
+
+def github_annotation(of: Annotation) -> str:
+    """Return the line as the runner of GitHub reads it."""
+    fields = {"file": of.file, "line": of.line, "col": of.column, "title": of.title or of.code}
+    properties = ",".join(f"{key}={_github(str(value), ':,')}" for key, value in fields.items() if value)
+    return f"::{of.level} {properties}::{_github(of.message)}"
+
+
+def azure_devops_issue(of: Annotation) -> str:
+    """Return the line as the agent of Azure DevOps reads it, which has neither notices nor titles."""
+    fields = {
+        "type": "warning" if of.level == "notice" else of.level,
+        "sourcepath": of.file,
+        "linenumber": of.line,
+        "columnnumber": of.column,
+        "code": of.code,
+    }
+    properties = ";".join(f"{key}={_azure_devops(str(value))}" for key, value in fields.items() if value)
+    return f"##vso[task.logissue {properties}]{_azure_devops(of.message)}"
+
+
+ANNOTATIONS: Mapping[str, Callable[[Annotation], str]] = {
+    "github": github_annotation,
+    "azure-devops": azure_devops_issue,
 }
 
 
-def format_for(environment: Mapping[str, str]) -> str:
-    """Return the format that suits the CI system whose variables these are, else `text`."""
-    if environment.get("GITHUB_ACTIONS"):
-        return "github"
-    return "azure-devops" if environment.get("TF_BUILD") else "text"
+def _annotations(report: Report) -> Iterator[Annotation]:
+    """Yield the annotations of a report. What was fetched from elsewhere has no place in a file here."""
+    for each in shown(report.all_findings):
+        here = each.file and "://" not in each.file
+        place = (each.file, each.line, each.column) if here else ()
+        yield Annotation(each.rule.severity.value, each.message, "", each.rule.id, *place)
+
+
+def _github(text: str, more: str = "") -> str:
+    return re.sub(f"[%\r\n{more}]", lambda c: f"%{ord(c[0]):02X}", plain(text))
+
+
+def _azure_devops(text: str) -> str:
+    escapes = {"%": "%AZP25", ";": "%3B", "]": "%5D", "\r": "%0D", "\n": "%0A"}
+    return re.sub(r"[%;\]\r\n]", lambda c: escapes[c[0]], plain(text))
+
+
+# Text and Markdown
 
 
 def _place(finding: Finding) -> str:
@@ -155,40 +178,65 @@ def _place(finding: Finding) -> str:
     return ":".join(str(part) for part in parts if part is not None) or finding.domain or ""
 
 
+def _here(finding: Finding) -> str:
+    """Return what a finding says in a section that is about its place."""
+    return f"line {finding.line}: {finding.message}" if finding.file else finding.message
+
+
 def _text_line(finding: Finding) -> str:
     place = _place(finding)
     text = f"{finding.rule.severity.value} {finding.rule.id}: {finding.message}"
-    return plain(f"{place}: {text}" if place else text)
+    return f"{place}: {text}" if place else text
 
 
-def _local(finding: Finding) -> dict[str, str | int | None]:
-    """Return where in a file it is, but not of what was fetched from elsewhere."""
-    here = finding.file and "://" not in finding.file
-    return {"file": finding.file, "line": finding.line, "col": finding.column} if here else _NOWHERE
+def _text_section(section: Section) -> Iterator[str]:
+    indent = "  " if section.title else ""
+    yield from filter(None, [section.title])
+    table = _text_table(section.table) if section.table else ()
+    yield from (f"{indent}{line}" for line in (*section.lines, *section.code, *table))
+    for part in section.parts:
+        yield f"{indent}{part.title}"
+        yield from (f"{indent}  {_text_item(item)}" for item in part.items)
+    if section.closing:
+        yield f"{indent}= {section.closing}"
+    if section.title and not section.folded:
+        yield ""
 
 
-def _github_line(finding: Finding) -> str:
-    fields = {**_local(finding), "title": finding.rule.id}
-    properties = ",".join(f"{key}={_github(str(value), ':,')}" for key, value in fields.items() if value)
-    return f"::{finding.rule.severity.value} {properties}::{_github(finding.message)}"
+def _text_table(table: Table) -> list[str]:
+    return [" ".join(row) for row in table.rows] or [table.empty]
 
 
-def _github(text: str, more: str = "") -> str:
-    return re.sub(f"[%\r\n{more}]", lambda c: f"%{ord(c[0]):02X}", plain(text))
+def _text_item(item: str | Finding) -> str:
+    return f"{FINE} {item}" if isinstance(item, str) else f"{MARKS[item.rule.severity]} {item.rule.id} {_here(item)}"
 
 
-def _azure_devops_line(finding: Finding) -> str:
-    fields = {
-        "type": finding.rule.severity.value,
-        "sourcepath": _local(finding)["file"],
-        "linenumber": _local(finding)["line"],
-        "columnnumber": _local(finding)["col"],
-        "code": finding.rule.id,
-    }
-    properties = ";".join(f"{key}={_azure_devops(str(value))}" for key, value in fields.items() if value)
-    return f"##vso[task.logissue {properties}]{_azure_devops(finding.message)}"
+def _markdown_section(section: Section) -> Iterator[str]:
+    """Yield the blocks of a section. What is fine in its parts is left out."""
+    title = markdown(section.title)
+    if title:
+        yield f"<details><summary>{title}</summary>" if section.folded else f"### {title}"
+    yield from map(markdown, (*section.lines, section.closing))
+    if section.code:
+        yield "\n".join(["```diff", *(plain(line).replace("`", "'") for line in section.code), "```"])
+    if section.table:
+        yield _markdown_table(section.table)
+    yield from _markdown_findings([Finding(each.rule, _here(each)) for each in section.findings])
+    if section.folded:
+        yield "</details>"
 
 
-def _azure_devops(text: str) -> str:
-    escapes = {"%": "%AZP25", ";": "%3B", "]": "%5D", "\r": "%0D", "\n": "%0A"}
-    return re.sub(r"[%;\]\r\n]", lambda c: escapes[c[0]], plain(text))
+def _markdown_findings(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield a table of findings, with their places if they have any, and how many more there are."""
+    rows = [(each.rule.severity.value, each.rule.id, _place(each), each.message) for each in shown(findings, ROWS)]
+    if any(place for _, _, place, _ in rows):
+        yield _markdown_table(Table(("severity", "rule", "where", "what"), rows))
+    elif rows:
+        yield _markdown_table(Table(("severity", "rule", "what"), [(*head, what) for *head, _, what in rows]))
+    yield from map(markdown, more(findings, ROWS))
+
+
+def _markdown_table(table: Table) -> str:
+    head = [f"| {' | '.join(table.columns)} |", f"|{'---|' * len(table.columns)}"]
+    rows = [f"| {' | '.join(map(markdown, row))} |" for row in table.rows]
+    return "\n".join([*head, *rows]) if rows else table.empty

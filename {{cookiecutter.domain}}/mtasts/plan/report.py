@@ -1,13 +1,14 @@
-"""A plan in the forms that people and tools read. Those for people put together what happens to many domains alike."""
+"""A plan as a report. What happens to many domains alike is put together, but in its data, which has every domain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 
-from mtasts.findings import Finding, forms, listed
-from mtasts.findings.forms import markdown, plain
+from mtasts.findings import Finding, listed
+from mtasts.findings.report import Report, Section, count, findings_data, more_by_rule, shown
 from mtasts.plan.diff import DomainChange, RecordChange
 from mtasts.plan.plan import Allowed, Plan
 from mtasts.plan.safety import Danger, date
@@ -17,6 +18,7 @@ from mtasts.sts.record import policy_id
 SHOWN = 20  # names, records or steps in one list
 LINES = 60  # of a diff
 GROUPS = 100  # of domains that change alike
+TITLE = "MTA-STS"
 
 _SIGNS = {(True, False): "-", (False, True): "+", (True, True): "~"}
 
@@ -25,7 +27,7 @@ def verdict(plan: Plan) -> str:
     """Return the one line that it comes to."""
     if plan.unsafe:
         when = f" Merged from {date(plan.safe_from)} on it is safe." if plan.safe_from else ""
-        return f"Not safe: {forms.count(plan.findings)}.{when}"
+        return f"Not safe: {count(plan.findings)}.{when}"
     if not plan.change:
         return "Nothing changes for senders."
     number = len(plan.change.domains)
@@ -34,80 +36,41 @@ def verdict(plan: Plan) -> str:
     return f"{f'Allowed, with {errors} let through by name' if plan.allowed else 'Safe'}: {what}."
 
 
-def as_text(plan: Plan) -> str:
-    """Return what changes, what is to be said of it, what comes next, and the verdict in the last line."""
+def plan_report(plan: Plan) -> Report:
+    """Return the report: what changes, what stands against it, and what comes next."""
     groups = _groups(plan)
-    lines = [line for group in groups[:GROUPS] for line in _text_group(group)]
-    lines += _more(groups)
-    lines += [f"{what}: {before} to {after}" for what, before, after in _wholes(plan)]
-    lines += ["", *forms.as_text(plan.findings).splitlines()[:-1]] if plan.findings else []
-    lines += [f"allowed {_through(each)}" for each in plan.allowed]
-    lines += [f"next: {who}: {step}" for who, step in _next(plan)]
-    lines += [] if plan.live or not plan.change else ["Not looked at: HTTPS, DNS and the MX hosts. --live does."]
-    return "\n".join([*map(plain, lines), verdict(plan)])
-
-
-def as_markdown(plan: Plan) -> str:
-    """Return the verdict first, then what stands against the change, and the details folded."""
-    mark = "❌" if plan.unsafe else "✅"
-    lines = [f"## {mark} MTA-STS: {markdown(verdict(plan))}", ""]
-    lines += [*_findings_table(plan.findings), ""] if plan.findings else []
-    lines += [f"- Allowed {markdown(_through(each))}" for each in plan.allowed]
-    lines += [f"- **Next, {markdown(who)}**: {markdown(step)}" for who, step in _next(plan)]
-    groups = _groups(plan)
-    for group in groups[:GROUPS]:
-        lines += ["", *_markdown_group(group)]
-    lines += ["", *_more(groups)]
-    lines += [f"\n{what}: {markdown(before)} to {markdown(after)}" for what, before, after in _wholes(plan)]
+    wholes = [*_more(groups), *_wholes(plan)]
+    sections = [*map(_section, groups[:GROUPS]), *([Section(lines=wholes)] if wholes else [])]
+    notes = [*map(_allowed, plan.allowed), *_next(plan)]
+    notes += [] if plan.live or not plan.change else ["Not looked at: HTTPS, DNS and the MX hosts. --live does."]
     looked = "and with what HTTPS, DNS and the MX hosts have now" if plan.live else "alone; `--live` was not given"
-    return "\n".join([*lines, "", f"Compared with commit {plan.base[:12]} and its history, {looked}."])
+    basis = f"Compared with commit {plan.base[:12]} and its history, {looked}."
+    return Report(verdict(plan), plan.findings, notes, sections, TITLE, basis, _data(plan))
 
 
-def as_json(plan: Plan) -> str:
+def invalid_report(findings: Sequence[Finding]) -> Report:
+    """Return the report of a policy.yaml that is not valid, so that there is no plan."""
+    data = {"verdict": "invalid", **findings_data(findings)}
+    return Report(count(findings), findings, title=f"{TITLE}: Not valid", data=data)
+
+
+def _data(plan: Plan) -> dict[str, object]:
     """Return the document that plan.schema.json describes."""
     change = plan.change
     steps = plan.next_steps
-    document = {
+    return {
         "verdict": "unsafe" if plan.unsafe else "safe" if change else "unchanged",
         "safe_from": _iso(plan.safe_from),
         "base": plan.base,
         "live": plan.live,
         "findings": _dangers(plan),
-        **forms.more_by_rule(plan.findings),
+        **more_by_rule(plan.findings),
         "allowed": [{**_danger(each.danger), "commit": each.by.commit} for each in plan.allowed],
         "domains": [_domain(each, steps.get(each.name)) for each in change.domains],
         "next": [{"domain": name, "step": step} for name, step in steps.items()],
         "hosting": _before_after(change.hosting),
         "tls_reporting": _before_after(change.reporting),
     }
-    return forms.json_text(document)
-
-
-def _invalid_json(findings: Sequence[Finding]) -> str:
-    shown = [finding.as_dict() for finding in forms.shown(findings)]
-    return forms.json_text({"verdict": "invalid", "findings": shown, **forms.more_by_rule(findings)})
-
-
-def _invalid_markdown(findings: Sequence[Finding]) -> str:
-    head = f"## ❌ MTA-STS: Not valid: {forms.count(findings)}."
-    return "\n".join([head, "", *_findings_table(findings)])
-
-
-# For a policy.yaml that is not valid, so that there is no plan.
-INVALID = {**forms.FORMATS, "json": _invalid_json, "markdown": _invalid_markdown}
-
-
-def _annotated(annotate: Callable[[Sequence[Finding]], str]) -> Callable[[Plan], str]:
-    return lambda plan: "\n".join(filter(None, [annotate(plan.findings), as_text(plan)]))
-
-
-FORMATS: Mapping[str, Callable[[Plan], str]] = {
-    "text": as_text,
-    "json": as_json,
-    "github": _annotated(forms.github_annotations),
-    "azure-devops": _annotated(forms.azure_devops_issues),
-    "markdown": as_markdown,
-}
 
 
 def _groups(plan: Plan) -> list[list[DomainChange]]:
@@ -129,20 +92,10 @@ def _head(group: Sequence[DomainChange]) -> str:
     return f"{first.name if number == 1 else f'{number} domains'}: {first.title}"
 
 
-def _text_group(group: Sequence[DomainChange]) -> Iterator[str]:
-    yield _head(group)
-    if len(group) > 1:
-        yield f"  {listed([each.name for each in group], SHOWN)}"
-    yield from (f"  {line}" for line in _diff(group[0]))
-    yield from (f"  {line}" for line in _some(_record(record) for each in group for record in each.records))
-
-
-def _markdown_group(group: Sequence[DomainChange]) -> Iterator[str]:
-    yield f"<details><summary>{markdown(_head(group))}</summary>\n"
-    if len(group) > 1:
-        yield f"{markdown(listed([each.name for each in group], SHOWN))}\n"
-    lines = [*_diff(group[0]), *_some(_record(record) for each in group for record in each.records)]
-    yield "\n".join(["```diff", *(plain(line).replace("`", "'") for line in lines), "```", "\n</details>"])
+def _section(group: Sequence[DomainChange]) -> Section:
+    names = [listed([each.name for each in group], SHOWN)] if len(group) > 1 else []
+    changes = [*_diff(group[0]), *_some(_record(record) for each in group for record in each.records)]
+    return Section(_head(group), names, changes, folded=True)
 
 
 def _diff(change: DomainChange) -> Iterator[str]:
@@ -162,33 +115,25 @@ def _record(record: RecordChange) -> str:
     return f"{sign} {record.name} {record.type} {values}"
 
 
-def _next(plan: Plan) -> Iterator[tuple[str, str]]:
+def _next(plan: Plan) -> Iterator[str]:
     """Yield each next step once, with whose it is."""
     found: dict[str, list[str]] = {}
     for name, step in plan.next_steps.items():
         found.setdefault(step, []).append(name)
     for step, names in islice(found.items(), GROUPS):
-        yield names[0] if len(names) == 1 else f"{len(names)} domains", step
+        yield f"next: {names[0] if len(names) == 1 else f'{len(names)} domains'}: {step}"
 
 
-def _wholes(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """Yield what changes for all domains: its name, before and after."""
+def _wholes(plan: Plan) -> Iterator[str]:
+    """Yield what changes for all domains."""
     for what, pair in (("Hosting", plan.change.hosting), ("TLS reports", plan.change.reporting)):
         if pair:
-            yield what, *pair
+            yield f"{what}: {pair[0]} to {pair[1]}"
 
 
-def _findings_table(findings: Sequence[Finding]) -> Iterator[str]:
-    yield from ("| severity | rule | domain | what |", "|---|---|---|---|")
-    for finding in forms.shown(findings, forms.ROWS):
-        domain, message = markdown(finding.domain or ""), markdown(finding.message)
-        yield f"| {finding.rule.severity.value} | {finding.rule.id} | {domain} | {message} |"
-    yield from (f"| | | | {markdown(line)} |" for line in forms.more(findings, forms.ROWS))
-
-
-def _through(allowed: Allowed) -> str:
+def _allowed(allowed: Allowed) -> str:
     finding = allowed.danger.finding
-    return f"by commit {allowed.by.commit[:12]}: {finding.rule.id} {finding.message}"
+    return f"allowed by commit {allowed.by.commit[:12]}: {finding.rule.id} {finding.message}"
 
 
 def _some(items: Iterable[str]) -> list[str]:
@@ -199,8 +144,8 @@ def _some(items: Iterable[str]) -> list[str]:
 
 
 def _dangers(plan: Plan) -> list[dict[str, object]]:
-    shown = set(map(id, forms.shown(plan.findings)))
-    return [_danger(danger) for danger in plan.dangers if id(danger.finding) in shown]
+    some = set(map(id, shown(plan.findings)))
+    return [_danger(danger) for danger in plan.dangers if id(danger.finding) in some]
 
 
 def _danger(danger: Danger) -> dict[str, object]:
@@ -214,10 +159,7 @@ def _domain(change: DomainChange, step: str | None) -> dict[str, object]:
         "before": _policy(change.before),
         "after": _policy(change.after),
         "diff": change.diff,
-        "records": [
-            {"name": each.name, "type": each.type, "before": each.before, "after": each.after}
-            for each in change.records
-        ],
+        "records": [asdict(record) for record in change.records],
         "next": step,
     }
 

@@ -11,19 +11,12 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-from mtasts.findings.forms import plain
-
-# What mtasts.findings.forms writes for the two CI systems. It has escaped what stands in each.
-_ANNOTATION = (  # compiled if a run needs it
-    r"::(?:error|warning) (?:file=[^:,]*,)?(?:line=\d+,)?(?:col=\d+,)?title=MTS\d{3}::"
-    r"|##vso\[task\.logissue type=(?:error|warning);(?:sourcepath=[^;\]]*;)?(?:linenumber=\d+;)?(?:columnnumber=\d+;)?"
-    r"code=MTS\d{3}\]"
-)
+from mtasts.findings.forms import ANNOTATION, plain
 
 
 def line(text: str) -> str:
     """Return a line as it may be printed: one of our own annotations, or text."""
-    ours = re.match(_ANNOTATION, text) if text.startswith(("::", "##vso[")) else None
+    ours = re.match(ANNOTATION, text) if text.startswith(("::", "##vso[")) else None
     return ours[0] + plain(f".{text[ours.end() :]}")[1:] if ours else plain(text)
 
 
