@@ -24,8 +24,8 @@ _SETTINGS = {
     "log.showRoot": "true",
     "log.showSignature": "false",
 }
-_WORDS = ("git", "--no-pager", "--no-replace-objects", "--literal-pathspecs")
-_COMMAND = (*_WORDS, *(word for item in _SETTINGS.items() for word in ("-c", "=".join(item))))
+_WORDS = ("--no-pager", "--no-replace-objects", "--literal-pathspecs")
+_ALWAYS = (*_WORDS, *(word for item in _SETTINGS.items() for word in ("-c", "=".join(item))))
 # The repository is the one that holds the policy, also where a hook of another one calls.
 _FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_INDEX_FILE", "GIT_EXTERNAL_DIFF"}
 
@@ -93,7 +93,7 @@ def _run(folder: Path, words: tuple[str, ...], given: bytes = b"") -> Iterator[t
         what = f"git {words[0]} in {_shown(folder)}"
         try:
             done = subprocess.run(  # noqa: S603 - our own words, without a shell
-                [*_COMMAND, "-C", str(folder), *words],
+                [_program(), *_ALWAYS, "-C", str(folder), *words],
                 input=given,
                 stdout=output,
                 stderr=errors,
@@ -104,10 +104,9 @@ def _run(folder: Path, words: tuple[str, ...], given: bytes = b"") -> Iterator[t
         except subprocess.TimeoutExpired:
             raise GitError(f"{what} took longer than {SECONDS} seconds. {_LOOK}") from None
         except OSError as error:
-            missing = (
-                "not installed" if isinstance(error, FileNotFoundError) else f"not to be started ({error.strerror})"
-            )
-            raise GitError(f"git is {missing}, and the history is read with it. Install git, or set PATH.") from None
+            absent = isinstance(error, FileNotFoundError)
+            why = "not installed" if absent else f"not to be started ({error.strerror})"
+            raise GitError(f"git is {why}, and the history is read with it. Install git, or set PATH.") from None
         output.seek(0)
         errors.seek(0)
         yield done.returncode, output, errors.read(1000).decode("utf-8", "replace").strip()
@@ -118,6 +117,15 @@ def _temporary() -> IO[bytes]:
         return tempfile.TemporaryFile()
     except OSError as error:
         raise GitError(f"No temporary file can be written: {error.strerror}. Free some space, or set TMPDIR.") from None
+
+
+def _program() -> str:
+    """Return the program. Windows would take a git.exe in the current folder first, and that may be anyone's."""
+    if os.name != "nt":
+        return "git"
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep)]
+    found = (folder / "git.exe" for folder in folders if folder.is_absolute() and (folder / "git.exe").is_file())
+    return str(next(found, "git.exe: not on PATH"))
 
 
 def _environment() -> dict[str, str]:
