@@ -118,6 +118,7 @@ ANOTHER_KIND = "hosting.kind is {}, and these are the outputs of another kind."
 NO_OUTPUTS = "outputs.json does not hold the outputs of a deployment."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "outputs", "why"),
     [

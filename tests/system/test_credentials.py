@@ -230,6 +230,7 @@ def test_no_output_of_publish_has_the_token(
     assert leaks(printed, TOKEN) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", [f"{TOKEN}\n", f" {TOKEN}", f"{TOKEN}\r\n", f"{TOKEN[:20]}\n{TOKEN[20:]}", f"{TOKEN}\t"]
 )
