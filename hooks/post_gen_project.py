@@ -417,7 +417,10 @@ STATIC = {"static-web-app": ("staticwebapp.config.json",), "web-server": ("nginx
 PIPELINES = {"github": ".github", "azure-devops": ".azuredevops"}
 WORKFLOWS = (".github/workflows", ".azuredevops")
 AZURE_STEPS = ("variables", "azure", "policy")
-ONLY_FOR_AZURE = ("infra", ".github/actions/variables", *(f".azuredevops/steps/{name}.yml" for name in AZURE_STEPS))
+ONLY_FOR_AZURE = (
+    *("infra/deploy.sh", ".github/actions/variables"),
+    *(f".azuredevops/steps/{name}.yml" for name in AZURE_STEPS),
+)
 # None of these was there before the bake, or pre_gen would have stopped it.
 MADE = (
     *("policy.yaml", "policy.schema.json", "pyproject.toml", "requirements.in", "requirements.txt"),
@@ -436,9 +439,10 @@ def prune(root: Path, answers: Mapping[str, str]) -> None:
         provision = "provision-web-server" if hosting == "web-server" else "provision"
         keep_one(root / folder, provision, ["provision", "provision-web-server"])
     keep_one(root / "infra", hosting, MENUS["hosting"])
+    keep_one(root / "infra", dns, MENUS["dns_provider"])
     keep_one(root / "dns", dns, MENUS["dns_provider"])
     if hosting == "web-server":
-        for name in ONLY_FOR_AZURE:
+        for name in ONLY_FOR_AZURE if dns == "azure-dns" else (*ONLY_FOR_AZURE, "infra"):
             remove(root / name)
     if dns == "manual":
         remove(root / "dns")

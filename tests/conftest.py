@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 sys.dont_write_bytecode = True
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
+NO_COMPILER = "for want of a Bicep compiler (set MTASTS_BICEP, put bicep on PATH, or run `az bicep install`)"
 PROVIDERS = ("azure-dns", "cloudflare", "route53", "rfc2136")
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.domain}}"
@@ -41,6 +43,18 @@ def give_up(reason: str) -> None:
     if os.environ.get("MTASTS_NO_SKIP"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Name, in the run's last lines, the tests that had no Bicep compiler: they alone may skip in CI."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = (
+        [each for each in reporter.stats.get("skipped", ()) if NO_COMPILER in str(each.longrepr)] if reporter else []
+    )
+    if skipped:
+        print(f"\nNot run, {NO_COMPILER}:")
+        for name, count in sorted(Counter(each.nodeid.split("[")[0] for each in skipped).items()):
+            print(f"  {name} ({count})")
 
 
 def program(name: str) -> str:

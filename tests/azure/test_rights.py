@@ -1,34 +1,29 @@
 """The rights that the generated README gives are those that the pipelines' calls need, in commands that can be pasted.
 
-Sources of the actions: Microsoft's list by resource provider, azure-cli (`staticwebapp`), octodns-azure and
-octodns-route53 (what they call), terraform-provider-azurerm#28451 (host names of a Static Web App).
+test_bootstrap.py has what its command makes in Azure. Source of Route 53's actions: octodns-route53 (what it calls).
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from typing import Any
 
 import pytest
 
 from conftest import Bake
+from readme import BLOCK, Walk
 
 pytestmark = pytest.mark.slow  # bakes for every hosting and DNS provider
 
-ONCE = {"mail_provider": "other", "domain": "example.com", "app_name": "mtasts-example-com"}
-BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+ONCE = {"mail_provider": "other", "domain": "example.com", "app_name": "mtasts-example-com", "region": "westeurope"}
+HOSTINGS = ["function", "static-web-app", "front-door"]
 
 
-def readme(bake: Bake, **answers: str) -> str:
-    """Return the README of a repository with these answers."""
-    return (bake(**{**ONCE, **answers}) / "README.md").read_text(encoding="utf-8")
-
-
-def commands(text: str, start: str) -> list[str]:
-    """Return the commands in the README that begin so, in order."""
-    blocks = [body for _, language, body in BLOCK.findall(text) if not language]
-    return [line.strip() for body in blocks for line in body.splitlines() if line.strip().startswith(start)]
+def walk(bake: Bake, **answers: str) -> Walk:
+    """Return the README of a repository with these answers, as it is written."""
+    return Walk(bake(**{**ONCE, **answers}), {})
 
 
 def documents(text: str) -> list[Any]:
@@ -36,145 +31,102 @@ def documents(text: str) -> list[Any]:
     return [json.loads(body) for _, language, body in BLOCK.findall(text) if language == "json"]
 
 
-def assigned(text: str) -> list[tuple[str, str, str]]:
-    """Return role, identity and scope of each assignment, in order."""
-    form = re.compile(
-        r'az role assignment create --role (?:"([^"]+)"|(\S+)) --assignee-principal-type ServicePrincipal'
-        r" --assignee-object-id (\w+)_PRINCIPAL --scope (\S+)"
-    )
-    found = [form.fullmatch(line) for line in commands(text, "az role assignment")]
-    assert all(found)
-    return [(each[1] or each[2], each[3], each[4]) for each in found if each]
-
-
-GROUP = "/subscriptions/SUBSCRIPTION/resourceGroups/mtasts-example-com"
-ASSIGNED = {
-    "function": [
-        ("Contributor", "PROVISION", GROUP),
-        ("Role Based Access Control Administrator", "PROVISION", GROUP),
-        ("Website Contributor", "DEPLOY", f"{GROUP}/providers/Microsoft.Web/sites/mtasts-example-com"),
-    ],
-    "static-web-app": [
-        ("Contributor", "PROVISION", GROUP),
-        ("Follow host names of mtasts-example-com", "PROVISION", "/subscriptions/SUBSCRIPTION"),
-        ("Deploy mtasts-example-com", "DEPLOY", f"{GROUP}/providers/Microsoft.Web/staticSites/mtasts-example-com"),
-    ],
-    "front-door": [
-        ("Contributor", "PROVISION", GROUP),
-        (
-            "Storage Blob Data Contributor",
-            "DEPLOY",
-            f"{GROUP}/providers/Microsoft.Storage/storageAccounts/STORAGE_ACCOUNT",
-        ),
-    ],
-    "web-server": [],
-}
 REGISTERED = {
     "function": ["ManagedIdentity", "Web", "Storage", "Insights", "OperationalInsights"],
     "static-web-app": ["ManagedIdentity", "Web"],
     "front-door": ["ManagedIdentity", "Storage", "Cdn"],
-    "web-server": [],
 }
-OWN_ROLES = {
-    "static-web-app": [
-        ("Follow host names of mtasts-example-com", ["Microsoft.Web/locations/*/read"], "/subscriptions/SUBSCRIPTION"),
-        (
-            "Deploy mtasts-example-com",
-            ["Microsoft.Web/staticSites/read", "Microsoft.Web/staticSites/listSecrets/action"],
-            GROUP,
-        ),
-    ],
-}
+BOOTSTRAP = (
+    "az deployment sub create --name mtasts-example-com-bootstrap --location westeurope "
+    "--template-file infra/bootstrap.bicep --query properties.outputs --parameters "
+)
+ZONES = " dnsGroup=DNS_GROUP dnsSubscription=DNS_SUBSCRIPTION"
+
+
+@pytest.mark.parametrize("dns", ["azure-dns", "manual"])
+@pytest.mark.parametrize("pipelines", ["github", "azure-devops"])
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_an_owner_has_three_commands(hosting: str, pipelines: str, dns: str, bake: Bake) -> None:
+    """Sign in, register what a new subscription lacks (MissingSubscriptionRegistration), and make all in one go."""
+    section = walk(bake, hosting=hosting, pipelines=pipelines, dns_provider=dns)
+    section.text = section.text.split("## The first deployment")[1].split("Without the pipeline")[0]
+    files = f"infra/{hosting}.rights.json" + (" infra/azure-dns.rights.json" if dns == "azure-dns" else "")
+    prefix = " subjectPrefix=PREFIX" if pipelines == "github" else ""
+    assert section.commands("az ") == [
+        "az login",
+        *(f"az provider register --wait --namespace Microsoft.{name}" for name in REGISTERED[hosting]),
+        f"{BOOTSTRAP}{files} name=mtasts-example-com{prefix}{ZONES if dns == 'azure-dns' else ''}",
+    ]
 
 
 @pytest.mark.parametrize("pipelines", ["github", "azure-devops"])
-@pytest.mark.parametrize("hosting", ASSIGNED)
-def test_the_rights_of_a_hosting(hosting: str, pipelines: str, bake: Bake) -> None:
-    """Prove that each identity gets these roles at these scopes and no other, after the roles are defined."""
-    text = readme(bake, hosting=hosting, pipelines=pipelines, dns_provider="cloudflare")
-    assert assigned(text) == ASSIGNED[hosting]
-    roles = [(role["Name"], role["Actions"], *role["AssignableScopes"]) for role in documents(text)]
-    assert roles == OWN_ROLES.get(hosting, [])
-    assert commands(text, "az role definition") == ['az role definition create --role-definition "@role.json"'] * len(
-        roles
-    )
+def test_a_web_server_has_the_same_three_for_its_zones(pipelines: str, bake: Bake) -> None:
+    """In the zones' subscription. Without Azure DNS it has none."""
+    prefix = " subjectPrefix=PREFIX" if pipelines == "github" else ""
+    made = BOOTSTRAP.replace("create", "create --subscription DNS_SUBSCRIPTION")
+    assert walk(bake, hosting="web-server", pipelines=pipelines, dns_provider="azure-dns").commands("az ") == [
+        "az login",
+        "az provider register --wait --namespace Microsoft.ManagedIdentity --subscription DNS_SUBSCRIPTION",
+        f"{made}infra/azure-dns.rights.json name=mtasts-example-com{prefix} dnsGroup=DNS_GROUP",
+    ]
 
 
-@pytest.mark.parametrize("hosting", REGISTERED)
-def test_the_resource_providers_are_registered_first(hosting: str, bake: Bake) -> None:
-    """Prove that a new subscription takes what infra/ makes: the pipelines may not register (MissingSubscription…)."""
-    folder = bake(**ONCE, hosting=hosting, dns_provider="cloudflare")
-    text = (folder / "README.md").read_text(encoding="utf-8")
-    expected = [f"Microsoft.{name}" for name in REGISTERED[hosting]]
-    lines = commands(text, "az provider register")
-    assert lines == [f"az provider register --wait --namespace {name}" for name in expected]
-    if lines:
-        assert text.index(lines[-1]) < text.index("az group create") < text.index("az identity create")
-    bicep = "".join(path.read_text(encoding="utf-8") for path in (folder / "infra").rglob("*.bicep"))
-    made = set(re.findall(r"'(Microsoft\.\w+)/[\w/]+@", bicep)) - {"Microsoft.Authorization"}  # which needs no one
-    assert made <= set(expected)
+def test_a_web_server_without_azure_dns_has_no_azure(bake: Bake) -> None:
+    """Neither a command nor a file."""
+    folder = bake(**ONCE, hosting="web-server", dns_provider="cloudflare")
+    assert Walk(folder, {}).commands("az ") == []
+    assert not (folder / "infra").exists()
 
 
-ZONE_ROLE = {
-    "Name": "Publish MTA-STS in example.com",
-    "Description": "Read a DNS zone's records, and change its TXT and CNAME records",
-    "Actions": [
-        "Microsoft.Network/dnszones/recordsets/read",
-        "Microsoft.Network/dnszones/CNAME/read",
-        "Microsoft.Network/dnszones/CNAME/write",
-        "Microsoft.Network/dnszones/CNAME/delete",
-        "Microsoft.Network/dnszones/TXT/read",
-        "Microsoft.Network/dnszones/TXT/write",
-        "Microsoft.Network/dnszones/TXT/delete",
-    ],
-    "AssignableScopes": ["/subscriptions/DNS_SUBSCRIPTION/resourceGroups/DNS_GROUP"],
-}
-ZONE = "/subscriptions/DNS_SUBSCRIPTION/resourceGroups/DNS_GROUP/providers/Microsoft.Network/dnszones/example.com"
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_what_is_registered_is_what_infra_makes(hosting: str, bake: Bake) -> None:
+    """Neither more nor less. Resource groups, roles and DNS zones need none."""
+    infra = bake(**ONCE, hosting=hosting, dns_provider="azure-dns") / "infra"
+    bicep = "".join(path.read_text(encoding="utf-8") for path in infra.rglob("*.bicep"))
+    made = set(re.findall(r"'Microsoft\.(\w+)/[\w/]+@", bicep)) - {"Authorization", "Resources"}
+    assert made == set(REGISTERED[hosting])
 
 
-@pytest.mark.parametrize("hosting", ["front-door", "web-server"])
-def test_the_right_to_publish_in_azure_dns(hosting: str, bake: Bake) -> None:
-    """Prove that it reads one zone's records and changes TXT and CNAME alone: no other record, and no zone."""
-    text = readme(bake, hosting=hosting, dns_provider="azure-dns")
-    assert documents(text) == [ZONE_ROLE]
-    assert assigned(text)[len(ASSIGNED[hosting]) :] == [("Publish MTA-STS in example.com", "DEPLOY", ZONE)]
-    assert "confine it" not in text
-    assert ("`AZURE_DNS_SUBSCRIPTION_ID` (DNS_SUBSCRIPTION)" in text) == (hosting != "web-server")
-    if hosting == "web-server":
-        assert commands(text, "az provider register") == [
-            "az provider register --wait --namespace Microsoft.ManagedIdentity"
-        ]
+def test_no_code_is_fetched_beside_a_token(bake: Bake) -> None:
+    """`az extension add` takes what is newest, and `az afd` is no part of az any more: core commands and `az rest`."""
+    for hosting in [*HOSTINGS, "web-server"]:
+        for pipelines in ("github", "azure-devops"):
+            folder = bake(**ONCE, hosting=hosting, pipelines=pipelines)
+            for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+                assert re.findall(rb"az (?:extension|afd|cdn) ", path.read_bytes()) == [], path
+            shutil.rmtree(folder)
 
 
-PREFIX = "gh api repos/OWNER/REPOSITORY/actions/oidc/customization/sub --jq .sub_claim_prefix"
+PREFIX = "`gh api repos/OWNER/REPOSITORY/actions/oidc/customization/sub --jq .sub_claim_prefix`"
 
 
-@pytest.mark.parametrize(
-    ("hosting", "pipelines", "subjects"),
-    [
-        ("function", "github", ["PREFIX:environment:provision", "PREFIX:environment:production"]),
-        ("web-server", "github", ["PREFIX:environment:production"]),
-        ("function", "azure-devops", []),
-        ("web-server", "azure-devops", []),
-    ],
-)
-def test_the_subject_is_the_one_that_github_sends(
-    hosting: str, pipelines: str, subjects: list[str], bake: Bake
-) -> None:
-    """Prove that it is asked of GitHub: new and renamed repositories send their ids too, and the old form fails.
+@pytest.mark.parametrize("hosting", ["function", "web-server"])
+@pytest.mark.parametrize("pipelines", ["github", "azure-devops"])
+def test_the_subject_is_the_one_that_github_sends(hosting: str, pipelines: str, bake: Bake) -> None:
+    """It is asked of GitHub: new and renamed repositories send their ids too, and the old form fails.
 
     azure-login, since 2026-07-15: AADSTS700213.
     """
-    text = readme(bake, hosting=hosting, pipelines=pipelines, dns_provider="azure-dns")
-    lines = commands(text, "az identity federated-credential create")
-    assert [line.partition(" --subject ")[2] for line in lines] == subjects
-    assert commands(text, "gh api") == ([PREFIX] if subjects else [])
-    assert ("PREFIX is `repo:OWNER/REPOSITORY`" in text) == bool(subjects)
+    text = walk(bake, hosting=hosting, pipelines=pipelines, dns_provider="azure-dns").text
+    assert (PREFIX in text) == (pipelines == "github")
+    assert ("PREFIX is `repo:OWNER/REPOSITORY`" in text) == (pipelines == "github")
+
+
+def test_what_can_go_wrong_is_said_with_the_command(bake: Bake) -> None:
+    """By the code that Azure answers with."""
+    for hosting in ("function", "web-server"):
+        folder = bake(**{**ONCE, "domain": f"{hosting}.example"}, hosting=hosting, dns_provider="azure-dns")
+        text = Walk(folder, {}).text
+        for code in (
+            *("RoleDefinitionDoesNotExist", "PrincipalNotFound", "ResourceGroupNotFound", "AuthorizationFailed"),
+            *("InvalidResourceGroupLocation", "InvalidDeploymentLocation", "RoleDefinitionWithSameNameExists"),
+        ):
+            assert f"`{code}`" in text
 
 
 def test_the_right_to_publish_in_route_53(bake: Bake) -> None:
     """Prove that the policy has what octoDNS calls, and lets only our names be changed."""
-    (policy,) = documents(readme(bake, hosting="web-server", dns_provider="route53"))
+    (policy,) = documents(walk(bake, hosting="web-server", dns_provider="route53").text)
     zone = "arn:aws:route53:::hostedzone/ZONE_ID"
     names = [
         f"{name}.example.com" for name in ("mta-sts", "asuid.mta-sts", "_dnsauth.mta-sts", "_mta-sts", "_smtp._tls")
@@ -197,6 +149,6 @@ def test_the_right_to_publish_in_route_53(bake: Bake) -> None:
 
 def test_the_right_to_publish_at_cloudflare(bake: Bake) -> None:
     """Prove that the token has what octodns-cloudflare documents for DNS, and no right for Page Rules."""
-    text = readme(bake, hosting="web-server", dns_provider="cloudflare")
+    text = walk(bake, hosting="web-server", dns_provider="cloudflare").text
     assert "*Zone → Zone → Read* and *Zone → DNS → Edit*" in text
     assert "Page Rules" not in text

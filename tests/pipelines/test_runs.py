@@ -120,10 +120,10 @@ def test_provision_for_a_web_server(system: str, force: str, options: str, tmp_p
 
 
 def infra(stage: Stage, *files: str) -> None:
-    """Put the scripts of infra/ where the pipeline finds them, a Bicep file that nobody reads, and an artifact."""
+    """Put the scripts of infra/ where the pipeline finds them, Bicep files that nobody reads, and an artifact."""
     (stage.work.parent / "policy").mkdir()
     (stage.work.parent / "policy" / "policy.yaml").write_text("completed")
-    for name in ("deploy.sh", "function.bicep", *files):
+    for name in ("deploy.sh", "function.bicep", "bootstrap.bicep", *files):
         (stage.work / "infra" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(GENERATED / "infra" / name, stage.work / "infra" / name)
 
@@ -239,10 +239,36 @@ def test_provision_waits_for_front_door(system: str, tmp_path: Path) -> None:
     stage = Stage(tmp_path, TO_MAKE)
     infra(stage, "front-door/approved.sh")
     assert set(stage.play(pipeline(system, "provision"), create="true", force="false").values()) == {"success"}
-    added, _, asked = stage.noted()[-3:]
-    assert added == "az extension add --name cdn --version 1.0.0b1 --only-show-errors"
-    assert asked.startswith("az afd custom-domain list --resource-group group --profile-name")
-    assert asked.endswith("--query [?domainValidationState!='Approved'].[hostName, domainValidationState] -o tsv")
+    asked, following = stage.noted()[-2:]
+    assert asked.startswith(
+        "az rest --method get --url /subscriptions/{subscriptionId}/resourceGroups/group/providers/"
+    )
+    assert following.endswith("--output tsv --query nextLink")
+
+
+PAGES = """#!/usr/bin/env bash
+echo x >> "$NOTES"
+case "$* ${FAILS:-}" in
+  *fails) echo "ERROR: AuthorizationFailed" >&2; exit 1 ;;
+  *page=2*nextLink*) ;;
+  *nextLink*) echo "https://management.azure.com/next?page=2" ;;
+  *page=2*) if [ "$(wc -l < "$NOTES")" -lt 8 ]; then printf 'mta-sts.example.net\\tPending\\n'; fi ;;
+esac
+"""
+
+
+@bash_only
+@pytest.mark.parametrize(("fails", "code", "calls"), [("", 0, 12), ("fails", 1, 1)])
+def test_front_door_is_asked_for_all_its_domains(fails: str, code: int, calls: int, tmp_path: Path) -> None:
+    """A domain on the second page counts (Azure gives a page at a time), and a call that is refused is no approval."""
+    stage = Stage(tmp_path, {})
+    infra(stage, "front-door/approved.sh")
+    (stage.programs / "az").write_text(PAGES)
+    (stage.programs / "python").write_text("#!/bin/sh\necho app")
+    variables = {"PATH": f"{stage.programs}{os.pathsep}{os.environ['PATH']}", "NOTES": str(stage.notes), "PAUSE": "0"}
+    environment = {**variables, "AZURE_RESOURCE_GROUP": "group", "FAILS": fails}
+    done = run(["bash", "infra/front-door/approved.sh"], cwd=stage.work, env=environment)
+    assert (done.returncode, len(stage.notes.read_text().splitlines())) == (code, calls), done.stdout + done.stderr
 
 
 # The DNS provider's credentials

@@ -921,8 +921,8 @@ HOSTINGS = {
     "web-server": ["static/Caddyfile", "static/nginx.conf"],
 }
 NOT_FOR_WEB_SERVER = {
-    "github": ["infra/README.md", ".github/actions/variables/action.yml"],
-    "azure-devops": ["infra/README.md", ".azuredevops/steps/variables.yml"],
+    "github": ["infra/deploy.sh", ".github/actions/variables/action.yml"],
+    "azure-devops": ["infra/deploy.sh", ".azuredevops/steps/variables.yml"],
 }
 PIPELINES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
 SHARED = {
@@ -930,7 +930,7 @@ SHARED = {
     "azure-devops": [".azuredevops/steps/toolkit.yml"],
 }
 DNS: dict[str, list[str]] = {
-    "azure-dns": ["dns/azure-dns.yaml", "dns/README.md"],
+    "azure-dns": ["dns/azure-dns.yaml", "dns/README.md", "infra/azure-dns.rights.json"],
     "cloudflare": ["dns/cloudflare/config.yaml", "dns/README.md"],
     "route53": ["dns/route53.in", "dns/route53.txt", "dns/README.md"],
     "rfc2136": ["dns/rfc2136.yaml", "dns/README.md"],
@@ -948,7 +948,8 @@ def chosen(hosting: str, pipelines: str, dns: str) -> set[str]:
     folder = PIPELINES[pipelines]
     workflows = [f"{folder}/{name}.yml" for name in ("pull-request", "watch", f"deploy-{hosting}")]
     azure = [] if hosting == "web-server" else NOT_FOR_WEB_SERVER[pipelines]
-    return {*COMMON, *HOSTINGS[hosting], *azure, *SHARED[pipelines], *workflows, *DNS[dns]}
+    bootstrap = [] if hosting == "web-server" and dns != "azure-dns" else ["infra/bootstrap.bicep"]
+    return {*COMMON, *HOSTINGS[hosting], *azure, *SHARED[pipelines], *workflows, *DNS[dns], *bootstrap}
 
 
 @pytest.mark.parametrize("hosting", HOSTINGS)
@@ -964,7 +965,7 @@ def test_pruning(tmp_path: Path, hosting: str, pipelines: str, dns: str) -> None
         post.prune(tmp_path, {"hosting": hosting, "pipelines": pipelines, "dns_provider": dns})
         assert tree(tmp_path) == chosen(hosting, pipelines, dns)
     assert (tmp_path / "dns").exists() == (dns != "manual")
-    assert (tmp_path / "infra").exists() == (hosting != "web-server")
+    assert (tmp_path / "infra").exists() == (hosting != "web-server" or dns == "azure-dns")
 
 
 def test_pruning_leaves_no_empty_static_folder(tmp_path: Path) -> None:

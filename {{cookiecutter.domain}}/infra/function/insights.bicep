@@ -33,18 +33,6 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-var metricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
-
-resource role 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(insights.id, user.id, metricsPublisher)
-  scope: insights
-  properties: {
-    principalId: user.properties.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', metricsPublisher)
-  }
-}
-
 @description('The settings by which the Function App writes its logs here.')
 output appSettings array = [
   { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: insights.properties.ConnectionString }

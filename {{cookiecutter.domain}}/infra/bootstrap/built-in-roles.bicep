@@ -1,0 +1,18 @@
+// Azure's own roles for an identity, in this resource group.
+
+@description('The ids of the roles.')
+param roles string[]
+
+@description('The identity that gets the roles.')
+param principalId string
+
+resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in roles: {
+    name: guid(resourceGroup().id, role, principalId)
+    properties: {
+      principalId: principalId
+      principalType: 'ServicePrincipal' // else a new identity may not be found yet
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
+  }
+]
