@@ -20,7 +20,7 @@ import bicep
 from conftest import TEMPLATE, Bake
 from mtasts.config import model
 from mtasts.config.hosting import FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD
-from mtasts.hosting.parameters import Phase, parameters
+from mtasts.hosting.azure import Phase, parameters
 
 INFRA = TEMPLATE / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))

@@ -13,23 +13,25 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 
 class Reply(NamedTuple):
-    """An answer. kind: its content type."""
+    """An answer. kind: its content type. headers: further ones."""
 
     status: int
     body: bytes = b""
     kind: str = "application/json"
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Request:
     """A request. parts: of its path. query: its parameters, in small letters, without the `$` of Azure's.
 
-    match, none_match: the conditions If-Match and If-None-Match.
+    match, none_match: the conditions If-Match and If-None-Match. host: the name that was asked for.
     """
 
     method: str
@@ -39,6 +41,7 @@ class Request:
     credential: str
     match: str | None = None
     none_match: str | None = None
+    host: str = ""
 
     def whole(self, name: str, default: int) -> int:
         """Return a parameter that is a number."""
@@ -139,6 +142,8 @@ class Api(AbstractContextManager["Api"]):
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.kind)
                 self.send_header("Content-Length", str(len(reply.body)))
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.body)
 
@@ -149,9 +154,10 @@ class Api(AbstractContextManager["Api"]):
                 query = {key.lower().lstrip("$"): value for key, value in parse_qsl(url.query)}
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 parts = tuple(part for part in url.path.split("/") if part)
-                names = ("If-Match", "If-None-Match")
-                credential, *conditions = (self.headers.get("Authorization", ""), *map(self.headers.get, names))
-                return Request(self.command, parts, query, body, credential, *conditions)
+                match, none_match = map(self.headers.get, ("If-Match", "If-None-Match"))
+                credential = self.headers.get("Authorization", "")
+                host = self.headers.get("Host", "").partition(":")[0]
+                return Request(self.command, parts, query, body, credential, match, none_match, host)
 
             def log_message(self, *words: object) -> None:
                 """Say nothing: calls has it all."""
