@@ -22,6 +22,8 @@ from mtasts.config import model
 from mtasts.config.hosting import FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD
 from mtasts.hosting.azure import Phase, parameters
 
+pytestmark = pytest.mark.slow  # starts the compiler for every row
+
 INFRA = TEMPLATE / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))
 GROUP = re.compile(r"/subscriptions/[-0-9a-f]+/resourceGroups/mtasts-example/providers/Microsoft\.\w+/")

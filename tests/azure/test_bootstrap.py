@@ -18,6 +18,8 @@ from bicep import DNS_SUBSCRIPTION, SUBSCRIPTION, Prediction
 from conftest import Bake
 from readme import Walk
 
+pytestmark = pytest.mark.slow  # starts the compiler for every row
+
 HERE = Path(__file__).parent
 KNOWN = {line.lower() for line in (HERE / "actions.txt").read_text(encoding="utf-8").split("\n") if line[:1] in "Mm"}
 APP, PIPELINES = "mtasts-example-com", "mtasts-example-com-pipelines"

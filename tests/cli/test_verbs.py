@@ -16,6 +16,8 @@ from mtasts.cli.catalogue import CATALOGUE, catalogue_table
 from mtasts.plan.ways import chapter
 from repositories import Repository, environment
 
+pytestmark = pytest.mark.slow  # bakes repositories, and starts a process for each verb
+
 POLICY = b"version: STSv1\r\nmode: testing\r\nmx: *.mail.protection.outlook.com\r\nmax_age: 604800\r\n"
 TWO = """version: STSv1
 mode: testing

@@ -34,6 +34,8 @@ from mtasts.findings import finding as findings
 from mtasts.sts import names
 from mtasts.tlsrpt import rua
 
+pytestmark = pytest.mark.slow  # bakes a repository for every row
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLKIT = ROOT / "{{cookiecutter.domain}}"
 POLICY = jinja2.Template((TOOLKIT / "policy.yaml").read_text(encoding="utf-8"), autoescape=False)
