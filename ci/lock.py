@@ -44,7 +44,8 @@ def compile_lock(
     python: Path, requirements: Path, target: tuple[str, ...], options: list[str]
 ) -> subprocess.CompletedProcess[str]:
     """Compile NAME.in to NAME.txt with uv. The command stands at the top of the lock: Dependabot reads it there."""
-    words = ["pip", "compile", *target, "--generate-hashes", "--emit-build-options"]
+    # An extra stays with its pin. Asked for name[extra], pip 23 looks at versions newer than a plain pin of name.
+    words = ["pip", "compile", *target, "--generate-hashes", "--no-strip-extras", "--emit-build-options"]
     files = [requirements.name, "--output-file", requirements.with_suffix(".txt").name]
     header = " ".join(["uv", *words, *files])
     return subprocess.run(

@@ -49,7 +49,7 @@ def lock_of(name: str) -> Path:
 
 def pins(lock: Path) -> list[str]:
     """Return the versions that a lock has, with their markers and without their hashes."""
-    return re.findall(r"^[a-z0-9.-]+==[^\\\n]+", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(r"^[a-z0-9.-]+(?:\[[a-z0-9,-]+\])?==[^\\\n]+", lock.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_every_file_of_ranges_has_a_lock_that_is_compiled() -> None:
@@ -82,6 +82,30 @@ def test_a_range_that_the_lock_does_not_meet_is_seen(tmp_path: Path) -> None:
     assert "idna==3.7 " in pins(ranges.with_suffix(".txt"))
 
 
+def wheel(folder: Path, name: str, version: str, *metadata: str) -> None:
+    """Make a wheel of a package that has metadata alone."""
+    info = f"{name}-{version}.dist-info"
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *metadata, ""]
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        archive.writestr(f"{info}/METADATA", "\n".join(lines))
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+
+
+def test_a_release_after_the_lock_changes_nothing(tmp_path: Path) -> None:
+    """pip 23.2 refused a lock with coverage==7.17.4 once 7.17.5 was out: pytest-cov asks for coverage[toml]."""
+    for version in ("1.0", "1.1"):
+        wheel(tmp_path, "base", version, "Provides-Extra: x")
+    wheel(tmp_path, "top", "1.0", "Requires-Dist: base[x]")
+    (tmp_path / "few.in").write_text("top\nbase<1.1\n")
+    here = ["--no-index", f"--find-links={tmp_path.as_posix()}"]
+    assert compile_lock(Path(sys.executable), tmp_path / "few.in", ("--universal",), here).returncode == 0
+    assert pins(tmp_path / "few.txt") == ["base[x]==1.0 ", "top==1.0 "]
+    words = ["--dry-run", "--require-hashes", *here, "--requirement", tmp_path / "few.txt"]
+    done = run(sys.executable, "-m", "pip", "install", *words)
+    assert (done.returncode, "Would install base-1.0 top-1.0" in done.stdout) == (0, True), done.stderr
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("python", ["3.10", "3.12", "3.14"])
 @pytest.mark.parametrize("name", ANYWHERE)
@@ -107,7 +131,7 @@ def versions(lock: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for pin in pins(lock):
         name, version = pin.split()[0].split("==")
-        found.setdefault(name, set()).add(version)
+        found.setdefault(name.split("[")[0], set()).add(version)
     return found
 
 
