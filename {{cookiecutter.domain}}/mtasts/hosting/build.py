@@ -73,18 +73,20 @@ def _texts(source: Path, names: Iterable[str]) -> Files:
     return {name: files.read(source / name, top=source.parent).replace(b"\r\n", b"\n") for name in names}
 
 
-def write(root: Path, function: Files | None, static: Files, servers: Files, prove: Callable[[Path], None]) -> Path:
+def write(root: Path, function: Files | None, static: Files, servers: Files, prove: Callable[[Path], Files]) -> Path:
     """Write build/ below root, in place of an earlier one, and return its path.
 
-    prove: called with the Function's folder before it takes its place; what it raises stops the build.
+    prove: called with the Function's folder before it takes its place; it returns further files of the Function, and
+    what it raises stops the build.
     Raises OSError, too. Whatever is raised, the earlier build stands as it was.
     """
     target, fresh = root / "build", Path(tempfile.mkdtemp(prefix=".build-", dir=root))
     try:
         if function is not None:
             write_files(fresh / "function", function)
-            prove(fresh / "function")
-            _write_zip(fresh / "function.zip", function)
+            further = prove(fresh / "function")
+            write_files(fresh / "function", further)
+            _write_zip(fresh / "function.zip", {**function, **further})
         write_files(fresh / "static", static)
         write_files(fresh, servers)
         _let_all_read(fresh)
