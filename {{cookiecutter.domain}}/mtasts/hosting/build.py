@@ -43,17 +43,21 @@ def function_files(config: Config, source: Path) -> Files:
 
 
 def static_files(config: Config, source: Path) -> Files:
-    """Return the files for static hosting: one set for all domains, or a folder per domain, as the kind wants it."""
+    """Return the files for static hosting: one set for all domains, or a folder for each, as the kind wants it."""
     if config.hosting.kind.one_policy:
         return {
             PATH[1:]: config.domains[0].policy.render().encode(),
             "index.html": page(config.domains).encode(),
             **_texts(source, _SWA_FILES if config.hosting.kind is Kind.STATIC_WEB_APP else ()),
         }
+    front_door = config.hosting.kind is Kind.FRONT_DOOR
+    hosts = {f"mta-sts.{domain.name}" if front_door else domain.name: (domain,) for domain in config.domains}
+    if front_door and config.hosting.hostname:  # its own name answers, so that it can be tried before there is DNS
+        hosts[config.hosting.hostname.lower()] = config.domains
     return {
-        f"{domain.name}/{name}": content.encode()
-        for domain in config.domains
-        for name, content in ((PATH[1:], domain.policy.render()), ("index.html", page([domain])))
+        f"{host}/{name}": content.encode()
+        for host, domains in hosts.items()
+        for name, content in ((PATH[1:], domains[0].policy.render()), ("index.html", page(domains)))
     }
 
 
