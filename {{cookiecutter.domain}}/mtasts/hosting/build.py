@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 
 from mtasts.config.hosting import Kind
-from mtasts.config.model import Config
+from mtasts.config.model import Config, Domain
 from mtasts.hosting.page import page
 from mtasts.sts.policy import PATH
 from mtasts.system import files
@@ -51,7 +51,9 @@ def static_files(config: Config, source: Path) -> Files:
             **_texts(source, _SWA_FILES if config.hosting.kind is Kind.STATIC_WEB_APP else ()),
         }
     front_door = config.hosting.kind is Kind.FRONT_DOOR
-    hosts = {f"mta-sts.{domain.name}" if front_door else domain.name: (domain,) for domain in config.domains}
+    hosts: dict[str, tuple[Domain, ...]] = {
+        f"mta-sts.{domain.name}" if front_door else domain.name: (domain,) for domain in config.domains
+    }
     if front_door and config.hosting.hostname:  # its own name answers, so that it can be tried before there is DNS
         hosts[config.hosting.hostname.lower()] = config.domains
     return {
