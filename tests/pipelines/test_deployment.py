@@ -251,7 +251,8 @@ def test_what_was_built_is_deployed_then_seen_then_announced(hosting: str, syste
         assert tree(run.taken) == {"function.zip": package.read_bytes()}
         with zipfile.ZipFile(run.taken / "function.zip") as archive:
             content = {name: archive.read(name) for name in archive.namelist()}
-        own = sorted(name for name in content if not name.startswith(".python_packages/lib/site-packages/"))
+        sources = (name for name in content if not name.endswith(".pyc"))
+        own = sorted(name for name in sources if not name.startswith(".python_packages/lib/site-packages/"))
         assert own == ["function_app.py", "host.json", "index.html", "policies.json", "requirements.txt"]
         assert ".python_packages/lib/site-packages/azure/functions/__init__.py" in content
         assert POLICY.encode("unicode_escape") in content["policies.json"]

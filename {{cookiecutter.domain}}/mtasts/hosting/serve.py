@@ -76,8 +76,8 @@ def static_host(files: Files, kind: Kind) -> Application:
         name = request.path.lstrip("/") or "index.html"
         if not kind.one_policy:
             host = request.host.partition(":")[0]
-            domains = list(dict.fromkeys(path.partition("/")[0] for path in files))
-            name = f"{domains[0] if host in _LOOPBACK else host.removeprefix('mta-sts.')}/{name}"
+            folder = host if kind is Kind.FRONT_DOOR else host.removeprefix("mta-sts.")
+            name = f"{next(iter(files)).partition('/')[0] if host in _LOOPBACK else folder}/{name}"
         content = files.get(name) if request.method in ("GET", "HEAD") else None
         kind_of = _TYPES.get(Path(name).suffix, "application/octet-stream")
         return Response(status=404) if content is None else Response(content, content_type=kind_of)
