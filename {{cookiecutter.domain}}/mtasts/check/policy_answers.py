@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from mtasts.check.https import BYTES, Failed, Fetched
-from mtasts.check.steps import MACHINE_LIMIT
-from mtasts.check.tls import SOON, Fault, days_left
+from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, Unseen
+from mtasts.check.tls import SOON, WEBPKI_INVALID, Fault, days_left
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import PATH
 
@@ -151,27 +151,31 @@ PATIENCE = 2  # seconds: the most impatient sender known
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.REFUSED: (UNREACHABLE, "See that it listens there."),
     Fault.UNREACHABLE: (UNREACHABLE, "Look at the address in DNS and the way to it."),
-    Fault.NOT_TRIED: (MACHINE_LIMIT, "Run this again with fewer --jobs."),
     Fault.TIMEOUT: (TIMEOUT, "Senders wait 2 to 15 seconds."),
     Fault.HANDSHAKE: (HANDSHAKE, "See that a certificate is bound for this name."),
     Fault.VERSION: (TLS_VERSION, "Switch TLS 1.2 and 1.3 on."),
     Fault.EXPIRED: (CERTIFICATE_EXPIRED, "Renew it."),
     Fault.NAME: (CERTIFICATE_NAME, "Bind one that names the policy host."),
+    Fault.COMMON_NAME: (CERTIFICATE_NAME, "Bind one that names the policy host among its DNS names."),
     Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, "Use a public one, with its chain."),
     Fault.INCOMPLETE: (INCOMPLETE, "Look at what stands between."),
 }
 
 
-def evaluate(host: str, answer: Fetched | Failed, slip: str | None) -> Iterator[str | Finding]:
+def evaluate(host: str, answer: Fetched | Failed, slip: str | None) -> Iterator[str | Finding | Unseen]:
     """Yield what is to be said of one address's answer. slip: a misspelt path that has the policy."""
     where = f"{host} ({answer.address})"
     if isinstance(answer, Failed):
+        if answer.fault is Fault.NOT_TRIED:
+            yield Unseen(MACHINE_LIMIT, where, answer.fault.value, FEWER_JOBS)
+            return
         rule, advice = _FAULTS[answer.fault]
-        yield Finding(rule, f"{where}: {answer.fault.value}. {advice}")
+        result = "sts-webpki-invalid" if answer.fault in WEBPKI_INVALID else "sts-policy-fetch-error"
+        yield Finding(rule, f"{where}: {answer.fault.value}. {advice}", result_type=result)
         return
     fault, left = answer_fault(answer, slip), days_left(answer.ends)
     fine = f"{where}: 200, {answer.tls}, certificate for {left} more days, {answer.seconds:.1f} s"
-    yield Finding(fault[0], f"{where} {fault[1]}") if fault else fine
+    yield Finding(fault[0], f"{where} {fault[1]}", result_type="sts-policy-fetch-error") if fault else fine
     if answer.seconds > PATIENCE:
         message = f"{where} took {answer.seconds:.1f} s. Senders wait {PATIENCE} to 15 s: keep the hosting warm."
         yield Finding(SLOW, message)

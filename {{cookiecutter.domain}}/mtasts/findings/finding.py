@@ -44,7 +44,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation of a rule. Line and column count from 1; None where there is no place."""
+    """One violation of a rule. Line and column count from 1; None where there is no place.
+
+    result_type: RFC 8460's word for it (§4.3), if a report of a sender would have one.
+    """
 
     rule: Rule
     message: str
@@ -52,6 +55,7 @@ class Finding:
     line: int | None = None
     column: int | None = None
     domain: str | None = None
+    result_type: str | None = None
 
     def at(
         self,
@@ -67,7 +71,8 @@ class Finding:
     def as_dict(self) -> dict[str, object]:
         """Return the stable form for JSON."""
         fields = {name: getattr(self, name) for name in ("message", "file", "line", "column", "domain")}
-        return {"rule": self.rule.id, "severity": self.rule.severity.value, **fields}
+        more = {"result_type": self.result_type} if self.result_type else {}
+        return {"rule": self.rule.id, "severity": self.rule.severity.value, **fields, **more}
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mtasts.findings.finding import Finding, Severity, has_errors
-from mtasts.findings.report import Report, Section, Table, findings_data, more, shown
+from mtasts.findings.report import Report, Section, Table, Unknown, findings_data, more, shown
 
 ROWS = 200  # findings in one table
-FINE = "✓"
+FINE, UNKNOWN = "✓", "?"
 MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!"}
 
 
@@ -197,8 +197,7 @@ def _text_section(section: Section) -> Iterator[str]:
     for part in section.parts:
         yield f"{indent}{part.title}"
         yield from (f"{indent}  {_text_item(item)}" for item in part.items)
-    if section.closing:
-        yield f"{indent}= {section.closing}"
+    yield from (f"{indent}= {line}" for line in section.closing)
     if section.title and not section.folded:
         yield ""
 
@@ -208,6 +207,8 @@ def _text_table(table: Table) -> list[str]:
 
 
 def _text_item(item: str | Finding) -> str:
+    if isinstance(item, Unknown):
+        return f"{UNKNOWN} {item}"
     return f"{FINE} {item}" if isinstance(item, str) else f"{MARKS[item.rule.severity]} {item.rule.id} {_here(item)}"
 
 
@@ -216,7 +217,7 @@ def _markdown_section(section: Section) -> Iterator[str]:
     title = markdown(section.title)
     if title:
         yield f"<details><summary>{title}</summary>" if section.folded else f"### {title}"
-    yield from map(markdown, (*section.lines, section.closing))
+    yield from map(markdown, (*section.lines, *section.closing))
     if section.code:
         yield "\n".join(["```diff", *(plain(line).replace("`", "'") for line in section.code), "```"])
     if section.table:

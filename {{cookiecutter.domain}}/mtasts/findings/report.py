@@ -22,6 +22,12 @@ class Table(NamedTuple):
     empty: str = ""
 
 
+class Unknown(str):
+    """A fact that could not be seen."""
+
+    __slots__ = ()
+
+
 class Part(NamedTuple):
     """What was seen of one thing, in the order in which a person would read it: facts that are fine, and findings."""
 
@@ -32,7 +38,7 @@ class Part(NamedTuple):
 class Section(NamedTuple):
     """What a report tells of one thing: of a domain, or of several that change alike.
 
-    lines: sentences. code: lines that stand as they are, as those of a diff do. closing: what it comes to.
+    lines: sentences. code: lines that stand as they are, as those of a diff do. closing: what it comes to, in lines.
     folded: it is a detail, so Markdown shows its title alone until someone opens it.
     """
 
@@ -41,7 +47,7 @@ class Section(NamedTuple):
     code: Sequence[str] = ()
     table: Table | None = None
     parts: Sequence[Part] = ()
-    closing: str = ""
+    closing: Sequence[str] = ()
     folded: bool = False
 
     @property

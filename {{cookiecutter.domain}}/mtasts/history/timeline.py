@@ -84,6 +84,21 @@ def covered_since(timeline: Timeline, pattern: MxPattern, now: datetime) -> date
     return since
 
 
+def in_cache(timeline: Timeline, now: datetime) -> tuple[Policy, datetime] | None:
+    """Return the policy that senders may have in the cache, and until when; None if it asks for nothing any more.
+
+    Of several, the one that can lose mail for longest: those of mode enforce come first.
+    """
+    spans = zip_longest(timeline, timeline[1:])
+    kept = [
+        (span.policy, (following.since if following else now) + timedelta(seconds=span.policy.max_age))
+        for span, following in spans
+        if span.policy and span.policy.mode is not Mode.NONE
+    ]
+    alive = [each for each in kept if each[1] > now]
+    return max(alive, key=lambda each: (each[0].mode is Mode.ENFORCE, each[1]), default=None)
+
+
 def forgotten(timeline: Timeline, now: datetime) -> datetime | None:
     """Return when the last sender forgets the last policy that asks for something; None where there never was one.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mtasts.check import mx_hosts, policy_host, served_policy, txt_record
+from mtasts.check.outcome import Does, at_host
 from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, lookup_fault
 from mtasts.check.walk import Clients, observe_all
@@ -169,6 +170,8 @@ def _exchange(domain: DomainChange, observed: mx_hosts.Observed | None, unknown:
             yield _uncovered(domain, f"{lead} {quote(name)}", name)
     if domain.enforcing and observed.unseen:
         yield Finding(ENFORCE_UNSEEN, observed.unseen)
+    if domain.enforcing and (unreached := policy_host.unreached(observed.unreached)):
+        yield Finding(LIVE_UNKNOWN, unreached.message)
     for host in observed.hosts:
         if not after.matches(host.name):
             yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name)
@@ -188,8 +191,10 @@ def _uncovered(domain: DomainChange, leads: str, host: str) -> Finding:
 
 def _enforced(host: mx_hosts.Host, after: Policy) -> Iterator[Finding]:
     """Say what stops enforce at a host that the policy covers."""
-    found = mx_hosts.outcome(host, after)
-    if found is mx_hosts.Outcome.DELIVERS:
+    fate = at_host(host, after)
+    if fate.does is Does.DELIVERS:
         return
-    fault = next(item for item in mx_hosts.evaluate_host(host, after) if isinstance(item, Finding))
-    yield Finding(ENFORCE_FAILS if found is mx_hosts.Outcome.FAILS else ENFORCE_UNSEEN, fault.message)
+    items = [item.message for item in mx_hosts.evaluate_host(host, after) if not isinstance(item, str)]
+    missing = policy_host.unreached(each.address for each in host.probes)
+    message = next(iter(items), missing.message if missing else f"{host.name}: nothing was seen of it.")
+    yield Finding(ENFORCE_UNSEEN if fate.does is Does.UNKNOWN else ENFORCE_FAILS, message)

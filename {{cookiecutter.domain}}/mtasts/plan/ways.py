@@ -47,12 +47,22 @@ _WAYS = (
         "rollback",
         "Back to testing, in an incident",
         """\
-1. Set `mode: testing`, or revert the commit that brought `enforce`, and merge. No plan stands against that. Senders
-   deliver again when they see the new id, within the record's TTL. Only those that reach neither DNS nor HTTPS go on
-   enforcing, for the old `max_age` at most.
+1. Set `mode: testing`, or revert the commit that brought `enforce`, and merge. plan never blocks this. Senders deliver
+   again when they see the new id and fetch the policy, within the record's TTL. Those that miss either one, the record
+   or the policy, go on enforcing, for the old `max_age` at most. So if the policy host is down, bring it back first.
+   Mail that enforce stopped waits at its sender, often for days: a quick rollback saves it.
 2. Correct what was wrong, until `python -m mtasts check` finds no error.
 3. Go to `enforce` as before: the time in testing begins anew, and the plan says when it is over. Where the reason is
    known and gone, let it through by name: `Allow: MTS502 example.com`.""",
+    ),
+    Way(
+        "early-id",
+        "After an id that was announced before its policy",
+        """\
+1. A sender that sees the new id fetches the policy at once. If HTTPS still served the old one, it keeps that under the
+   new id, and does not ask again until the old `max_age` is over. This happens if DNS is entered by hand, too early.
+2. Change `max_age` by one second and merge: that gives another id. Announce it only when
+   `python -m mtasts check --only https` finds no error. Every sender then fetches the policy once more.""",
     ),
     Way(
         "retire",
