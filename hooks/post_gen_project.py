@@ -40,15 +40,6 @@ STAND_IN = "refused"  # stands for a domain that must not name a folder; __domai
 TEMPLATE = "gh:org/mtasts-template"
 
 DNS_TOOL = re.compile(r"(?:\bexchanger = (?:[0-9]+ )?|\bmx [0-9]+ |\bhandled by [0-9]+ )(\S+)", re.IGNORECASE)
-UNITS = {
-    **dict.fromkeys(("", "s", "sec", "second"), 1),
-    **dict.fromkeys(("min", "minute"), 60),
-    **dict.fromkeys(("h", "hr", "hour"), 3600),
-    **dict.fromkeys(("d", "day"), 86400),
-    **dict.fromkeys(("w", "wk", "week"), 604800),
-    **dict.fromkeys(("mo", "mon", "month"), 2592000),
-    **dict.fromkeys(("y", "yr", "year"), 31536000),
-}
 UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # the Unicode categories of what does not show
 
 Answers = Mapping[str, "Any"]
@@ -134,21 +125,6 @@ def said(*findings: Finding | None) -> list[str]:
     return [f"{finding.rule.id} {finding.message}" for finding in findings if finding and has_errors([finding])]
 
 
-def bare_name(text: str) -> str:
-    """Return the name in a URL, a mail address or a pasted name: small letters, A-labels, no final dot."""
-    text = re.sub(r"^(?:mailto:|[a-z][a-z0-9+.-]*://)", "", text.strip(" <>()[]'\"`,;"), flags=re.IGNORECASE)
-    host = re.sub(r":[0-9]*$", "", re.split(r"[/?#\\]", text)[0].rpartition("@")[2])
-    # IDNA2008 wants small, composed letters. NFKC also undoes full-width ones, and changes no valid name.
-    host = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", host).lower())
-    return ".".join(map(a_label, host.replace("。", ".").strip(". ").split(".")))
-
-
-def a_label(label: str) -> str:
-    """Return a label as an A-label if it is made of letters, marks and digits, else as it is."""
-    plain = all(char.isascii() or unicodedata.category(char)[0] in "LMN" for char in label)
-    return f"xn--{label.encode('punycode').decode()}" if plain and not label.isascii() else label
-
-
 def domain_faults(text: str, _: Answers) -> list[str]:
     """Say what keeps a text from being a mail domain, and the name of a folder."""
     from mtasts.sts.names import domain_fault
@@ -164,7 +140,9 @@ def domain_faults(text: str, _: Answers) -> list[str]:
 
 def mend_domain(text: str, _: Answers) -> str:
     """Return the mail domain that was meant."""
-    return re.sub(r"^(_?mta-sts\.)+", "", bare_name(text))
+    from mtasts.sts.corrections import domain
+
+    return domain(text)
 
 
 def mx_faults(text: str, good: Answers) -> list[str]:
@@ -212,9 +190,9 @@ def partial_name(name: str) -> list[str]:
 
 def mend_pattern(pattern: str) -> str:
     """Return the pattern that was meant: mx*.example.com can only be had as *.example.com."""
-    wild = re.fullmatch(r"['\"]*(?:\*\.)*[^.]*\*\.?([^*]*)", pattern)
-    better = f"*.{bare_name(wild[1])}" if wild else bare_name(pattern)
-    return better if pattern_faults(pattern) else pattern
+    from mtasts.sts.corrections import mx_pattern
+
+    return mx_pattern(pattern) if pattern_faults(pattern) else pattern
 
 
 def max_age_faults(text: str, _: Answers) -> list[str]:
@@ -231,12 +209,11 @@ def max_age_faults(text: str, _: Answers) -> list[str]:
 
 def mend_max_age(text: str, _: Answers) -> str:
     """Return the seconds that a number with a unit or with thousands separators means, at most a year."""
-    text = re.sub(r"(?<=[0-9])[,._' ](?=[0-9]{3}(?![0-9]))", "", unicodedata.normalize("NFKC", text).lower())
-    found = re.fullmatch("0*([0-9]{1,99}) ?([a-z]*)", text.strip("'\""))
-    if not found:
-        return ""
-    size = UNITS.get(found[2]) or UNITS.get(found[2].removesuffix("s"), 0)  # 2 settimane are not 2 seconds
-    return str(min(int(found[1]) * size, 31557600))
+    from mtasts.sts.corrections import seconds
+    from mtasts.sts.policy import MAX_AGE_LIMIT
+
+    better = seconds(text)
+    return better and str(min(int(better), MAX_AGE_LIMIT))
 
 
 def report_faults(text: str, _: Answers) -> list[str]:
@@ -260,14 +237,14 @@ def report_faults(text: str, _: Answers) -> list[str]:
 
 def mend_report(text: str, good: Answers) -> str:
     """Return the one address that was meant, percent-encoded if it must be."""
-    found = re.search(r"rua\s*=\s*([^;\s]+)", text, re.IGNORECASE)
-    text = (found[1] if found else text).strip(" <>()'\"`,;")
-    text = re.sub("^(mailto: *)+", "mailto:", text, flags=re.IGNORECASE)
-    if text.count("@") > 1:
-        text = re.split("[,; ]+", text)[0]
-    encoded = re.sub("[,!;'\"`\\\\{}$]", lambda char: f"%{ord(char[0]):02X}", text)
-    local, _, host = encoded.rpartition("@")
-    return encoded if not report_faults(encoded, good) else f"{local}@{bare_name(host)}"
+    from mtasts.tlsrpt.corrections import rua
+
+    better = rua(text) or rua(re.split("[,; ]+", text.strip(",; "))[0])
+    return (
+        better
+        if report_faults(better, good) or re.match("(mailto|https):", text, re.IGNORECASE)
+        else better.removeprefix("mailto:")
+    )
 
 
 def schema_faults(key: str, text: str) -> list[str]:

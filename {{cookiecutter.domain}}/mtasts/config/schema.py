@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 
+from mtasts.config.suggest import suggested
 from mtasts.config.yaml_file import Document, Steps
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import MAX_AGE, MODE, VERSION_UNKNOWN, missing
@@ -63,7 +64,7 @@ def check(document: Document) -> list[Finding]:
     for error in _validator().iter_errors(document.data):
         keys = [step for step in error.absolute_path if isinstance(step, str)]
         if (keys[-1] if keys else None, error.validator) not in _JUDGED_BY_MEANING:
-            found += [_placed(document, steps, finding) for steps, finding in _findings(error)]
+            found += [_placed(document, *each) for each in _findings(document.data, error)]
     return list(dict.fromkeys(found))
 
 
@@ -81,7 +82,7 @@ def _placed(document: Document, steps: Steps, finding: Finding) -> Finding:
     return finding.at(line=line, column=column, domain=domain)
 
 
-def _findings(error: Any) -> Iterator[tuple[Steps, Finding]]:
+def _findings(data: Any, error: Any) -> Iterator[tuple[Steps, Finding]]:
     steps: Steps = tuple(error.absolute_path)
     if error.validator == "additionalProperties":
         for key in error.instance.keys() - error.schema["properties"].keys():
@@ -91,7 +92,7 @@ def _findings(error: Any) -> Iterator[tuple[Steps, Finding]]:
             if key not in error.instance:
                 yield steps, missing(key) if key in _RULES else _absent(key, error)
     else:
-        yield steps, Finding(_rule(steps), _wrong(steps, error))
+        yield steps, suggested(data, steps, Finding(_rule(steps), _wrong(steps, error)))
 
 
 def _unknown(key: str, known: list[str]) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mtasts.findings import Finding, Rule, Severity, quote
+from mtasts.sts import corrections
 from mtasts.sts.names import pattern_fault, public_suffix_fault
 from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, Field, MxPattern, Policy, read
 
@@ -143,10 +144,20 @@ def _mx_findings(mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
     seen: set[str] = set()
     for number, pattern in patterns:
         covering = None if pattern.startswith("*.") else parents.get(pattern.lower().partition(".")[2])
-        fault = pattern_fault(pattern) or public_suffix_fault(pattern)
+        fault = pattern_fault(pattern)
+        fault = fault.offering(_better(pattern)) if fault else public_suffix_fault(pattern)
         if fault := fault or _idle(pattern, pattern.lower() in seen, covering):
             yield ("mx", number), fault
         seen.add(pattern.lower())
+
+
+def _better(pattern: str) -> str | None:
+    """Return the pattern that was meant, if it passes."""
+    return corrections.passing(
+        pattern,
+        corrections.mx_pattern,
+        lambda better: pattern_fault(better) or public_suffix_fault(better) or "." not in better,
+    )
 
 
 def _idle(pattern: str, again: bool, covering: str | None) -> Finding | None:
