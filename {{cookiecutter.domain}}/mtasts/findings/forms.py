@@ -45,7 +45,7 @@ def as_azure_devops(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """Return the summary first, then what is wrong, and the sections: those with errors before the others."""
-    mark = "❌" if has_errors(report.all_findings) else "✅"
+    mark = "❌" if has_errors(report.all_findings) else "⚠️" if report.overridden else "✅"
     heading = f"## {mark} {report.title}: {report.summary}" if report.title else f"**{report.summary}**"
     sections = sorted(report.sections, key=lambda section: not has_errors(section.findings))
     blocks = [heading if report.summary else "", *_markdown_findings(report.findings)]

@@ -45,7 +45,7 @@ def plan_report(plan: Plan) -> Report:
     notes += [] if plan.live or not plan.change else ["Not looked at: HTTPS, DNS and the MX hosts. --live does."]
     looked = "and with what HTTPS, DNS and the MX hosts have now" if plan.live else "alone; `--live` was not given"
     basis = f"Compared with commit {plan.base[:12]} and its history, {looked}."
-    return Report(verdict(plan), plan.findings, notes, sections, TITLE, basis, _data(plan))
+    return Report(verdict(plan), plan.findings, notes, sections, TITLE, basis, _data(plan), bool(plan.allowed))
 
 
 def invalid_report(findings: Sequence[Finding]) -> Report:
@@ -121,7 +121,7 @@ def _next(plan: Plan) -> Iterator[str]:
     for name, step in plan.next_steps.items():
         found.setdefault(step, []).append(name)
     for step, names in islice(found.items(), GROUPS):
-        yield f"next: {names[0] if len(names) == 1 else f'{len(names)} domains'}: {step}"
+        yield f"next, for {names[0] if len(names) == 1 else f'{len(names)} domains'}: {step}"
 
 
 def _wholes(plan: Plan) -> Iterator[str]:
