@@ -16,7 +16,7 @@ from mtasts.check.outcome import Cached, Group, Seen
 from mtasts.check.policy_answers import answer_fault
 from mtasts.check.resolver import Answer, Lookup
 from mtasts.check.smtp import Probe
-from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, NAMES, Network, Section, Unseen
+from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, NAMES, Network, Section, Unseen, lookup_fault
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import Policy
 from mtasts.sts.record import StsRecord, policy_id
@@ -91,7 +91,7 @@ async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) 
         _if("tlsrpt" in only, tls_reporting.observe, name, network),
     )
     reading = _reading(host) if host else None
-    served = reading.policy if reading else None
+    served = reading.strongest if reading else None
     sections = {
         "dns": lambda: txt_record.evaluate(record, policy_id(ours) if ours else None),
         "https": lambda: policy_host.evaluate(host, ours.render() if ours else None),
@@ -100,10 +100,11 @@ async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) 
         "tlsrpt": lambda: tls_reporting.evaluate(reporting, wanted.rua),
     }
     evaluated = tuple(sections[step]() for step in NAMES if step in only)
-    blind = bool(host and host.unseen) or bool(record and outcome.announced(record) is None)
+    asked = [answer for answer in (record, exchange.answer if exchange else None) if answer]
+    blind = bool(host and host.unseen) or any(lookup_fault(answer) for answer in asked)
     if not {"dns", "mx"} <= set(only):
         return Checked(name, evaluated, Seen(True, host_unseen=True) if host and host.unseen else None, blind)
-    return Checked(name, evaluated, _seen(record, host, reading, exchange.hosts), blind)
+    return Checked(name, evaluated, _seen(record, host, reading, exchange), blind)
 
 
 def _reading(host: policy_host.Observed) -> Reading | None:
@@ -112,9 +113,7 @@ def _reading(host: policy_host.Observed) -> Reading | None:
     return read(taken.body, taken.headers.get("content-type")) if isinstance(taken, Fetched) else None
 
 
-def _seen(
-    record: Answer, host: policy_host.Observed, reading: Reading | None, hosts: tuple[mx_hosts.Host, ...]
-) -> Seen:
+def _seen(record: Answer, host: policy_host.Observed, reading: Reading | None, exchange: mx_hosts.Observed) -> Seen:
     """Return what the verdict stands on. If addresses differ, senders meet the worst of those that serve a policy."""
     serving = [one for one in host.fetched if isinstance(one, Fetched) and one.address in host.texts]
     return Seen(
@@ -124,7 +123,9 @@ def _seen(
         host_unseen=host.unseen,
         plain=all(answer_fault(one) is None for one in serving),
         seconds=max((one.seconds for one in serving), default=0),
-        hosts=hosts,
+        exchange=lookup_fault(exchange.answer) is None,
+        hosts=exchange.hosts,
+        more=len(exchange.more),
     )
 
 
