@@ -477,7 +477,10 @@ KNOWN = (
     "they would deliver to every MX host."
 )
 SOME = "Some senders ({}) follow the policy: with enforce, they would deliver to every MX host.\n"
-STRICTEST = "The strictest senders see no policy in what is served, so they deliver without the protection of MTA-STS."
+STRICTEST = (
+    "The strictest senders see no policy in what is served, so they deliver without the protection of MTA-STS, "
+    "unless they have a policy in the cache."
+)
 
 
 @pytest.mark.parametrize(

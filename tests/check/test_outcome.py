@@ -82,7 +82,8 @@ CASES: dict[str, tuple[dict[str, object], Cached | None, list[str]]] = {
          (Failed(V4, Fault.EXPIRED, 0),)),)}, None, ["unknown"]),
     "more MX hosts than are looked at, and those fail": (
         {**served(), "hosts": (mx(v4=Fault.EXPIRED),), "more": 10}, None, ["unknown"]),
-    "more MX hosts than are looked at, and those take mail": ({**served(), "hosts": (GOOD,), "more": 10}, None, ["delivers"]),
+    "more MX hosts than are looked at, and those take mail": (
+        {**served(), "hosts": (GOOD,), "more": 10}, None, ["delivers"]),
     # B: RFC 8461 §5, §8.3
     "B1: mode none, without mx, as it is published for a retirement": (
         {**served("none", ""), "hosts": (GOOD,)}, None, ["delivers-unprotected"]),
