@@ -109,6 +109,8 @@ CASES: dict[str, tuple[dict[str, object], Cached | None, list[str]]] = {
     "rollback comes after 5 s, and enforce is in the cache": (
         {**served("testing", "other.example.net"), "seconds": 5.0, "hosts": (OTHER,)}, ENFORCED,
         ["delivers-and-reports", "waits-then-bounces", "delivers-unprotected"]),
+    "one of two addresses of the policy host has an expired certificate": (
+        {**served(), "failing": ("192.0.2.80",), "hosts": (GOOD,)}, None, ["delivers", "delivers-unprotected"]),
     "slow, and the same policy is in the cache": (
         {**served(), "seconds": 5.0, "hosts": (GOOD,)}, ENFORCED, ["delivers", "delivers-unprotected"]),
     # K: tried with real senders

@@ -91,6 +91,7 @@ class Seen:
     announced: whether its TXT record leads senders to the policy, None if that could not be seen. doubtful: whether
     some senders skip that record. reading: of the served policy, None if none was served. host_unseen: whether the
     policy host could not be looked at. plain: whether it is served as text/plain. seconds: how long that took.
+    failing: addresses of the policy host that answer without the policy, beside others that serve it.
     exchange: False if DNS gave no answer to MX. hosts: the MX hosts; more: how many of them were not looked at.
     """
 
@@ -100,6 +101,7 @@ class Seen:
     host_unseen: bool = False
     plain: bool = True
     seconds: float = 0
+    failing: tuple[str, ...] = ()
     exchange: bool = True
     hosts: tuple[Host, ...] = ()
     more: int = 0
@@ -293,6 +295,9 @@ def _that_read_nothing(seen: Seen) -> Iterator[Group]:
     if seen.doubtful:
         who = "senders that want `v=STSv1;` without a blank"
         yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no record"))
+    if seen.failing:
+        who = f"senders that come to {listed(seen.failing)} of the policy host"
+        yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no policy"))
     missing = [name for name, seconds in PATIENCE.items() if seconds < seen.seconds]
     if missing:
         who = f"senders that do not wait {seen.seconds:.0f} s for the policy ({', '.join(missing)})"

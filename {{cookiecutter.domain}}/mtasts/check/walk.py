@@ -11,12 +11,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from mtasts.check import mx_hosts, outcome, policy_host, served_policy, tls_reporting, txt_record
-from mtasts.check.https import Fetch, Fetched
+from mtasts.check.https import Failed, Fetch, Fetched
 from mtasts.check.outcome import Cached, Group, Seen
 from mtasts.check.policy_answers import answer_fault
 from mtasts.check.resolver import Answer, Lookup
 from mtasts.check.smtp import Probe
 from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, NAMES, Network, Section, Unseen, lookup_fault
+from mtasts.check.tls import Fault
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import Policy
 from mtasts.sts.record import StsRecord, policy_id
@@ -123,10 +124,17 @@ def _seen(record: Answer, host: policy_host.Observed, reading: Reading | None, e
         host_unseen=host.unseen,
         plain=all(answer_fault(one) is None for one in serving),
         seconds=max((one.seconds for one in serving), default=0),
+        failing=tuple(one.address for one in host.fetched if one not in serving and _answers(one)),
         exchange=lookup_fault(exchange.answer) is None,
         hosts=exchange.hosts,
         more=len(exchange.more),
     )
+
+
+def _answers(one: Fetched | Failed) -> bool:
+    """Tell whether a sender stays with this address: it tries another one only if it gets no connection."""
+    silent = (Fault.REFUSED, Fault.UNREACHABLE, Fault.NO_ROUTE, Fault.NOT_TRIED, Fault.TIMEOUT)
+    return isinstance(one, Fetched) or one.fault not in silent
 
 
 async def walk_all(
