@@ -155,6 +155,7 @@ _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.HANDSHAKE: (HANDSHAKE, "See that a certificate is bound for this name."),
     Fault.VERSION: (TLS_VERSION, "Switch TLS 1.2 and 1.3 on."),
     Fault.EXPIRED: (CERTIFICATE_EXPIRED, "Renew it."),
+    Fault.CHAIN_EXPIRED: (CERTIFICATE_EXPIRED, "Serve the chain that the authority has today."),
     Fault.NAME: (CERTIFICATE_NAME, "Bind one that names the policy host."),
     Fault.COMMON_NAME: (CERTIFICATE_NAME, "Bind one that names the policy host among its DNS names."),
     Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, "Use a public one, with its chain."),

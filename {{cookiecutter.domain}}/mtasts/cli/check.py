@@ -103,6 +103,10 @@ def _cached(results: Sequence[walk.Checked], config: Config | None, path: Path) 
 
 def _wanted(domains: Sequence[str], config: Config | None) -> list[walk.Wanted]:
     """Return what to look at. A domain that policy.yaml does not have is looked at all the same."""
-    ours = {each.name: walk.Wanted(each.name, each.policy, config.rua) for each in config.domains} if config else {}
+    ours = (
+        {each.name: walk.Wanted(each.name, each.policy, config.rua, config.hosting.kind) for each in config.domains}
+        if config
+        else {}
+    )
     names = dict.fromkeys(map(domain_name, domains))
     return [ours.get(name, walk.Wanted(name)) for name in names] or list(ours.values())
