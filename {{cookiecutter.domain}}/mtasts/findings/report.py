@@ -62,6 +62,7 @@ class Report(NamedTuple):
     summary: the line that it comes to, in the toolkit's own words. findings: those that stand in no section.
     notes: what else there is to say. title, basis: what it is a report of, and what it rests on; for Markdown, which
     people read in other places than the run. data: the JSON document, if it is more than the findings.
+    overridden: whether errors were let through by name, so that nobody takes it for a report without errors.
     """
 
     summary: str
@@ -71,6 +72,7 @@ class Report(NamedTuple):
     title: str = ""
     basis: str = ""
     data: Mapping[str, object] | None = None
+    overridden: bool = False
 
     @classmethod
     def of(cls, findings: Sequence[Finding]) -> Report:
