@@ -49,8 +49,10 @@ def proposed(domain: DomainChange, timeline: Timeline, ttl: int, now: datetime) 
 
 def merged(policy: Policy, timeline: Timeline, ttl: int, now: datetime, shown: bool | None) -> Iterator[str]:
     """Yield what is open for a policy that the branch has. shown: whether DNS shows its id; None if nobody looked."""
+    if not timeline:
+        return
     if shown is False:
-        unseen = DomainChange("", timeline[-2].policy if timeline[1:] else None, policy, (True, True), ())
+        unseen = DomainChange("", timeline[-2].policy if len(timeline) > 1 else None, policy, (True, True), ())
         yield from (f"{step} {_NOT_SHOWN}" for step in proposed(unseen, timeline[:-1], ttl, now))
         return
     if policy.mode is Mode.TESTING and (since := testing_since(timeline)):
