@@ -278,6 +278,63 @@ def test_a_first_host_name_is_no_move(world: World) -> None:
     assert world.propose(policy("example.com: max_age: 86400"), "2026-01-02T00:00:00").findings == []
 
 
+# The hosting moves
+
+
+def hosted(own: str, more: str = "") -> str:
+    """Return a policy.yaml with this hosting."""
+    return policy().replace("{kind: web-server, hostname: app.example.net}", f"{{{own}}}") + more
+
+
+FUNCTION = "kind: function, name: mtasts-a, region: westeurope, hostname: mtasts-a.azurewebsites.net"
+STATIC = "kind: static-web-app, name: mtasts-b, region: westeurope, hostname: b.azurestaticapps.net"
+DOOR = "kind: front-door, name: mtasts-d, hostname: d.z01.azurefd.net"
+SERVER = "kind: web-server, hostname: app.example.net"
+MOVES = [
+    # I6: "Safe: no domain changes."
+    (FUNCTION, STATIC, "Safe: 1 domain changes.", "leads to b.azurestaticapps.net;", "Azure makes the certificate of"),
+    (STATIC, FUNCTION, "Safe: 1 domain changes.", "leads to mtasts-a.azurewebsites.net;", "Azure makes"),
+    (FUNCTION, DOOR, "Safe: 1 domain changes.", "leads to d.z01.azurefd.net;", "by the record _dnsauth.mta-sts"),
+    (FUNCTION, SERVER, "Safe: 1 domain changes.", "leads to app.example.net;", "needs a certificate for each policy"),
+    (SERVER, SERVER.replace("app.", "new."), "Safe: 1 domain changes.", "leads to new.example.net;", "such as Caddy"),
+    ("kind: function", "kind: web-server", "Safe: the hosting changes.", "leads to it;", "needs a certificate"),
+    ("kind: front-door", "kind: function", "Safe: the hosting changes.", "leads to it;", "within minutes after its"),
+    (FUNCTION.split(", host")[0], FUNCTION.split(", host")[0].replace("-a", "-c"), "Safe: the hosting changes.",
+     "leads to it;", "Azure makes the certificate"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "said", "cname", "certificate"), MOVES)
+def test_a_move_of_the_hosting_says_its_steps(
+    world: World, before: str, after: str, said: str, cname: str, certificate: str
+) -> None:
+    """The new hosting, the CNAME, the certificate, and the end of the old hosting, in this order."""
+    world.merge(hosted(before), "2026-01-01T00:00:00")
+    made = world.propose(hosted(after), "2026-01-02T00:00:00")
+    new, records, proof, old = made.hosting_steps
+    assert report.verdict(made) == said
+    assert new.startswith("Before the merge, make the new hosting beside the old one, and put the policy on it.")
+    assert ("Write its host name into hosting.hostname" in new) == ("leads to it;" in cname)
+    assert "run provision with create" in records and f"The CNAME of each policy host then {cname}" in records
+    assert certificate in proof
+    assert old.startswith("Keep the old hosting until one hour, the CNAME's TTL, has passed since")
+    shown = report.plan_report(made)
+    assert [line for line in as_text(shown).splitlines() if line.startswith("next, for the hosting: ")] == [
+        f"next, for the hosting: {step}" for step in made.hosting_steps
+    ]
+    assert json.loads(as_json(shown))["hosting_steps"] == list(made.hosting_steps)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(SERVER, SERVER), ("kind: function", FUNCTION), ("kind: web-server", SERVER)],
+)
+def test_what_is_no_move_has_no_steps(world: World, before: str, after: str) -> None:
+    """A host name that was not known before is the first deployment's."""
+    world.merge(hosted(before), "2026-01-01T00:00:00")
+    assert world.propose(hosted(after), "2026-01-02T00:00:00").hosting_steps == ()
+
+
 # Overrides
 
 
@@ -307,7 +364,24 @@ def test_an_allow_line_lets_an_error_through(world: World, message: str) -> None
     commit = made.allowed[0].by.commit[:12]
     shown = report.plan_report(made)
     assert f"allowed by commit {commit}: MTS502 example.com has been in testing for 1 day," in as_text(shown)
+    # I5: it said ✅.
+    summary = "Allowed, with 1 error let through by name: 1 domain changes."
+    assert as_text(shown).splitlines()[-1] == f"⚠️ {summary}"
+    for form in ("github", "azure-devops"):
+        assert FORMATS[form](shown).splitlines()[-1] == f"⚠️ {summary}"
+    assert as_markdown(shown).splitlines()[0] == f"## ⚠️ MTA-STS: {summary}"
+    assert json.loads(as_json(shown))["verdict"] == "safe"
+    assert not any("✅" in FORMATS[form](shown) for form in FORMATS)
     assert f"- Allowed by commit {commit}: MTS502 example.com has been" in as_markdown(shown)
+
+
+def test_an_error_that_is_left_is_no_override(world: World) -> None:
+    """One is let through, and another is not: ❌."""
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
+    made = world.propose(policy(SOON, f"new.example: {ENFORCE}"), "2026-01-02T00:00:00", "Allow: MTS502 example.com")
+    shown = report.plan_report(made)
+    assert as_markdown(shown).startswith("## ❌ MTA-STS: Not safe: 1 error.")
+    assert as_text(shown).splitlines()[-1] == "Not safe: 1 error."
 
 
 @pytest.mark.parametrize(
@@ -529,6 +603,23 @@ def test_the_text_shows_all_that_changes(repository: Repository) -> None:
         "rua=https://example.com/t;",
     ]
     assert lines[-1] == "Safe: 2 domains change."
+
+
+def test_main_says_what_is_open_and_what_nobody_saw(repository: Repository) -> None:
+    """I4: without --live, nothing shows that a policy was ever published; said once, and with one colon a line."""
+    repository.switch("main")
+    repository.git("merge", "--quiet", "change")
+    done = verb(repository.folder, "plan", "--format", "markdown")
+    commit = repository.git("rev-parse", "--short=12", "HEAD")
+    step, note = done.stdout.decode().split("\n\n")[1].splitlines()
+    assert step.startswith("- Next: 2 domains may go to enforce from 20") and step.count(": ") == 1
+    assert step.endswith(
+        f" on, if the deploy of commit {commit} has announced it and the TLS reports show no failures."
+    )
+    assert note.startswith(
+        "- Not looked at: HTTPS, DNS and the MX hosts. So nothing here shows that a policy was ever "
+    )
+    assert done.stdout.decode().count("ooked at") == 1
 
 
 def test_the_json_is_what_its_schema_says(repository: Repository) -> None:
