@@ -28,7 +28,7 @@ HINTS = [
     (["check", "user@example.com"], 2, "Did you mean example.com?"),
     (["check", "mailto:user@Example.COM"], 2, "Did you mean example.com?"),
     (["check", "https://mta-sts.example.com/.well-known/mta-sts.txt"], 2, "Did you mean example.com?"),
-    (["check", "mta-sts.example.com"], 2, "is the name of a policy host. Use the mail domain, the part after the @. Did "),
+    (["check", "mta-sts.example.com"], 2, "is the name of a policy host. Use the mail domain, the part after the @."),
     (["check", "_mta-sts.example.com."], 2, "Did you mean example.com?"),
     (["check", "b\u00fccher.example"], 2, "Did you mean xn--bcher-kva.example?"),
     (["check", "example.com:25"], 2, "Did you mean example.com?"),
@@ -38,8 +38,8 @@ HINTS = [
     (["lnit"], 2, "No such verb: 'lnit'. Did you mean lint?"),
     (["MTS502"], 2, "Did you mean explain MTS502?"),
     (["policy.yaml"], 2, "Verbs: build, check, "),
-    (["lint", "--file", "policy.yml"], 1, "Did you mean policy.yaml?"),
-    (["lint", "Policy.yaml "], 1, "Did you mean policy.yaml?"),
+    (["lint", "policy.yml"], 1, "Did you mean 'policy.yaml'?"),
+    (["plan", "--file", "Policy.yml"], 1, "Did you mean 'policy.yaml'?"),
     (["plan", "--file", "nothing-like-it"], 1, "Name a file that exists."),
 ]  # fmt: skip
 
