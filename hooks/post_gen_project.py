@@ -455,26 +455,59 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def next_steps(folder: str, answers: Mapping[str, str], unseen: bool = False) -> str:
+# What is said at the end
+
+PYTHONS = {True: ("py", r".venv\Scripts\python"), False: ("python3", ".venv/bin/python")}  # on Windows, and elsewhere
+
+
+def next_steps(folder: str, answers: Mapping[str, str], unseen: bool = False, windows: bool = os.name == "nt") -> str:
     """Return what to do next, in commands that every shell takes. unseen: MTS126 could not be judged."""
     domain, lock = answers["domain"], "function/local.txt" if answers["hosting"] == "function" else "requirements.txt"
-    unjudged = "\nIt is also the first to look for wildcards that cover a public suffix (MTS126), such as *.co.uk.\n"
-    return f"""
-{domain} is ready. Go to it, and check it:
+    python, own = PYTHONS[windows]
+    debian = "" if windows else "\nOn Debian and Ubuntu, the second needs the package python3-venv.\n"
+    unjudged = "\nLint is also the first to look for wildcards that cover a public suffix (MTS126), such as *.co.uk.\n"
+    return f"""{enforce_warning(answers)}
+{domain} is ready. Go to it, make a virtual environment, and check it:
 
   cd {folder}
-  python -m pip install -r {lock}
-  python -m mtasts lint
-{unjudged if unseen else ""}
+  {python} -m venv .venv
+  {own} -m pip install -r {lock}
+  {own} -m mtasts lint
+{debian}{unjudged if unseen else ""}
 Compare the mx of policy.yaml with the MX records that the domain has:
 
-  nslookup -type=mx {domain}
-
+  {own} -m mtasts check --only mx
+{mailbox(answers)}
 Commit it, then open README.md: it leads from here to the first deployment.
 
-  git init
+  git init -b main
   git add .
   git commit -m "Add the MTA-STS policy of {domain}"
+"""
+
+
+def mailbox(answers: Mapping[str, str]) -> str:
+    """Return that the mailbox for reports must exist: senders do not say that they cannot reach it."""
+    address = answers.get("tls_report_address", "").removeprefix("mailto:")
+    if "@" not in address or address.startswith("https:"):
+        return ""
+    return f"\nMake the mailbox {address}, if it is not there yet: TLS reports go to it.\n"
+
+
+def enforce_warning(answers: Mapping[str, str]) -> str:
+    """Return what to know before a domain begins in enforce: nobody has tested it, and its MX host may be a guess."""
+    if answers.get("mode") != "enforce":
+        return ""
+    domain, hosts = answers["domain"], answers.get("mx_hosts", "")
+    guess = answers.get("mail_provider") == "other" and hosts == f"mx.{domain}"
+    invented = f"\n{hosts} is only a guess, since mx_hosts was not answered.\n" if guess else ""
+    return f"""
+WARNING: {domain} begins in mode enforce, and nobody has tested it. Senders that enforce MTA-STS deliver to these
+MX hosts and to no other, and only over TLS with a valid certificate:
+
+  {hosts}
+{invented}
+Begin with mode: testing in policy.yaml, unless the domain enforces this very policy already.
 """
 
 

@@ -146,7 +146,17 @@ def read_text(path: Path, reader: Callable[[Path, int], bytes] = files.read) -> 
     except NotAFileError as error:
         raise _unreadable(f"is {error.strerror}. Put the file itself there.") from None
     except OSError as error:
-        raise _unreadable(f"cannot be read: {error.strerror}. Name a file that exists.") from None
+        raise _unreadable(f"cannot be read: {error.strerror}. {_advice(path, error)}") from None
+
+
+def _advice(path: Path, error: OSError) -> str:
+    """Say what to do about a file that cannot be read: it may be above, or have nearly this name."""
+    if isinstance(error, FileNotFoundError):
+        if above := files.found_above(path):
+            return f"It is in a folder above. Say so before the verb: python -m mtasts -C {above} lint"
+        if near := files.named_alike(path):
+            return f"Did you mean {quote(near, 200)}?"
+    return "Name a file that exists."
 
 
 def decode(content: bytes) -> str:

@@ -15,6 +15,7 @@ from mtasts.findings.report import Report, Section, Table, Unknown, findings_dat
 
 ROWS = 200  # findings in one table
 FINE, UNKNOWN = "✓", "?"
+OVERRIDDEN = "⚠️"
 MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!"}
 
 
@@ -24,7 +25,12 @@ def as_text(report: Report) -> str:
     if report.findings:
         lines += [""] if any(section.folded for section in report.sections) else []
         lines += [*map(_text_line, shown(report.findings)), *more(report.findings)]
-    return "\n".join(map(plain, [*lines, *report.notes, *filter(None, [report.summary])]))
+    summary = f"{OVERRIDDEN} {report.summary}" if _is_overridden(report) else report.summary
+    return "\n".join(map(plain, [*lines, *report.notes, *filter(None, [summary])]))
+
+
+def _is_overridden(report: Report) -> bool:
+    return report.overridden and not has_errors(report.all_findings)
 
 
 def as_json(report: Report) -> str:
@@ -45,7 +51,7 @@ def as_azure_devops(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """Return the summary first, then what is wrong, and the sections: those with errors before the others."""
-    mark = "❌" if has_errors(report.all_findings) else "⚠️" if report.overridden else "✅"
+    mark = OVERRIDDEN if _is_overridden(report) else "❌" if has_errors(report.all_findings) else "✅"
     heading = f"## {mark} {report.title}: {report.summary}" if report.title else f"**{report.summary}**"
     sections = sorted(report.sections, key=lambda section: not has_errors(section.findings))
     blocks = [heading if report.summary else "", *_markdown_findings(report.findings)]

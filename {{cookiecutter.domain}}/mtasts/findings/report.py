@@ -61,8 +61,8 @@ class Report(NamedTuple):
 
     summary: the line that it comes to, in the toolkit's own words. findings: those that stand in no section.
     notes: what else there is to say. title, basis: what it is a report of, and what it rests on; for Markdown, which
-    people read in other places than the run. data: the JSON document, if it is more than the findings. overridden:
-    whether an error was let through, so that it is not fine although no error is left.
+    people read in other places than the run. data: the JSON document, if it is more than the findings.
+    overridden: whether errors were let through by name, so that nobody takes it for a report without errors.
     """
 
     summary: str

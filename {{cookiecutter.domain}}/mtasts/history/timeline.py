@@ -14,10 +14,14 @@ from mtasts.sts.policy import Mode, MxPattern, Policy
 
 @dataclass(frozen=True)
 class Span:
-    """A policy and since when it has been published, until the next span begins. policy: None for none at all."""
+    """A policy and since when the branch has had it, until the next span begins.
+
+    policy: None for none at all. commit: what brought it, empty if none has yet.
+    """
 
     policy: Policy | None
     since: datetime
+    commit: str = ""
 
 
 Timeline = tuple[Span, ...]
@@ -31,9 +35,9 @@ def timelines(history: History) -> dict[str, Timeline]:
         domains = revision.config.domains if revision.config else ()
         before, after = _different(last, domains)
         for name, domain in after.items():
-            _add(found.setdefault(name, []), Span(domain.policy, revision.since))
+            _add(found.setdefault(name, []), Span(domain.policy, revision.since, revision.commit))
         for name in before.keys() - after.keys():
-            _add(found[name], Span(None, revision.since))
+            _add(found[name], Span(None, revision.since, revision.commit))
         last = domains
     return {name: tuple(spans) for name, spans in found.items()}
 
