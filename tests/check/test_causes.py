@@ -5,6 +5,7 @@ A row for each case, its source first. Real servers make the same faults in test
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mtasts.check.https import Fetched
 from mtasts.check.mx_hosts import Host
 from mtasts.check.resolver import Answer, Status
 from mtasts.check.smtp import Spoken
+from mtasts.check.steps import Network
 from mtasts.config.model import load
 from mtasts.findings import Finding
 from mtasts.sts.lint import lint_policy
@@ -74,6 +76,83 @@ def test_a_missing_record_says_what_stands_in_its_place(answer: Answer, parts: l
     (finding,) = txt_record.evaluate(answer, None).findings
     assert finding.rule.id == "MTS201"
     assert [part for part in parts if part not in finding.message] == [], finding.message
+
+
+@pytest.mark.parametrize(
+    ("txt", "cause", "mend"),
+    [
+        # Forms of public guides and of DNS panels: quotes typed into the field, the policy pasted as the record, …
+        ('"v=STSv1; id=1;"', "it has quotes in its value", "Enter the value without them"),
+        ("\u201cv=STSv1; id=1;\u201d", "it has quotes in its value", "Enter the value without them"),
+        (" v=STSv1; id=1;", "it begins with white space", "Remove that"),
+        ("V=STSV1; id=1;", "it spells the version in another way", "Write v=STSv1; in just these letters"),
+        ("v=stsv1; id=1;", "it spells the version in another way", "Write v=STSv1; in just these letters"),
+        ("v = STSv1; id=1;", "it spells the version in another way", "Write v=STSv1; in just these letters"),
+        ("v=STSv1 id=1", "it has no semicolon behind the version", "Write v=STSv1; and then the id"),
+        ("v=STSv1, id=1", "it has no semicolon behind the version", "Write v=STSv1; and then the id"),
+        ("v=STSv1", "it has no semicolon behind the version", "Write v=STSv1; and then the id"),
+        ("v=STS1; id=1;", "it has another version", "The only one is v=STSv1"),
+        ("v=MTA-STSv1; id=1;", "it has another version", "The only one is v=STSv1"),
+        ("id=1; v=STSv1;", "it begins with the id", "Put the version first"),
+        ("version: STSv1 mode: testing", "it is the text of a policy", "That belongs on the policy host"),
+        ("v=TLSRPTv1; rua=mailto:a@example.com", "it is a record for reports", "That belongs at _smtp._tls"),
+    ],
+)
+def test_a_text_that_was_to_be_the_record_names_its_slip(txt: str, cause: str, mend: str) -> None:
+    """Its one finding says what to write."""
+    (finding,) = txt_record.evaluate(Answer("_mta-sts.example.com", Status.FOUND, (txt,)), None).findings
+    assert finding.rule.id == "MTS201"
+    assert f"{cause}. {mend}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("domain", "name", "mend"),
+    [
+        # G4: a form that adds the zone to a name that was entered in full
+        ("example.com", "_mta-sts.example.com.example.com", "enter _mta-sts alone."),
+        ("mail.example.com", "_mta-sts.mail.example.com.example.com", "enter _mta-sts.mail alone."),
+        ("mail.example.com", "_mta-sts.mail.example.com.mail.example.com", "enter _mta-sts alone."),
+        ("example.com", "_mta_sts.example.com", "underscore in place of the hyphen: move the record"),  # G4
+        ("example.com", "mta-sts.example.com", "That is the policy host: move the record to _mta-sts.example.com."),
+        ("example.com", "example.com", "That is the domain itself: move the record to _mta-sts.example.com."),
+    ],
+)
+def test_a_record_at_a_wrong_name_is_found(domain: str, name: str, mend: str) -> None:
+    """And the message names both names."""
+    there = {name: Answer(name, Status.FOUND, ("v=spf1 -all", "v=STSv1; id=1;"))}
+
+    async def lookup(asked: str, _: str) -> Answer:
+        return there.get(asked, Answer(asked, Status.NO_NAME))
+
+    async def walked() -> list[Finding]:
+        network = Network(lookup, None, None)  # type: ignore[arg-type]  # it asks DNS alone
+        answer = await txt_record.observe(domain, network)
+        return txt_record.evaluate(answer, None, await txt_record.misplaced(domain, answer, network)).findings
+
+    (finding,) = asyncio.run(walked())
+    assert finding.rule.id == "MTS201"
+    assert f"_mta-sts.{domain} does not exist, and '{name}' has the record." in finding.message
+    assert mend in finding.message
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "rule", "said"),
+    [
+        # A guide's id by date and time, with hyphens
+        (("v=STSv1; id=2026-01-01;",), None, "MTS203", "Write 'v=STSv1; id=20260101;'."),
+        (("v=STSv1; id=2026-01-01;",), "abc", "MTS203", "Write 'v=STSv1; id=abc;'."),
+        (("v=STSv1;",), None, "MTS203", "Add an id of 1 to 32 letters and digits."),
+        (("v=STSv1; id=1;", "v=STSv1; id=2;"), "2", "MTS202", "Remove all but 'v=STSv1; id=2;'."),
+        (("v=STSv1; id=1;", "v=STSv1; id=2;"), None, "MTS202", "Leave one, and remove the others."),
+    ],
+)
+def test_a_record_that_senders_ignore_says_what_to_write(
+    values: tuple[str, ...], expected: str | None, rule: str, said: str
+) -> None:
+    """The repository's own id, if it is known."""
+    (finding,) = txt_record.evaluate(Answer("_mta-sts.example.com", Status.FOUND, values), expected).findings
+    assert finding.rule.id == rule
+    assert said in finding.message
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, Section, Unseen, lookup_fault
-from mtasts.check.txt_record import doubtful
+from mtasts.check.txt_record import doubled, doubtful
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.record import RecordError, in_force
 from mtasts.tlsrpt.record import TlsRptRecord
@@ -56,23 +56,25 @@ REPORTING_MISPLACED = Rule(
 )
 
 
-# Where some published guides put the record.
-WRONG_NAMES = ("_mta-sts._tls", "_smtp-tls")
+# Where some published guides put the record, and what is a slip of the pen.
+WRONG_NAMES = ("_mta-sts._tls", "_smtp-tls", "_smtp_tls")
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The answers at the right name and at the wrong ones."""
+    """The answers at the right name and at the wrong ones. how: what mends it, if there is more to say."""
 
     right: Answer
     wrong: tuple[Answer, ...]
+    how: Mapping[str, str] = field(default_factory=dict)
 
 
 async def observe(domain: str, network: Network) -> Observed:
     """Ask for the record, and for the misplaced ones."""
-    names = (f"_smtp._tls.{domain}", *(f"{wrong}.{domain}" for wrong in WRONG_NAMES))
+    twice = doubled("_smtp._tls", domain)
+    names = (f"_smtp._tls.{domain}", *(f"{wrong}.{domain}" for wrong in WRONG_NAMES), *twice)
     right, *wrong = await asyncio.gather(*(network.lookup(name, "TXT") for name in names))
-    return Observed(right, tuple(wrong))
+    return Observed(right, tuple(wrong), twice)
 
 
 def evaluate(observed: Observed, expected: tuple[str, ...] | None) -> Section:
@@ -114,7 +116,10 @@ def _evaluate_record(name: str, txt: str, expected: tuple[str, ...] | None) -> I
 
 
 def _misplaced(observed: Observed) -> Iterator[Finding]:
+    right = observed.right
+    there = bool(in_force(right.values, TlsRptRecord.PREFIX))
     for answer in observed.wrong:
         if any("tlsrp" in txt.lower() for txt in answer.values):
-            message = f"{answer.name} has a record for reports, and no sender looks there. Remove it."
+            advice = "Remove it." if there else observed.how.get(answer.name, f"Move it to {right.name}.")
+            message = f"{answer.name} has a record for reports, and no sender looks there. {advice}"
             yield Finding(REPORTING_MISPLACED, message)

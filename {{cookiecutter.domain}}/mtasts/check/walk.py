@@ -99,10 +99,11 @@ async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) 
         _if("tlsrpt" in only, tls_reporting.observe, name, network),
         _if(issued, caa.observe, name, network),
     )
+    elsewhere = await txt_record.misplaced(name, record, network) if record else None
     reading = _reading(host) if host else None
     served = reading.strongest if reading else None
     sections = {
-        "dns": lambda: txt_record.evaluate(record, policy_id(ours) if ours else None),
+        "dns": lambda: txt_record.evaluate(record, policy_id(ours) if ours else None, elsewhere),
         "https": lambda: policy_host.evaluate(host, ours.render() if ours else None).and_more(
             _allowed(allowed, wanted)
         ),
