@@ -36,6 +36,8 @@ CASES: dict[str, tuple[str, bool, str]] = {
     "by a CNAME": ("mta-sts CNAME app.hosting.example.", True, OTHERS),
     "a critical tag that nobody knows": ('@ CAA 128 tbs "unknown"', True, OTHERS),
     "a tag that nobody knows": ('@ CAA 0 tbs "unknown"', True, ""),
+    "Front Door: nothing forbids": ("", False, "CAA allows every authority"),
+    "Front Door: a critical tag": ('@ CAA 128 tbs "unknown"', False, "critical record 'tbs'"),
     "Front Door: shown, and not judged": ('@ CAA 0 issue "letsencrypt.org"', False, "letsencrypt.org"),
 }
 
@@ -61,6 +63,15 @@ def test_caa_is_found_and_judged(name: str, tmp_path: Path) -> None:
         return
     (one,) = said
     assert expected in (one.rule.id if isinstance(one, Finding) else str(one))
+
+
+def test_a_failing_name_server_stops_the_authority_and_no_mail() -> None:
+    """Authorities do not issue then. Senders never ask for CAA, so it is no error."""
+    failed = caa.Caa(Answer("example.com", Status.FAILURE))
+    (found,) = caa.evaluate(failed, True)
+    assert isinstance(found, Finding)
+    assert (found.rule.id, found.rule.severity.value) == ("MTS216", "warning")
+    assert list(caa.evaluate(failed, False)) == ["CAA at example.com: the name server fails"]
 
 
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.NOT_ASKED])

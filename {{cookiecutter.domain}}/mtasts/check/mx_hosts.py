@@ -155,7 +155,7 @@ def _evaluate_answer(domain: str, observed: Observed) -> Iterator[Finding | Unse
 def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding | Unseen]:
     """Yield what is to be said of one host."""
     if policy and not policy.matches(host.name):
-        message = f"{quote(host.name)} is in no mx of the policy.{_near(host.name, policy)} {NO_DELIVERY}; Exchange "
+        message = f"{quote(host.name)} is in no mx of the policy. {_mend(host.name, policy)} {NO_DELIVERY}; Exchange "
         message += "Online bounces with 5.4.8."
         yield Finding(UNLISTED, message, result_type="validation-failure")
     if not host.probes:
@@ -167,18 +167,22 @@ def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding |
         yield from mx_answers.evaluate(host.name, probe, covered)
 
 
-def _near(host: str, policy: Policy) -> str:
-    """Return which wildcard nearly matches a host, and why it does not: a `*` is one label (RFC 8461 §4.1)."""
+def _mend(host: str, policy: Policy) -> str:
+    """Return why a host is in no mx, and what mends it: a `*` is one label (RFC 8461 §4.1)."""
+    if fault := mx_patterns.host_fault(host):
+        return f"It {fault}"
+    offered = next((each for each in mx_patterns.patterns([host]) if each.matches(host)), host)
     for pattern in policy.mx:
         parent = pattern.removeprefix("*.").lower()
-        if f".{host.lower()}".endswith(f".{parent}"):
-            if not pattern.startswith("*."):
-                return f" {quote(pattern)} is another name: write {quote(f'*.{parent}')} for the hosts below it."
-            if host.lower() == parent:
-                return f" {quote(pattern)} is for names below it: add {quote(host)}."
-            wanted = f"*.{host.lower().partition('.')[2]}"
-            return f" In {quote(pattern)} the `*` stands for one label: write {quote(wanted)}."
-    return ""
+        if not f".{host.lower()}".endswith(f".{parent}"):
+            continue
+        if not pattern.startswith("*."):
+            return f"{quote(pattern)} is another name, and not for the hosts below it: write {quote(offered)}."
+        if host.lower() == parent:
+            return f"{quote(pattern)} is for names below it: add {quote(host)}."
+        wanted = f"*.{host.lower().partition('.')[2]}"
+        return f"In {quote(pattern)} the `*` stands for one label: write {quote(wanted)}."
+    return f"Add {quote(offered)} to mx, or correct the MX record."
 
 
 def _evaluate_more(domain: str, observed: Observed, policy: Policy | None) -> Iterator[Finding]:

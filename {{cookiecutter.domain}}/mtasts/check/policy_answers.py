@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mtasts.check.https import BYTES, Failed, Fetched
 from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, Unseen
-from mtasts.check.tls import SOON, WEBPKI_INVALID, Fault, days_left
+from mtasts.check.tls import CERTIFICATE, SOON, Fault, days_left
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import PATH
 
@@ -155,10 +155,16 @@ _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.HANDSHAKE: (HANDSHAKE, "See that a certificate is bound for this name."),
     Fault.VERSION: (TLS_VERSION, "Switch TLS 1.2 and 1.3 on."),
     Fault.EXPIRED: (CERTIFICATE_EXPIRED, "Renew it."),
+    Fault.NOT_YET: (CERTIFICATE_EXPIRED, "Serve the one before it until then. If that day is over, set this clock."),
     Fault.CHAIN_EXPIRED: (CERTIFICATE_EXPIRED, "Serve the chain that the authority has today."),
     Fault.NAME: (CERTIFICATE_NAME, "Bind one that names the policy host."),
+    Fault.UNBOUND: (CERTIFICATE_NAME, "Add the host name and its certificate there: run *provision*."),
     Fault.COMMON_NAME: (CERTIFICATE_NAME, "Bind one that names the policy host among its DNS names."),
     Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, "Use a public one, with its chain."),
+    Fault.SELF_SIGNED: (CERTIFICATE_UNTRUSTED, "Bind one from a public authority."),
+    Fault.ROOT_UNKNOWN: (CERTIFICATE_UNTRUSTED, "Bind one from a public authority."),
+    Fault.CHAIN_MISSING: (CERTIFICATE_UNTRUSTED, "Serve the whole chain (fullchain.pem) of a public authority."),
+    Fault.UNFIT: (CERTIFICATE_UNTRUSTED, "Use a public one, made for servers."),
     Fault.INCOMPLETE: (INCOMPLETE, "Look at what stands between."),
 }
 
@@ -171,10 +177,10 @@ def evaluate(host: str, answer: Fetched | Failed, slip: str | None) -> Iterator[
             yield Unseen(MACHINE_LIMIT, where, answer.fault.value, FEWER_JOBS)
             return
         rule, advice = _FAULTS[answer.fault]
-        result = "sts-webpki-invalid" if answer.fault in WEBPKI_INVALID else "sts-policy-fetch-error"
-        yield Finding(rule, f"{where}: {answer.fault.value}. {advice}", result_type=result)
+        result = "sts-webpki-invalid" if answer.fault in CERTIFICATE else "sts-policy-fetch-error"
+        yield Finding(rule, f"{where}: {answer.cause or answer.fault.value}. {advice}", result_type=result)
         return
-    fault, left = answer_fault(answer, slip), days_left(answer.ends)
+    fault, left = answer_fault(answer, slip, host), days_left(answer.ends)
     fine = f"{where}: 200, {answer.tls}, certificate for {left} more days, {answer.seconds:.1f} s"
     yield Finding(fault[0], f"{where} {fault[1]}", result_type="sts-policy-fetch-error") if fault else fine
     if answer.seconds > PATIENCE:
@@ -184,11 +190,15 @@ def evaluate(host: str, answer: Fetched | Failed, slip: str | None) -> Iterator[
         yield Finding(CERTIFICATE_ENDS, f"{where}: the certificate ends in {left} days. Renew it.")
 
 
-def answer_fault(answer: Fetched, slip: str | None = None) -> tuple[Rule, str] | None:
-    """Return why senders do not take an answer, and what to do, as the end of a sentence; None if they take it."""
+def answer_fault(answer: Fetched, slip: str | None = None, host: str = "") -> tuple[Rule, str] | None:
+    """Return why senders do not take an answer, and what to do, as the end of a sentence; None if they take it.
+
+    host: the policy host, to tell whether a redirect stays there.
+    """
     if 300 <= answer.status < 400:
-        target = quote(answer.headers.get("location", "nowhere"))
-        return REDIRECT, f"redirects to {target} ({answer.status}). Serve the policy here."
+        target = answer.headers.get("location", "")
+        shown = quote(target or "nowhere")
+        return REDIRECT, f"redirects to {shown} ({answer.status}), and senders do not follow. {_unredirect(target, host)}"
     if answer.status != 200:
         found = f"The policy is at {slip}: move it." if slip else _advice(answer.status)
         return STATUS, f"answers {answer.status} at {PATH}. {found}"
@@ -225,6 +235,29 @@ _CLASSES = {
 
 def _advice(status: int) -> str:
     return _STATUS.get(status) or _CLASSES.get(status // 100, "Serve the policy with status 200.")
+
+
+# What mends a redirect, by where it leads: the first that fits.
+_SIGN_IN = re.compile(r"(?i)login\.microsoftonline\.com|/\.auth/|/(?:wp-)?log-?in\b|/sign-?in\b|/sso\b|/oauth")
+_TARGET = re.compile(r"(?i)(?:(?:(https?):)?//([^/:?#]*)[^/?#]*)?([^?#]*)")
+
+
+def _unredirect(target: str, host: str) -> str:
+    """Return what mends a redirect."""
+    found = _TARGET.match(target)
+    scheme, name, path = (found.groups("") if found else ("", "", ""))
+    stays = name.lower() in ("", host.lower())
+    if _SIGN_IN.search(target):
+        return "It asks senders to sign in, and none does: allow this path for everyone."
+    if stays and path == PATH and scheme.lower() != "http":
+        return "It leads back to itself, as where a proxy speaks HTTP to the hosting: let it speak HTTPS."
+    if stays and path.rstrip("/") == PATH:
+        return "Serve the policy at this very address, which has https and no slash at its end."
+    if stays:
+        return f"Serve the policy itself at {PATH}."
+    if path == PATH:
+        return f"Serve the policy itself, or let {host or 'the policy host'} be a CNAME to a hosting that does."
+    return f"The hosting sends visitors to its main host name: take {PATH} out of that rule."
 
 
 def _type_fault(content_type: str | None) -> tuple[Rule, str] | None:

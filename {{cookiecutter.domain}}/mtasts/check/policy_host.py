@@ -54,7 +54,11 @@ too, run `check` on a machine with IPv6.""",
 
 
 ADDRESSES = 20  # of a policy host; more are not looked at
-SLIPS = ("/.well-know/mta-sts.txt", "/well-known/mta-sts.txt", "/mta-sts.txt")
+# Where the policy is put by mistake. Asked of one address, and only if it answers 404.
+SLIPS = (
+    *("/.well-know/mta-sts.txt", "/well-known/mta-sts.txt", "/.well_known/mta-sts.txt", "/mta-sts.txt"),
+    *("/.well-known/mta-sts", "/.well-known/mta-sts.txt.txt", "/.well-known/mta_sts.txt", "/.well-known/MTA-STS.txt"),
+)
 
 
 @dataclass(frozen=True)

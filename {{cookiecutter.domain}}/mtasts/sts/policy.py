@@ -212,14 +212,24 @@ def _cause(text: str) -> str | None:
     """Return what is wrong with the text as a whole: a finding for each line would not name it."""
     if text.count("\x00") > len(text) // 4 or text.startswith(("\udcff\udcfe", "\udcfe\udcff", "\ufffe")):
         return 'The text is UTF-16, as Notepad\'s "Unicode" is. Save it as UTF-8.'
-    if text.lstrip().startswith("{\\rtf"):
-        return "The text is RTF, as a word processor saves it. Save it as plain text."
+    if other := next((what for begin, what in _OTHERS if re.match(begin, text)), None):
+        return f"The text is {other}"
     if "\r" in text.rstrip("\r") and "\n" not in text:
         return "The lines end in a carriage return alone, and senders see one line. End them with CRLF or LF."
     if len(text.split()) > 2 and len(text.splitlines()) == 1 and len(_KEY.findall(text)) > 1:
         return "All keys stand in one line. Write each in a line of its own."
     return None
 
+
+# What is served in the policy's place, by how it begins.
+_OTHERS = (
+    (r"\s*\{\\rtf", "RTF, as a word processor saves it. Save it as plain text."),
+    (r"PK\x03\x04|%PDF-", "a word processor's file. Save it as plain text."),
+    (r"\s*[\"']?v=STSv1\b", "the TXT record, which belongs into DNS. Serve the policy here."),
+    (r"\s*[\[{]", "JSON. A policy has plain lines `key: value`."),
+    (r"(?i)(?:\s*#.*\n)*\s*user-agent\s*:", "a robots.txt. Serve the policy here."),
+    (r"(?i)(?:\s*#.*\n)*\s*contact\s*:", "a security.txt. Serve the policy here."),
+)
 
 _KEY = re.compile(r"\b(?:version|mode|max_age|mx)\s*:")
 
@@ -249,6 +259,8 @@ def _line_fault(line: str) -> str | None:
         return "is an item of a YAML list. In a policy each host has a line `mx: HOST` of its own."
     if line[0] in " \t":
         return "starts with white space. Begin it with the key."
+    if re.match(r"[A-Za-z_-]+[ \t]*=", line):
+        return "has an equals sign in place of the colon. Write `key: value`."
     if re.match(r"[^:\s]+[ \t]+:", line):
         return "has white space before the colon. Write `key: value`."
     return None
@@ -270,7 +282,17 @@ def _key_faults(key: str, own: list[Field], fields: list[Field]) -> Iterator[Fin
             yield fault.at(line=field.line, column=field.column)
     modes = [field.value for field in fields if field.key == "mode"]
     if not own and not (key == "mx" and modes[:1] == ["none"]):
-        yield missing(key).at(line=1, column=1)
+        near = next((field for field in fields if field.key not in KEYS and _plain(field.key) == _plain(key)), None)
+        yield _misspelt(key, near) if near else missing(key).at(line=1, column=1)
+
+
+def _plain(key: str) -> str:
+    return re.sub("[^a-z]", "", key.lower())
+
+
+def _misspelt(key: str, near: Field) -> Finding:
+    message = f"{key} is missing, and {quote(near.key)} is not the same to senders. Write {key} there, in these letters."
+    return Finding(_RULES[key], message, line=near.line, column=1)
 
 
 def missing(key: str) -> Finding:
