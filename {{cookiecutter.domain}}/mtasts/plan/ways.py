@@ -94,8 +94,8 @@ _WAYS = (
 4. Merge, and run *provision* with *create*: the CNAME to the old hosting came from this branch, so it is
    replaced. (The plan of the pull request names these steps too, for the hosting that it goes to.) Front Door and a web
    server can have their certificate before that, by `_dnsauth` or your own authority. A Function or a Static Web App
-   gets it minutes after the CNAME leads there. Meanwhile senders that know the policy go on with it (RFC 8461 §3.3), and
-   others deliver as if there were none: no mail is lost.
+   gets it minutes after the CNAME leads there. Meanwhile senders that know the policy go on with it (RFC 8461 §3.3),
+   and others deliver as if there were none: no mail is lost.
 5. When `python -m mtasts check` is clean and the TTL is over, delete the old hosting.""",
     ),
 )
