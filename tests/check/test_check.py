@@ -202,6 +202,8 @@ HTTPS = {
     "https-closed-at-once": case("MTS303", https=raw(Connection.close)),
     "https-reset-in-handshake": case("MTS303", https=raw(reset_in_handshake)),
     "https-expired": case("MTS304", https=shows(Authority.expired)),
+    # libressl#595, certbot-zimbra#143: the host's own certificate is good.
+    "https-expired-intermediate": case("MTS304", https=shows(Authority.expired_intermediate)),
     "https-not-yet-valid": case("MTS304", https=shows(Authority.not_yet_valid)),
     "https-wrong-name": case("MTS305", https=shows(wrong_name)),
     "https-common-name": case("MTS305", https=shows(Authority.common_name_only)),
@@ -299,6 +301,7 @@ MX = {
     "mx-tls-1-1": case("MTS417", smtp=speaks("TLSv1_1")),
     "mx-tls-1-2": case(smtp=speaks("TLSv1_2")),
     "mx-expired": case("MTS418", smtp=mx(Authority.expired)),
+    "mx-expired-intermediate": case("MTS418", smtp=mx(Authority.expired_intermediate)),
     "mx-not-yet-valid": case("MTS418", smtp=mx(Authority.not_yet_valid)),
     "mx-backup-expired": case("MTS418", smtp=mx(Authority.expired),
                               mx="@ MX 10 good.mx.example.\n@ MX 20 {mx}.mx.example."),
@@ -477,7 +480,10 @@ KNOWN = (
     "they would deliver to every MX host."
 )
 SOME = "Some senders ({}) follow the policy: with enforce, they would deliver to every MX host.\n"
-STRICTEST = "The strictest senders see no policy in what is served, so they deliver without the protection of MTA-STS."
+STRICTEST = (
+    "The strictest senders see no policy in what is served, so they deliver without the protection of MTA-STS, "
+    "unless they have a policy in the cache."
+)
 
 
 @pytest.mark.parametrize(
@@ -537,6 +543,10 @@ def test_the_verdict_says_what_a_sender_would_do(seen: Seen, name: str, expected
         ("mx-unlisted", "MTS401", ["mail.mx-unlisted.example", "5.4.8"]),
         ("mx-unused-pattern", "MTS402", ["old.provider.example"]),
         ("mx-expired", "MTS418", ["mx-expired.mx.example", "5.7.5"]),
+        ("https-expired", "MTS304", ["the certificate is not valid today. Renew it."]),
+        ("https-expired-intermediate", "MTS304", ["one above it in the chain is not valid today", "Serve the chain"]),
+        ("mx-expired-intermediate", "MTS418", ["one above it in the chain is not valid today", "Serve the chain"]),
+        ("mx-common-name", "MTS419", ["names the host only in CN, not in subjectAltName"]),
         ("mx-wrong-name", "MTS419", ["mx-wrong-name.mx.example", "5.7.5"]),
         # checkdmarc#273, RFC 8460 §3: each of several rua fields counts.
         ("tlsrpt-two-rua", "MTS223", ["mailto:a@example.com, mailto:b@example.com"]),

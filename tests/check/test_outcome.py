@@ -73,6 +73,17 @@ CASES: dict[str, tuple[dict[str, object], Cached | None, list[str]]] = {
         {**served(mx="*.example.net"), "hosts": (mx(v4=Fault.EXPIRED), nameless(Status.TIMEOUT, "b.example.net"))},
         None, ["unknown"]),
     "DNS gives no answer at _mta-sts": ({"announced": None, "reading": read(policy())}, None, ["unknown"]),
+    "DNS gives no answer to MX": ({**served(), "exchange": False}, None, ["unknown"]),
+    "A is expired, and AAAA times out": (
+        {**served(), "hosts": (Host("mx.example.net", (Answer("mx.example.net", Status.FOUND, (V4,)),
+         Answer("mx.example.net", Status.TIMEOUT)), (Failed(V4, Fault.EXPIRED, 0),)),)}, None, ["unknown"]),
+    "more addresses than are looked at, and those fail": (
+        {**served(), "hosts": (Host("mx.example.net", (Answer("mx.example.net", Status.FOUND, (V4, "192.0.2.2")),),
+         (Failed(V4, Fault.EXPIRED, 0),)),)}, None, ["unknown"]),
+    "more MX hosts than are looked at, and those fail": (
+        {**served(), "hosts": (mx(v4=Fault.EXPIRED),), "more": 10}, None, ["unknown"]),
+    "more MX hosts than are looked at, and those take mail": (
+        {**served(), "hosts": (GOOD,), "more": 10}, None, ["delivers"]),
     # B: RFC 8461 §5, §8.3
     "B1: mode none, without mx, as it is published for a retirement": (
         {**served("none", ""), "hosts": (GOOD,)}, None, ["delivers-unprotected"]),
@@ -89,6 +100,19 @@ CASES: dict[str, tuple[dict[str, object], Cached | None, list[str]]] = {
         ["waits-then-bounces", "delivers-unprotected"]),
     "not text/plain": ({**served(), "plain": False, "hosts": (GOOD,)}, None, ["delivers", "delivers-unprotected"]),
     "C2: v=STSv1 ;": ({**served(), "doubtful": True, "hosts": (GOOD,)}, None, ["delivers", "delivers-unprotected"]),
+    "two modes: the strictest take the first, others the last": (
+        {"announced": True, "reading": read(policy("none").replace(b"max_age", b"mode: enforce\r\nmax_age")),
+         "hosts": (mx(v4=Fault.EXPIRED),)}, None, ["delivers-unprotected", "waits-then-bounces"]),
+    "rollback is served with a blank line, enforce is in the cache, and the MX host has moved": (
+        {**served("testing", "other.example.net", "\r\n"), "hosts": (OTHER,)}, ENFORCED,
+        ["delivers-and-reports", "waits-then-bounces", "delivers-unprotected"]),
+    "rollback comes after 5 s, and enforce is in the cache": (
+        {**served("testing", "other.example.net"), "seconds": 5.0, "hosts": (OTHER,)}, ENFORCED,
+        ["delivers-and-reports", "waits-then-bounces", "delivers-unprotected"]),
+    "one of two addresses of the policy host has an expired certificate": (
+        {**served(), "failing": ("192.0.2.80",), "hosts": (GOOD,)}, None, ["delivers", "delivers-unprotected"]),
+    "slow, and the same policy is in the cache": (
+        {**served(), "seconds": 5.0, "hosts": (GOOD,)}, ENFORCED, ["delivers", "delivers-unprotected"]),
     # K: tried with real senders
     "K2: enforce in the cache, and the policy host is down": (
         {"announced": True, "hosts": (GOOD,)}, ENFORCED, ["delivers-unprotected", "delivers"]),

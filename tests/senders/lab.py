@@ -168,7 +168,7 @@ class Site:
             [program("nginx"), "-c", str(config)], stderr=(self.folder / "nginx.log").open("ab")
         ) as process:
             try:
-                time.sleep(0.3)
+                reachable(WEB, 443)
                 yield
             finally:
                 process.terminate()
@@ -204,6 +204,7 @@ smtp_tls_CAfile = {ca}
 smtp_tls_policy_maps = socketmap:inet:{address}:8461:postfix
 smtp_tls_loglevel = 1
 smtp_connect_timeout = 3s
+smtp_randomize_addresses = no
 """
 MASTER = """
 {address}:2525 inet n - n - - smtpd
@@ -284,8 +285,10 @@ class Postfix:
             [program("postsuper"), "-c", str(self.folder / "config"), "-d", "ALL"], stderr=subprocess.DEVNULL
         )
         if status != "sent":
-            return f"kept: {why}"
-        return "verified" if "Verified TLS connection established" in said else "unprotected"
+            return f"{status}: {why}"
+        kinds = re.findall(r"(\w+) TLS connection established to [\w.]+\[([\d.]+)\]", said)
+        left = [address for kind, address in kinds if kind != "Verified"]
+        return ": ".join(["verified", *left]) if ("Verified" in dict(kinds)) else "unprotected"
 
     def forget(self) -> None:
         """Begin with an empty cache."""
@@ -358,17 +361,19 @@ def main() -> None:
         "mailauth, cached": Mailauth(folder, ca, keeps=True),
     }
     lived = []
-    with ThreadPoolExecutor(5) as pool:
-        for step in LIFE:
-            site.commit(step)
-            with site.running(step):
-                sent = {name: pool.submit(each.send) for name, each in senders.items()}
-                checked = pool.submit(site.check)
-                did = {name: each.result() for name, each in sent.items()}
-                lived.append({"step": step.name, "did": did, "check": checked.result()})
-    for each in senders.values():
-        if isinstance(each, Postfix):
-            each.stop()
+    try:
+        with ThreadPoolExecutor(5) as pool:
+            for step in LIFE:
+                site.commit(step)
+                with site.running(step):
+                    sent = {name: pool.submit(each.send) for name, each in senders.items()}
+                    checked = pool.submit(site.check)
+                    did = {name: each.result() for name, each in sent.items()}
+                    lived.append({"step": step.name, "did": did, "check": checked.result()})
+    finally:
+        for each in senders.values():
+            if isinstance(each, Postfix):
+                each.stop()
     print(json.dumps(lived))
 
 

@@ -1,5 +1,7 @@
 // Sends a mail to a domain as mx-connect, mailauth and nodemailer do it: send.js DOMAIN CACHE. CACHE: a file that keeps
-// the policy. It prints `verified`, `unprotected`, or `kept: ` and why.
+// the policy. It prints `verified` or `unprotected`, and the addresses that it left for another; or `refused: ` and why.
+// These libraries choose the host and tell what the policy wants of TLS. To do that, to go on to the next address, and
+// to try again later is left to who calls them: here it is below.
 'use strict';
 
 const fs = require('fs');
@@ -41,12 +43,12 @@ async function main() {
         try {
             mx = await mxConnect({ target: domain, mtaSts: { enabled: true, cache }, ignoreMXHosts: tried });
         } catch (error) {
-            return `kept: ${tried.length ? last.message : error.message}`;
+            return `refused: ${tried.length ? last.message : error.message}`;
         }
         const { enforce, given } = options(mx);
         try {
             await deliver(given);
-            return enforce ? 'verified' : 'unprotected';
+            return [enforce ? 'verified' : 'unprotected', ...tried].join(': ');
         } catch (error) {
             last = error;
             tried.push(mx.host); // on to the next address, as a queue does

@@ -155,7 +155,8 @@ def _evaluate_answer(domain: str, observed: Observed) -> Iterator[Finding | Unse
 def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding | Unseen]:
     """Yield what is to be said of one host."""
     if policy and not policy.matches(host.name):
-        message = f"{quote(host.name)} is in no mx of the policy. {NO_DELIVERY}; Exchange Online bounces with 5.4.8."
+        message = f"{quote(host.name)} is in no mx of the policy.{_near(host.name, policy)} {NO_DELIVERY}; Exchange "
+        message += "Online bounces with 5.4.8."
         yield Finding(UNLISTED, message, result_type="validation-failure")
     if not host.probes:
         yield first_fault(host.answers) or Finding(
@@ -164,6 +165,20 @@ def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding |
     covered = bool(policy and policy.matches(host.name))
     for probe in host.probes:
         yield from mx_answers.evaluate(host.name, probe, covered)
+
+
+def _near(host: str, policy: Policy) -> str:
+    """Return which wildcard nearly matches a host, and why it does not: a `*` is one label (RFC 8461 §4.1)."""
+    for pattern in policy.mx:
+        parent = pattern.removeprefix("*.").lower()
+        if f".{host.lower()}".endswith(f".{parent}"):
+            if not pattern.startswith("*."):
+                return f" {quote(pattern)} is another name: write {quote(f'*.{parent}')} for the hosts below it."
+            if host.lower() == parent:
+                return f" {quote(pattern)} is for names below it: add {quote(host)}."
+            wanted = f"*.{host.lower().partition('.')[2]}"
+            return f" In {quote(pattern)} the `*` stands for one label: write {quote(wanted)}."
+    return ""
 
 
 def _evaluate_more(domain: str, observed: Observed, policy: Policy | None) -> Iterator[Finding]:

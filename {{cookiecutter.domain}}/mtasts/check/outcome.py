@@ -91,6 +91,8 @@ class Seen:
     announced: whether its TXT record leads senders to the policy, None if that could not be seen. doubtful: whether
     some senders skip that record. reading: of the served policy, None if none was served. host_unseen: whether the
     policy host could not be looked at. plain: whether it is served as text/plain. seconds: how long that took.
+    failing: addresses of the policy host that answer without the policy, beside others that serve it.
+    exchange: False if DNS gave no answer to MX. hosts: the MX hosts; more: how many of them were not looked at.
     """
 
     announced: bool | None
@@ -99,7 +101,22 @@ class Seen:
     host_unseen: bool = False
     plain: bool = True
     seconds: float = 0
+    failing: tuple[str, ...] = ()
+    exchange: bool = True
     hosts: tuple[Host, ...] = ()
+    more: int = 0
+
+    @property
+    def fate(self) -> Callable[[Policy], Fate]:
+        """What enforce does at the MX hosts, for a policy."""
+        if not self.exchange:
+            return lambda _: Fate(Does.UNKNOWN, unseen=("the MX records",))
+        return lambda policy: at_hosts(self.hosts, policy, self.more)
+
+    @property
+    def missed(self) -> bool:
+        """Whether some senders do not come to follow the policy that is there."""
+        return not self.fetched or any(_that_read_nothing(self))
 
     @property
     def policy(self) -> Policy | None:
@@ -120,22 +137,30 @@ def at_host(host: Host, policy: Policy) -> Fate:
     if not policy.matches(host.name):
         return Fate(Does.WAITS, (host.name,))
     if not host.probes:
-        unseen = any(answer.status in (Status.TIMEOUT, Status.NOT_ASKED) for answer in host.answers)
-        return Fate(Does.UNKNOWN, unseen=(host.name,)) if unseen else Fate(Does.WAITS, (host.name,))
+        return Fate(Does.UNKNOWN, unseen=(host.name,)) if _more_addresses(host) else Fate(Does.WAITS, (host.name,))
     failed = [probe for probe in host.probes if isinstance(probe, Failed)]
     lost = [probe.address for probe in failed if probe.fault not in mx_answers.UNKNOWN]
     if len(failed) < len(host.probes):
         return Fate(Does.IN_PART if lost else Does.DELIVERS, tuple(f"{host.name} ({each})" for each in lost))
-    if len(lost) < len(failed):
+    if len(lost) < len(failed) or _more_addresses(host):
         return Fate(Does.UNKNOWN, tuple(f"{host.name} ({each})" for each in lost), (host.name,))
     return Fate(Does.WAITS, (host.name,))
 
 
-def at_hosts(hosts: Sequence[Host], policy: Policy) -> Fate:
-    """Return what enforce does at all MX hosts: mail is lost only if no address of any of them takes it."""
+def _more_addresses(host: Host) -> bool:
+    """Tell whether a host may have addresses that were not looked at: DNS did not answer, or they are too many."""
+    unanswered = any(answer.status in (Status.TIMEOUT, Status.NOT_ASKED) for answer in host.answers)
+    return unanswered or sum(len(answer.values) for answer in host.answers) > len(host.probes)
+
+
+def at_hosts(hosts: Sequence[Host], policy: Policy, more: int = 0) -> Fate:
+    """Return what enforce does at all MX hosts: mail is lost only if no address of any of them takes it.
+
+    more: how many hosts there are that were not looked at.
+    """
     fates = [at_host(host, policy) for host in hosts]
     lost = tuple(each for fate in fates for each in fate.lost)
-    unseen = tuple(each for fate in fates for each in fate.unseen)
+    unseen = tuple(each for fate in fates for each in fate.unseen) + ((f"{more} more MX hosts",) if more else ())
     if not fates:
         return Fate(Does.NOWHERE)
     if any(fate.does in (Does.DELIVERS, Does.IN_PART) for fate in fates):
@@ -163,6 +188,8 @@ def _told(who: str, fate: Fate) -> str:
     if fate.does is not Does.UNKNOWN:
         return f"{who} {_AT_HOSTS[fate.does](fate)}"
     lost = f" It would not deliver at {listed(fate.lost)}." if fate.lost else ""
+    if fate.unseen == ("the MX records",):
+        return f"{who}: cannot be told from here, since DNS gives no answer for the MX records."
     return f"{who}: cannot be told from here, since no TLS was seen of {listed(fate.unseen)}.{lost}"
 
 
@@ -185,7 +212,7 @@ def groups(seen: Seen, cached: Cached | None = None) -> list[Group]:
         text = _NOT_SEEN["record" if seen.announced is None else "host"]
         return [Group(ALL, Does.UNKNOWN, text)]
     if seen.fetched:
-        return list(_that_read(seen))[:GROUPS]
+        return list(_that_read(seen, cached))[:GROUPS]
     others = list(_that_remember(seen, cached))
     return [_that_see_nothing(seen, bool(others)), *others]
 
@@ -206,7 +233,7 @@ def _that_remember(seen: Seen, cached: Cached | None) -> Iterator[Group]:
         return
     if cached:
         lead = f"Senders that have the policy (mode {cached.policy.mode}) in the cache go on with it {until}"
-        fate = at_hosts(seen.hosts, cached.policy)
+        fate = seen.fate(cached.policy)
         then = "they deliver, and report what fails." if cached.policy.mode is Mode.TESTING else _told("they", fate)
         does = Does.REPORTS if cached.policy.mode is Mode.TESTING else fate.does
         yield Group(who, does, f"{lead}: {then}", cached.policy.mode, fate, cached.until)
@@ -219,25 +246,30 @@ def _begun(who: str) -> str:
     return "Senders" if who == ALL else f"{who[0].upper()}{who[1:]}"
 
 
-def _that_read(seen: Seen) -> Iterator[Group]:
-    """Yield those that read the served policy, and those that do not."""
+def _that_read(seen: Seen, cached: Cached | None) -> Iterator[Group]:
+    """Yield those that read the served policy, those that have another one in the cache, and those that see none."""
     reading, policy = seen.reading, seen.policy
     assert reading and policy  # noqa: S101 - `fetched` says so
-    without = list(_that_read_nothing(seen, reading))
+    without = list(_that_read_nothing(seen))
+    others: dict[Mode, list[str]] = {}
+    for name, other in reading.others.items():
+        others.setdefault(other.mode, []).append(name)
     readers = [name for name, other in reading.lenient.items() if other.mode is policy.mode]
-    some = f"some senders ({', '.join(readers)})"
-    yield _following(policy, some if reading.some_only else "senders that read it" if without else ALL, seen.hosts)
-    for name, other in reading.others.items() if reading.some_only else ():
-        yield _following(other, f"others ({name})", seen.hosts)
+    known = "senders that read it" if without else "the strictest senders" if others else ALL
+    yield _following(policy, f"some senders ({', '.join(readers)})" if reading.some_only else known, seen)
+    for names in others.values():
+        yield _following(reading.lenient[names[0]], f"some senders ({', '.join(names)})", seen)
+    if without and cached and cached.policy != policy:
+        yield from _that_remember(seen, cached)
     yield from without
 
 
-def _following(policy: Policy, who: str, hosts: Sequence[Host]) -> Group:
+def _following(policy: Policy, who: str, seen: Seen) -> Group:
     """Return the group that follows a policy."""
     if policy.mode is Mode.NONE:
         text = f"{_begun(who)} act as if there were no policy: its mode is none."
         return Group(who, Does.UNPROTECTED, text, policy.mode)
-    fate = at_hosts(hosts, policy)
+    fate = seen.fate(policy)
     if policy.mode is Mode.TESTING:
         return Group(who, Does.REPORTS, _testing(who, fate), policy.mode, fate)
     lead = "A sender with enforce" if who == ALL else f"{_begun(who)} follow the policy: with enforce, they"
@@ -251,21 +283,25 @@ def _testing(who: str, fate: Fate) -> str:
     return _told("The policy is testing. With enforce, a sender", fate) + ready
 
 
-def _that_read_nothing(seen: Seen, reading: Reading) -> Iterator[Group]:
-    """Yield those that see no policy where others do."""
-    if reading.some_only:
-        text = f"The strictest senders see no policy in what is served, {UNPROTECTED}."
-        yield Group("the strictest senders", Does.UNPROTECTED, text)
+def _that_read_nothing(seen: Seen) -> Iterator[Group]:
+    """Yield those that see no policy where others do. One in the cache goes on."""
+    text = f"{{}}, {UNPROTECTED}, unless they have a policy in the cache."
+    if seen.reading and seen.reading.some_only:
+        who = "the strictest senders"
+        yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no policy in what is served"))
     elif not seen.plain:
         who = "senders that take nothing but text/plain"
-        yield Group(who, Does.UNPROTECTED, f"{_begun(who)} see no policy, {UNPROTECTED}.")
+        yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no policy"))
     if seen.doubtful:
         who = "senders that want `v=STSv1;` without a blank"
-        yield Group(who, Does.UNPROTECTED, f"{_begun(who)} see no record, {UNPROTECTED}.")
+        yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no record"))
+    if seen.failing:
+        who = f"senders that come to {listed(seen.failing)} of the policy host"
+        yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no policy"))
     missing = [name for name, seconds in PATIENCE.items() if seconds < seen.seconds]
     if missing:
         who = f"senders that do not wait {seen.seconds:.0f} s for the policy ({', '.join(missing)})"
-        yield Group(who, Does.UNPROTECTED, f"{_begun(who)} miss it, {UNPROTECTED}.")
+        yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} miss it"))
 
 
 def announced(record: Answer) -> bool | None:

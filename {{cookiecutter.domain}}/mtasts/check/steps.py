@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from mtasts.check.https import Failed, Fetched
@@ -97,6 +97,10 @@ class Section:
     def findings(self) -> list[Finding]:
         """The findings among the items."""
         return [item for item in self.items if isinstance(item, Finding)]
+
+    def and_more(self, items: Iterable[str | Finding | Unseen]) -> Section:
+        """Return the section with more items at its end."""
+        return replace(self, items=(*self.items, *items))
 
     @property
     def unseen(self) -> list[Unseen]:

@@ -7,6 +7,8 @@ import ipaddress
 import socket
 import ssl
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any
 
@@ -28,6 +30,7 @@ class Fault(Enum):
     HANDSHAKE = "the TLS handshake fails"
     VERSION = "TLS 1.2 is not spoken"
     EXPIRED = "the certificate is not valid today"
+    CHAIN_EXPIRED = "the certificate is valid, and one above it in the chain is not valid today"
     NAME = "the certificate is for another name"
     COMMON_NAME = "the certificate names the host only in CN, not in subjectAltName"
     UNTRUSTED = "the certificate is not trusted"
@@ -45,12 +48,13 @@ RESULT_TYPES = {
     Fault.HANDSHAKE: "validation-failure",
     Fault.VERSION: "validation-failure",
     Fault.EXPIRED: "certificate-expired",
+    Fault.CHAIN_EXPIRED: "certificate-expired",
     Fault.NAME: "certificate-host-mismatch",
     Fault.COMMON_NAME: "certificate-host-mismatch",
     Fault.UNTRUSTED: "certificate-not-trusted",
 }
 # Of the policy host (§4.3.2.2).
-WEBPKI_INVALID = {Fault.EXPIRED, Fault.NAME, Fault.COMMON_NAME, Fault.UNTRUSTED}
+WEBPKI_INVALID = {Fault.EXPIRED, Fault.CHAIN_EXPIRED, Fault.NAME, Fault.COMMON_NAME, Fault.UNTRUSTED}
 
 # What a machine says of itself when it has no IPv6, or no IPv4: of the other side it says nothing.
 _NO_ROUTE = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -168,19 +172,25 @@ def _has_route(address: str) -> bool:
 
 def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocket:
     """Return the connection under TLS, verified for a host. Raises OSError, of which ssl.SSLError is one."""
+    made = handshake(plain, host, verifying)
+    names: Any = (made.getpeercert() or {}).get("subjectAltName", ())
+    if not any(kind == "DNS" for kind, _ in names):
+        made.close()
+        raise CommonNameError("no DNS name")
+    return made
+
+
+def handshake(plain: PlainSocket, host: str, context: ssl.SSLContext) -> TlsSocket:
+    """Return the connection under TLS, verified as the context has it. Raises OSError, of which ssl.SSLError is one."""
     deadline = plain.deadline
     plain.settimeout(deadline.left())
     try:
-        made = verifying.wrap_socket(plain, server_hostname=host)
+        made = context.wrap_socket(plain, server_hostname=host)
     except ssl.SSLError:  # which may be a ValueError too
         raise
     except (ConnectionError, ValueError) as error:  # cut off, or a name that no certificate can have
         raise ssl.SSLError(f"no handshake: {error}") from None
     assert isinstance(made, TlsSocket)  # noqa: S101 - context() says so
-    names: Any = (made.getpeercert() or {}).get("subjectAltName", ())
-    if not any(kind == "DNS" for kind, _ in names):
-        made.close()
-        raise CommonNameError("no DNS name")
     made.deadline = deadline
     return made
 
@@ -207,6 +217,30 @@ def fault(error: OSError) -> Fault:
     if isinstance(error, ConnectionRefusedError):
         return Fault.REFUSED
     return Fault.INCOMPLETE if isinstance(error, ConnectionError) else Fault.UNREACHABLE
+
+
+def which_expired(
+    verifying: ssl.SSLContext, again: Callable[[ssl.SSLContext], AbstractContextManager[TlsSocket]]
+) -> Fault:
+    """Tell whether the host's own certificate is not valid today, or one above it. again: connects with a context.
+
+    OpenSSL does not say which one it was. So the host is verified once more without a look at dates, and then the dates
+    of its own certificate are known.
+    """
+    timeless = ssl.create_default_context()
+    timeless.load_verify_locations(cadata=b"".join(verifying.get_ca_certs(binary_form=True)))
+    timeless.verify_flags |= _NO_CHECK_TIME
+    timeless.sslsocket_class = TlsSocket
+    try:
+        with again(timeless) as shown:
+            own: Any = shown.getpeercert() or {}
+        begins, ends = (ssl.cert_time_to_seconds(own[name]) for name in ("notBefore", "notAfter"))
+    except (OSError, ValueError, KeyError):
+        return Fault.EXPIRED
+    return Fault.CHAIN_EXPIRED if begins <= time.time() <= ends else Fault.EXPIRED
+
+
+_NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name
 
 
 def expiry(connection: ssl.SSLSocket) -> float:

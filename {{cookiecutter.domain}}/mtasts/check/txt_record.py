@@ -70,7 +70,7 @@ def _items(answer: Answer, expected: str | None) -> Iterator[str | Finding | Uns
     if fault := lookup_fault(answer):
         yield fault
     elif not records:
-        yield Finding(RECORD_NONE, f"{answer.name} {_nothing(answer)}. Publish the record.")
+        yield Finding(RECORD_NONE, f"{answer.name} {_nothing(answer)}. {_advice(answer)}")
     elif len(records) > 1:
         shown = ", ".join(map(quote, records[:5]))
         yield Finding(RECORD_SEVERAL, f"{answer.name} has {len(records)} records: {shown}. Leave one.")
@@ -91,7 +91,19 @@ def doubtful(answer: Answer, prefix: str) -> Iterator[Finding]:
         yield Finding(RECORD_DOUBTFUL, f"{answer.name} has {quote(txt)}. {who}. Remove the blank before the semicolon.")
 
 
+def _advice(answer: Answer) -> str:
+    """Return what to do: a TXT record cannot stand beside a CNAME."""
+    if answer.target:
+        return "Correct its target, or remove the CNAME and publish the record here: both cannot stand at one name."
+    if any("sts" in txt.lower() for txt in answer.values):
+        return "Publish the record as `python -m mtasts records` prints it."
+    return "Publish the record."
+
+
 def _nothing(answer: Answer) -> str:
+    if answer.target and answer.status in (Status.NO_NAME, Status.NO_DATA):
+        gone = "does not exist" if answer.status is Status.NO_NAME else "has no TXT record"
+        return f"is a CNAME to {quote(answer.target)}, which {gone}"
     near = next((txt for txt in answer.values if "sts" in txt.lower()), None)
     if near:
         return f"has {quote(near)}, which does not begin with {StsRecord.PREFIX}"

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from mtasts.check import mx_hosts, outcome, policy_host, served_policy, tls_reporting, txt_record
-from mtasts.check.https import Fetch, Fetched
+from mtasts.check import caa, mx_hosts, outcome, policy_host, served_policy, tls_reporting, txt_record
+from mtasts.check.caa import Caa
+from mtasts.check.https import Failed, Fetch, Fetched
 from mtasts.check.outcome import Cached, Group, Seen
 from mtasts.check.policy_answers import answer_fault
 from mtasts.check.resolver import Answer, Lookup
 from mtasts.check.smtp import Probe
-from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, NAMES, Network, Section, Unseen
+from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, NAMES, Network, Section, Unseen, lookup_fault
+from mtasts.check.tls import Fault
+from mtasts.config.hosting import Kind
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import Policy
 from mtasts.sts.record import StsRecord, policy_id
@@ -43,11 +46,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A domain to look at. policy and rua: what the repository would publish, None where it does not say."""
+    """A domain to look at. policy and rua: what the repository would publish, None where it does not say.
+
+    hosting: the kind that serves it, None if that is not known.
+    """
 
     name: str
     policy: Policy | None = None
     rua: tuple[str, ...] | None = None
+    hosting: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -84,26 +91,36 @@ class Checked:
 async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) -> Checked:
     """Walk the whole way for one domain. The steps ask side by side, and are evaluated in their order."""
     name, ours = wanted.name, wanted.policy
-    record, host, exchange, reporting = await asyncio.gather(
+    issued = "https" in only and wanted.hosting not in (None, Kind.WEB_SERVER)
+    record, host, exchange, reporting, allowed = await asyncio.gather(
         _if("dns" in only, txt_record.observe, name, network),
         _if({"https", "policy", "mx"} & set(only), policy_host.observe, name, network),
         _if("mx" in only, mx_hosts.observe, name, network),
         _if("tlsrpt" in only, tls_reporting.observe, name, network),
+        _if(issued, caa.observe, name, network),
     )
     reading = _reading(host) if host else None
-    served = reading.policy if reading else None
+    served = reading.strongest if reading else None
     sections = {
         "dns": lambda: txt_record.evaluate(record, policy_id(ours) if ours else None),
-        "https": lambda: policy_host.evaluate(host, ours.render() if ours else None),
+        "https": lambda: policy_host.evaluate(host, ours.render() if ours else None).and_more(
+            _allowed(allowed, wanted)
+        ),
         "policy": lambda: served_policy.evaluate(name, host.text),
         "mx": lambda: mx_hosts.evaluate(name, exchange, served),
         "tlsrpt": lambda: tls_reporting.evaluate(reporting, wanted.rua),
     }
     evaluated = tuple(sections[step]() for step in NAMES if step in only)
-    blind = bool(host and host.unseen) or bool(record and outcome.announced(record) is None)
+    asked = [answer for answer in (record, exchange.answer if exchange else None) if answer]
+    blind = bool(host and host.unseen) or any(lookup_fault(answer) for answer in asked)
     if not {"dns", "mx"} <= set(only):
         return Checked(name, evaluated, Seen(True, host_unseen=True) if host and host.unseen else None, blind)
-    return Checked(name, evaluated, _seen(record, host, reading, exchange.hosts), blind)
+    return Checked(name, evaluated, _seen(record, host, reading, exchange), blind)
+
+
+def _allowed(found: Caa | None, wanted: Wanted) -> Iterator[str | Finding | Unseen]:
+    """Yield what CAA means for the hosting's certificates."""
+    return caa.evaluate(found, wanted.hosting is not Kind.FRONT_DOOR) if found else iter(())
 
 
 def _reading(host: policy_host.Observed) -> Reading | None:
@@ -112,9 +129,7 @@ def _reading(host: policy_host.Observed) -> Reading | None:
     return read(taken.body, taken.headers.get("content-type")) if isinstance(taken, Fetched) else None
 
 
-def _seen(
-    record: Answer, host: policy_host.Observed, reading: Reading | None, hosts: tuple[mx_hosts.Host, ...]
-) -> Seen:
+def _seen(record: Answer, host: policy_host.Observed, reading: Reading | None, exchange: mx_hosts.Observed) -> Seen:
     """Return what the verdict stands on. If addresses differ, senders meet the worst of those that serve a policy."""
     serving = [one for one in host.fetched if isinstance(one, Fetched) and one.address in host.texts]
     return Seen(
@@ -124,8 +139,17 @@ def _seen(
         host_unseen=host.unseen,
         plain=all(answer_fault(one) is None for one in serving),
         seconds=max((one.seconds for one in serving), default=0),
-        hosts=hosts,
+        failing=tuple(one.address for one in host.fetched if one not in serving and _answers(one)),
+        exchange=lookup_fault(exchange.answer) is None,
+        hosts=exchange.hosts,
+        more=len(exchange.more),
     )
+
+
+def _answers(one: Fetched | Failed) -> bool:
+    """Tell whether a sender stays with this address: it tries another one only if it gets no connection."""
+    silent = (Fault.REFUSED, Fault.UNREACHABLE, Fault.NO_ROUTE, Fault.NOT_TRIED, Fault.TIMEOUT)
+    return isinstance(one, Fetched) or one.fault not in silent
 
 
 async def walk_all(

@@ -83,11 +83,11 @@ def command(
 
 
 def _cached(results: Sequence[walk.Checked], config: Config | None, path: Path) -> dict[str, Cached]:
-    """Return what senders may have in the cache of the domains whose policy they do not see now.
+    """Return what senders may have in the cache of the domains whose policy some of them do not see now.
 
     By the git history, if there is one, and by policy.yaml.
     """
-    lost = {result.domain for result in results if result.seen and not result.seen.fetched}
+    lost = {result.domain for result in results if result.seen and result.seen.missed}
     ours = {each.name: Cached(each.policy) for each in config.domains if each.name in lost} if config else {}
     if not ours:
         return {}
@@ -103,6 +103,10 @@ def _cached(results: Sequence[walk.Checked], config: Config | None, path: Path) 
 
 def _wanted(domains: Sequence[str], config: Config | None) -> list[walk.Wanted]:
     """Return what to look at. A domain that policy.yaml does not have is looked at all the same."""
-    ours = {each.name: walk.Wanted(each.name, each.policy, config.rua) for each in config.domains} if config else {}
+    ours = (
+        {each.name: walk.Wanted(each.name, each.policy, config.rua, config.hosting.kind) for each in config.domains}
+        if config
+        else {}
+    )
     names = dict.fromkeys(map(domain_name, domains))
     return [ours.get(name, walk.Wanted(name)) for name in names] or list(ours.values())

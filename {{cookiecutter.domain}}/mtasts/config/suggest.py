@@ -64,7 +64,10 @@ def _nearest(value: Any, known: list[str]) -> str | None:
     """Return the nearest of the known words. YAML's on and off are no words: they would look like none."""
     if not isinstance(value, str) or value in known:
         return None
-    close = get_close_matches(value.strip(" \t'\"`.,;:").lower(), known, 1, 0.65)
+    word = value.strip(" \t'\"`.,;:").lower()
+    close = get_close_matches(word, known, 1, 0.65)
+    if close == ["none"] and word != "none":
+        return None  # it withdraws the policy: what is merely near, as `no` or `nope`, may mean something else
     return close[0] if close else None
 
 

@@ -43,9 +43,9 @@ _WAYS = (
    `_mta-sts` record is over, counted from when its id was published, not from the merge (RFC 8461 §8.1). The
    deployment prints the date from which the MX records may change. `python -m mtasts plan` on `main` has the open step.
 2. From then on, change the MX records. The old host goes on taking mail until their TTL is over.
-3. When no MX record leads to the old host any more, remove its `mx`. Before that, `plan --live`, as pull requests
-   run it, refuses with MTS503. In `enforce`, without `--live`, or if DNS does not answer, nobody has seen the MX
-   records: then it refuses with MTS511, at any time.""",
+3. When no MX record leads to the old host any more, remove its `mx`. Before that, `plan --live`, as pull requests run
+   it, refuses with MTS503. In `enforce`, without `--live`, or if DNS does not answer, nobody has seen the MX records:
+   then it refuses with MTS511, at any time.""",
     ),
     Way(
         "rollback",
@@ -92,10 +92,10 @@ _WAYS = (
    the commands *without the pipeline*, up to `outputs`, then `build` and the upload. Ask its own host name for
    `/.well-known/mta-sts.txt`.
 4. Merge, and run *provision* with *create*: the CNAME to the old hosting came from this branch, so it is
-   replaced. (The plan of the pull request names these steps too, for the hosting that it goes to.) Front Door and a web
-   server can have their certificate before that, by `_dnsauth` or your own authority. A Function or a Static Web App
-   gets it minutes after the CNAME leads there. Meanwhile senders that know the policy go on with it (RFC 8461 §3.3),
-   and others deliver as if there were none: no mail is lost.
+   replaced. The plan of the pull request names these steps too, for the hosting it goes to. Front Door and a web server
+   can have their certificate before that, by `_dnsauth` or your own authority. A Function or a Static Web App gets it
+   minutes after the CNAME leads there. Meanwhile senders that know the policy go on with it (RFC 8461 §3.3), and others
+   deliver as if there were none: no mail is lost.
 5. When `python -m mtasts check` is clean and the TTL is over, delete the old hosting.""",
     ),
 )
