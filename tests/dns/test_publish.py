@@ -700,7 +700,7 @@ def test_half_of_fifty_zones_fail_and_running_again_completes(world: World) -> N
         done = world.publish("announcement", "--doit")
         assert done.code == 0
         assert len(done.lines) == 2 * len(bad) + 1 and done.lines[-1].startswith("next: 25 domains may go to enforce ")
-        assert all(line.startswith("create ") for line in done.lines)
+        assert all(line.startswith("create ") for line in done.lines[:-1])
         for name in bad:
             assert world.zone(name) == sorted(["@ 60 NS ns.invalid.", sts(TESTING), tlsrpt()])
         for name in good:
