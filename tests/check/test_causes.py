@@ -189,7 +189,8 @@ def test_each_fault_of_a_certificate_has_its_advice() -> None:
     assert set(CERTIFICATE.values()) == words
     for fault in CERTIFICATE:
         failed = Failed("192.0.2.1", fault, 0)
-        for found in (*policy_answers.evaluate(HOST, failed, None), *mx_answers.evaluate("mx.example.com", failed, True)):
+        at_hosts = policy_answers.evaluate(HOST, failed, None), mx_answers.evaluate("mx.example.com", failed, True)
+        for found in (each for items in at_hosts for each in items):
             assert isinstance(found, Finding)
             assert found.result_type in {*words, "sts-webpki-invalid"}
 
@@ -368,7 +369,7 @@ def test_a_misspelt_key_is_named_where_it_stands(old: str, new: str, rule: str, 
     """RFC 8461 §3.2: keys are in lower case. The error is about that line, and not about line 1."""
     (found,) = (each for each in lint_policy(POLICY.decode().replace(old, new)) if each.rule.id == rule)
     assert found.line == line
-    assert f"{new[:-1]!r} is not the same to senders. Write {old[:-1]} there" in found.message
+    assert f"{new[:-1]!r} is another key to senders. Write {old[:-1]} there" in found.message
 
 
 HEAD = "version: STSv1\nmode: testing\nmax_age: 604800\nmx:\n  - mx1.example.com\ndomains: {example.com: }\n"

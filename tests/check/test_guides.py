@@ -66,7 +66,11 @@ CASES: dict[str, tuple[Site, str, str]] = {
     "record-case": (record("v=stsv1; id=1;"), "MTS201", "Write v=STSv1; in just these letters."),
     "record-comma": (record("v=STSv1, id=1"), "MTS201", "it has no semicolon behind the version"),
     "record-quoted": (record(f'"{STS}"'), "MTS201", "Enter the value without them."),
-    "record-twice": (Site(sts=f"_mta-sts {txt(STS)}\n_mta-sts {txt('v=STSv1; id=1;')}", ours=False), "MTS202", "Leave one"),
+    "record-twice": (
+        Site(sts=f"_mta-sts {txt(STS)}\n_mta-sts {txt('v=STSv1; id=1;')}", ours=False),
+        "MTS202",
+        "Leave one",
+    ),
     "zone-twice": (
         Site(sts=f"_mta-sts.zone-twice.example {txt(STS)}", ours=False),
         "MTS201",
@@ -82,7 +86,11 @@ CASES: dict[str, tuple[Site, str, str]] = {
         "MTS224",
         "The zone's name stands twice in that name, since the form adds it: enter _smtp._tls alone.",
     ),
-    "reports-name": (Site(tlsrpt=f"_smtp-tls {txt(TLSRPT)}", ours=False), "MTS224", "Move it to _smtp._tls.reports-name"),
+    "reports-name": (
+        Site(tlsrpt=f"_smtp-tls {txt(TLSRPT)}", ours=False),
+        "MTS224",
+        "Move it to _smtp._tls.reports-name",
+    ),
     "no-host": (Site(host="", ours=False), "MTS207", "Publish its CNAME."),
     "other-name": (
         Site(https=shows(lambda authority, _: authority.valid("www.other-name.example")), ours=False),

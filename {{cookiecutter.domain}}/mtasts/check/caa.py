@@ -19,8 +19,9 @@ CAA_FORBIDS = Rule(
     "RFC 8659 §4.2",
     """Azure gets the certificate of a Function or a Static Web App from DigiCert. A CAA record that names other
 authorities alone keeps DigiCert from issuing it, and from renewing one that is there. Add `0 issue "digicert.com"`
-where the record stands. A name server that fails on the question has the same effect. The nearest name from the policy host upwards that has CAA records counts, so those of the
-whole domain count too.""",
+where the record stands. A name server that fails on the question has the same effect. The nearest name from the policy
+host upwards that has CAA records counts, so those of the whole domain count too, and those of the name that a CNAME
+leads to.""",
 )
 
 # The names by which DigiCert takes CAA as its own.

@@ -14,6 +14,7 @@ from mtasts.check.smtp import Spoken
 from mtasts.check.steps import ADDRESSES_MANY, Network, Section, Unseen, addresses, first_fault, lookup_fault, resolved
 from mtasts.check.tls import Fault
 from mtasts.findings import Finding, Rule, Severity, listed, quote
+from mtasts.sts import mx_patterns
 from mtasts.sts.policy import Mode, Policy
 
 MX_NONE = Rule(

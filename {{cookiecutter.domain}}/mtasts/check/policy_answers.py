@@ -197,8 +197,8 @@ def answer_fault(answer: Fetched, slip: str | None = None, host: str = "") -> tu
     """
     if 300 <= answer.status < 400:
         target = answer.headers.get("location", "")
-        shown = quote(target or "nowhere")
-        return REDIRECT, f"redirects to {shown} ({answer.status}), and senders do not follow. {_unredirect(target, host)}"
+        where = f"redirects to {quote(target or 'nowhere')} ({answer.status})"
+        return REDIRECT, f"{where}, and senders do not follow. {_unredirect(target, host)}"
     if answer.status != 200:
         found = f"The policy is at {slip}: move it." if slip else _advice(answer.status)
         return STATUS, f"answers {answer.status} at {PATH}. {found}"
@@ -245,7 +245,7 @@ _TARGET = re.compile(r"(?i)(?:(?:(https?):)?//([^/:?#]*)[^/?#]*)?([^?#]*)")
 def _unredirect(target: str, host: str) -> str:
     """Return what mends a redirect."""
     found = _TARGET.match(target)
-    scheme, name, path = (found.groups("") if found else ("", "", ""))
+    scheme, name, path = found.groups("") if found else ("", "", "")
     stays = name.lower() in ("", host.lower())
     if _SIGN_IN.search(target):
         return "It asks senders to sign in, and none does: allow this path for everyone."
