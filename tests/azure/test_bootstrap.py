@@ -28,7 +28,6 @@ FILLED = {"PREFIX": PREFIX, "DNS_GROUP": "zones", "DNS_SUBSCRIPTION": DNS_SUBSCR
 
 HOSTINGS = ["function", "static-web-app", "front-door"]
 DEPLOYMENTS = [
-    "Microsoft.Resources/deployments/operations/read",
     "Microsoft.Resources/deployments/operationStatuses/read",
     "Microsoft.Resources/deployments/read",
     "Microsoft.Resources/deployments/validate/action",
