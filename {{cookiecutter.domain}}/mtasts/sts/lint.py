@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts import corrections
 from mtasts.sts.names import pattern_fault, public_suffix_fault
-from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, Field, MxPattern, Policy, read
+from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, MxPattern, Policy, read
+from mtasts.sts.policy_lines import Field
 
 DUPLICATE_KEY = Rule(
     "MTS103",
@@ -86,7 +87,14 @@ def lint_policy(text: str) -> list[Finding]:
     fields, found = read(text)
     for part in (_keys(fields), _sense(fields), _size(text)):
         found += part
-    return sorted(dict.fromkeys(found), key=lambda finding: finding.line or 0)
+    offering = {_place(each) for each in found if each.suggestion is not None}
+    said = (each for each in found if each.suggestion is not None or _place(each) not in offering)
+    return sorted(dict.fromkeys(said), key=lambda finding: finding.line or 0)
+
+
+def _place(finding: Finding) -> tuple[str, int | None, int | None]:
+    """Return what tells a finding from another one: of two at one place, the one that offers a value is enough."""
+    return finding.rule.id, finding.line, finding.column
 
 
 def _keys(fields: list[Field]) -> Iterator[Finding]:

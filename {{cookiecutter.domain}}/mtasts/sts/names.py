@@ -79,6 +79,22 @@ from it.""",
 
 DOMAIN_OCTETS = 253 - len("_mta-sts.")
 
+# What a word processor or a web page makes of quotes, hyphens and blanks.
+_TYPOGRAPHIC = re.compile("[\u201c-\u201e\u2018\u2019\u2010-\u2015\u2212\u00a0\u200b-\u200d\u2060\ufeff]")
+
+# What a text has that is no host name: the first that is found is the cause. With what mends it.
+_CAUSES = (
+    (_TYPOGRAPHIC.pattern, "has a quote, dash or blank of a word processor. Type it again, in plain ASCII."),
+    (r"^\s*(?i:mx\s+)?[0-9]{1,5}\s+\S+\s*$", "has the preference of its MX record. Write the host name alone."),
+    (r"[\"'`<>()\[\]{}]", "has quotes or brackets in it. Write the name without them."),
+    (r"://", "is a URL. Write the host name alone."),
+    (r"@", "is a mail address. Write a host name."),
+    (r"[,;]", "has a comma or semicolon in it. Remove that."),
+    (r"\s", "has white space in it. Remove that."),
+    (r":[0-9]+$", "has a port. Write the host name alone."),
+    (r"_", "has an underscore, and no host name has one. Write the server's real name."),
+)
+
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _VERIFICATION = r"(?i:(.+\.)?mx-verification\.google\.com|ms[0-9]+\.msv1\.invalid)"  # compiled if a run needs it
@@ -105,6 +121,9 @@ def domain_fault(name: str) -> Finding | None:
 def pattern_fault(pattern: str) -> Finding | None:
     """Return what is wrong with an mx pattern, or None: a host name, or `*.` and a host name (RFC 8461 §4.1)."""
     host = pattern.removeprefix("*.")
+    if pattern == "*":
+        message = "mx '*' matches no host: a `*` stands for the first label alone. List your MX hosts by their names."
+        return Finding(WILDCARD, message)
     if "*" in host:
         message = f"mx {quote(pattern)}: a `*` stands for the whole first label, once. Use the form '*.example.com'."
         return Finding(WILDCARD, message)
@@ -117,13 +136,23 @@ def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
         return Finding(NAME_DOT, f"{shown} ends in a dot. Policies have none: remove it.")
     if _is_address(name):
         return Finding(NAME_ADDRESS, f"{shown} is an IP address, and certificates hold names. Write the name.")
-    if not name.isascii():
+    if not name.isascii() and not _TYPOGRAPHIC.search(name):
         return Finding(NAME_ULABEL, f"{shown} has letters outside ASCII. Use A-labels (xn--…).")
     if len(name) > octets:
         return Finding(NAME_LONG, f"{shown} has {len(name)} octets, and {octets} is the most. Shorten it.")
     if not _NAME.fullmatch(name):
-        return Finding(NAME_FORM, f"{shown} is not a host name. Write labels of letters, digits and hyphens.")
+        return Finding(NAME_FORM, f"{shown} {_cause(name)}")
     return None
+
+
+def _cause(name: str) -> str:
+    """Return why a text is no host name, and what to do."""
+    if not name.strip():
+        return "is empty. Write a host name."
+    if sum("." in part for part in re.split(r"[\s,;]+", name)) > 1:
+        return "holds several names. Write each in a line of its own."
+    otherwise = "is not a host name. Write labels of letters, digits and hyphens."
+    return next((what for form, what in _CAUSES if re.search(form, name)), otherwise)
 
 
 def is_verification(host: str) -> bool:
