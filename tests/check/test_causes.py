@@ -208,10 +208,13 @@ def test_each_fault_of_a_certificate_has_its_advice() -> None:
             ["is a CNAME to 'here.vendor.example', which has no TXT record", "Correct its target"],
         ),
         (Answer("_mta-sts.example.com", Status.FOUND, ("v=spf1 -all",), "vendor.example"), ["remove the CNAME"]),
-        (Answer("_mta-sts.example.com", Status.NO_NAME), ["does not exist. Publish the record."]),
+        (
+            Answer("_mta-sts.example.com", Status.NO_NAME),
+            ["does not exist. `python -m mtasts records` prints the record."],
+        ),
         (
             Answer("_mta-sts.example.com", Status.FOUND, ('"v=STSv1; id=1;"',)),
-            ["does not begin with v=STSv1;", "as `python -m mtasts records` prints it"],
+            ["does not begin with v=STSv1;", "Publish it as 'v=STSv1; id=1;'."],
         ),
     ],
 )
@@ -308,7 +311,13 @@ def test_a_record_that_senders_ignore_says_what_to_write(
         ("*.example.com", "example.com", "add 'example.com'"),
         ("*.example.com", "a.b.example.com", "write '*.b.example.com'"),
         ("example.com", "mx1.example.com", "not for the hosts below it: write 'mx1.example.com'"),
-        ("mx1.example.com", "mx2.example.com", "Add 'mx2.example.com' to mx, or correct the MX record. With enforce"),
+        ("mx1.example.com", "mx2.example.com", "Add 'mx2.example.com' to mx. Or correct the MX record. With enforce"),
+        (
+            "mail.exmaple.com",
+            "mail.example.com",
+            "'mail.exmaple.com' is nearly the same: write 'mail.example.com' there",
+        ),
+        ("mx1.example.com", "mx2.example.net", "Add 'mx2.example.net' to mx."),
         ("mx1.example.com", "x.mail.protection.outlook.com", "Add '*.mail.protection.outlook.com' to mx"),
         ("mx1.example.com", "alt1.aspmx.l.google.com", "Add '*.aspmx.l.google.com' to mx"),
         # F5: it takes no mail, so no mx is to name it
@@ -345,7 +354,7 @@ LINES = POLICY.decode().split("\r\n")[:-1]
         ("User-agent: *\nDisallow:\n", "a robots.txt"),
         ("# ours\nContact: mailto:security@example.com\n", "a security.txt"),
         ("PK\x03\x04\x14\x00", "a word processor's file"),
-        ("version=STSv1\r\nmode=testing\r\n", "an equals sign in place of the colon"),
+        ("version=STSv1\r\nmode=testing\r\n", "Write 'version: STSv1'."),
         ("\ufeff" + POLICY.decode(), "byte order mark"),
     ],
 )

@@ -123,13 +123,13 @@ def _misnamed(found: Fault, own: Certificate, host: str) -> tuple[Fault, str]:
         return Fault.COMMON_NAME, f"the certificate names the host only in CN, and its subjectAltName has {names}"
     if any(_covers_more(name, host) for name in own.names):
         return Fault.NAME, f"the certificate names {names}, where `*` stands for one label, and not {host}"
-    if any(name.lower().endswith(suffix) for name in own.names for suffix in _HOSTINGS):
+    if any(name.lower().endswith(AZURE) for name in own.names):
         return Fault.UNBOUND, f"the hosting shows its own certificate, for {names}, and not one for {host}"
     return Fault.NAME, f"the certificate names {names}, and not {host}"
 
 
 # The names of Azure's own certificates, which it shows as long as a host name has none.
-_HOSTINGS = (
+AZURE = (
     *(".azurewebsites.net", ".azurestaticapps.net", ".azurefd.net", ".azureedge.net"),
     *(".core.windows.net", ".trafficmanager.net", ".azure-api.net"),
 )

@@ -6,10 +6,11 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 
-from mtasts.check.resolver import Answer, Status
+from mtasts.check import slips
+from mtasts.check.near_records import STS, missing, sts_record
+from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, Section, Unseen, lookup_fault
 from mtasts.findings import Finding, Rule, Severity, quote
-from mtasts.sts.names import registrable
 from mtasts.sts.record import RecordError, StsRecord, in_force, is_doubtful
 
 RECORD_NONE = Rule(
@@ -57,24 +58,14 @@ have, or someone changed the record by hand. Publish the record that `python -m 
 
 
 # Where the record is put by mistake, and what mends it.
-_TWICE = "The zone's name stands twice in that name, since the form adds it: enter {label} alone."
 _MISPLACED = {
     "_mta_sts": "That name has an underscore in place of the hyphen: move the record to {right}.",
+    "mta_sts": "That name has no underscore before it, and one in place of the hyphen: move the record to {right}.",
+    "_mtasts": "That name lacks the hyphen: move the record to {right}.",
+    "_mta-sts.mta-sts": "That is a name below the policy host: move the record to {right}.",
     "mta-sts": "That is the policy host: move the record to {right}.",
     "": "That is the domain itself: move the record to {right}.",
 }
-
-# What stands in the record's place, by how it begins: the first that fits is the cause. With what mends it.
-_FORMS = [
-    (r"\s*[\"'\u201c\u201d\u2018\u2019]", "has quotes in its value", "Enter the value without them"),
-    (r"\s+v=STSv1", "begins with white space", "Remove that"),
-    (r"(?i)version\s*:", "is the text of a policy", "That belongs on the policy host"),
-    (r"(?i)v=tlsrp", "is a record for reports", "That belongs at _smtp._tls"),
-    (r"id=", "begins with the id", "Put the version first"),
-    (r"v=STSv1\s*$|v=STSv1\s*[^;\s]", "has no semicolon behind the version", "Write v=STSv1; and then the id"),
-    (r"(?i)v\s*=\s*STSv1\b", "spells the version in another way", "Write v=STSv1; in just these letters"),
-    (r"(?i)v\s*[=:]\s*(mta-?)?sts", "has another version", "The only one is v=STSv1"),
-]
 
 
 async def observe(domain: str, network: Network) -> Answer:
@@ -86,21 +77,12 @@ async def misplaced(domain: str, answer: Answer, network: Network) -> dict[str, 
     """Return names that have the record by mistake, with how that came about. Asks only if the record is missing."""
     if lookup_fault(answer) or in_force(answer.values, StsRecord.PREFIX):
         return {}
-    names = doubled("_mta-sts", domain)
+    names = slips.doubled("_mta-sts", domain)
     names |= {f"{label}.{domain}".lstrip("."): how.format(right=answer.name) for label, how in _MISPLACED.items()}
+    if answer.target and (meant := slips.full(answer.target, domain)):
+        names[meant] = f"The zone's name was added to the CNAME's target: write '{meant}.', with a dot at its end."
     found = await asyncio.gather(*(network.lookup(name, "TXT") for name in names))
     return {name: names[name] for name, each in zip(names, found, strict=True) if _has_record(each.values)}
-
-
-def doubled(label: str, domain: str) -> dict[str, str]:
-    """Return the names that a form makes of a full name, to which it adds the zone's."""
-    zones = dict.fromkeys(filter(None, (domain, registrable(domain))))
-    return {f"{label}.{domain}.{zone}": _TWICE.format(label=_label(label, domain, zone)) for zone in zones}
-
-
-def _label(label: str, domain: str, zone: str) -> str:
-    """Return what a form wants that adds the zone's name."""
-    return f"{label}.{domain}".removesuffix(f".{zone}")
 
 
 def _has_record(values: Sequence[str]) -> bool:
@@ -122,10 +104,7 @@ def _items(answer: Answer, expected: str | None, misplaced: dict[str, str]) -> I
     if fault := lookup_fault(answer):
         yield fault
     elif not records:
-        what, advice = _missing(answer)
-        for name, how in misplaced.items():
-            what, advice = f"{what}, and {quote(name, 253)} has the record", how
-        yield Finding(RECORD_NONE, f"{answer.name} {what}. {advice}")
+        yield _none(answer, expected, misplaced)
     elif len(records) > 1:
         yield Finding(RECORD_SEVERAL, f"{answer.name} has {len(records)} records: {_several(records, expected)}")
     else:
@@ -152,45 +131,28 @@ def doubtful(answer: Answer, prefix: str) -> Iterator[Finding]:
         yield Finding(RECORD_DOUBTFUL, f"{answer.name} has {quote(txt)}. {who}. Remove the blank before the semicolon.")
 
 
-def _missing(answer: Answer) -> tuple[str, str]:
-    """Return what stands in the record's place, and what to do: a TXT record cannot stand beside a CNAME."""
-    gone = "does not exist" if answer.status is Status.NO_NAME else "has no TXT record"
-    if answer.target:
-        what = f"is a CNAME to {quote(answer.target)}, which {gone}" if not answer.values else _without(answer.values)
-        return (
-            what,
-            "Correct its target, or remove the CNAME and publish the record here: both cannot stand at one name.",
-        )
-    if not answer.values:
-        return gone, "Publish the record."
-    for txt in answer.values:
-        if form := next((each for each in _FORMS if re.match(each[0], txt)), None):
-            what = f"has {quote(txt)}, which does not begin with {StsRecord.PREFIX} since it {form[1]}"
-            return what, f"{form[2]}. Publish the record as `python -m mtasts records` prints it."
-    return _without(answer.values), "Publish the record."
-
-
-def _without(values: Sequence[str]) -> str:
-    if len(values) == 1:
-        return f"has {quote(values[0])}, which does not begin with {StsRecord.PREFIX}"
-    return f"has {len(values)} TXT records, and none begins with {StsRecord.PREFIX}"
+def _none(answer: Answer, expected: str | None, misplaced: dict[str, str]) -> Finding:
+    """Return the finding for a record that is missing: what stands there, what was meant, and what to write."""
+    what, advice, near = missing(answer, STS)
+    record = sts_record(near or "", expected)
+    for name, how in misplaced.items():
+        what, advice = f"{what}, and {quote(name, 253)} has the record", how
+    if not misplaced and not answer.target:
+        write = f"Publish it as {quote(record)}." if record else "`python -m mtasts records` prints the record."
+        advice = f"{advice} {write}".strip()
+    return Finding(RECORD_NONE, f"{answer.name} {what}. {advice}")
 
 
 def _evaluate_record(name: str, txt: str, expected: str | None) -> Iterator[str | Finding]:
     try:
         record = StsRecord.parse(txt)
     except RecordError as error:
-        yield Finding(RECORD_MALFORMED, f"{name} has {quote(txt)}, and {error}. {_corrected(txt, expected)}")
+        wanted = sts_record(txt, expected)
+        advice = f"Write {quote(wanted)}." if wanted else "Add an id of 1 to 32 letters and digits."
+        yield Finding(RECORD_MALFORMED, f"{name} has {quote(txt)}, and {error}. {advice}")
         return
     yield f"{name}: {txt}"
     if expected is not None and record.id != expected:
-        message = f"{name} announces id {record.id}, and the repository's policy has {expected}. Publish that one."
+        wanted = StsRecord(expected).render()
+        message = f"{name} announces id {record.id}, and the repository's policy has another. Write {quote(wanted)}."
         yield Finding(RECORD_DRIFT, message)
-
-
-def _corrected(txt: str, expected: str | None) -> str:
-    """Return what to write: the repository's id, or what is left of the record's own."""
-    found = re.search(r"\bid\s*=\s*([^;]+)", txt)
-    own = re.sub("[^A-Za-z0-9]", "", found[1])[:32] if found else ""
-    wanted = expected or own
-    return f"Write {quote(StsRecord(wanted).render())}." if wanted else "Add an id of 1 to 32 letters and digits."

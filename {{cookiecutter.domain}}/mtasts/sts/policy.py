@@ -219,9 +219,8 @@ def value_fault(key: str, value: str) -> Finding | None:
         return None
     better = _meant(key, value)
     advice = f" Write `{key}: {better}`." if better else ""
-    return Finding(
-        _RULES[key], f"{key} is {quote(value)}. {_KNOWN[key]}{advice or f' {_WRITE[key]}'}", suggestion=better
-    )
+    message = f"{key} is {quote(value)}. {_KNOWN[key]}{advice or f' {_WRITE[key]}'}"
+    return Finding(_RULES[key], message, suggestion=int(better) if better and key == "max_age" else better)
 
 
 def _meant(key: str, value: str) -> str | None:
