@@ -38,7 +38,7 @@ POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmax_age: 60
         (421, "Bind the name"),
         (429, "limits how often"),  # G2
         (500, "The hosting fails"),
-        (503, "start it again"),  # G2: a stopped app
+        (503, "Start it, and allow this path."),  # G2: a stopped app, or a firewall
         (530, "The hosting fails"),
         (204, "Senders take 200 alone"),
         (101, "no answer yet"),

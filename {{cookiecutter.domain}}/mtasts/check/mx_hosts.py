@@ -234,7 +234,8 @@ def _evaluate_more(domain: str, observed: Observed, policy: Policy | None) -> It
 
 def _evaluate_patterns(domain: str, policy: Policy, hosts: Sequence[str]) -> Iterator[Finding]:
     for pattern in policy.mx:
-        if not any(map(pattern.matches, hosts)) and not any(_misspelt(host, pattern) for host in hosts):
+        better = MxPattern(corrections.mx_pattern(pattern))  # what was meant has a finding of its own
+        if not any(map(pattern.matches, hosts)) and not any(map(better.matches, hosts)):
             message = f"mx {quote(pattern)} matches none of the MX hosts. Remove it, unless you are moving there."
             yield Finding(PATTERN_UNUSED, message)
         if f".{domain}".endswith(pattern[1:].lower()) and pattern.startswith("*."):

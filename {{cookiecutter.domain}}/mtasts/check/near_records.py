@@ -97,7 +97,7 @@ def tlsrpt_record(txts: Sequence[str], expected: Sequence[str] | None) -> str | 
 
 def _uris(txt: str) -> list[str]:
     """Return the addresses for reports that a text names, each with its scheme."""
-    words = re.split(r"[\s,;<>\"'\u201c\u201d]+|rua\s*[=:]", txt[:2000])
+    words = re.split(r"[\s,;<>\"'\u201c\u201d]+|ru[af]\s*[=:]", txt[:2000])
     bare = [re.sub(r"(?i)^mailto:/*", "mailto:", word) for word in words]
     uris = [word if re.match(r"(?i)mailto:|https:", word) else f"mailto:{word}" for word in bare if word]
     return [uri for uri in uris if not rua_fault(uri)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from mtasts.check import statuses
 from mtasts.check.https import BYTES, Failed, Fetched
 from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, Unseen
 from mtasts.check.tls import CERTIFICATE, SOON, Fault, days_left
@@ -149,7 +149,7 @@ enforce take no policy.""",
 PATIENCE = 2  # seconds: the most impatient sender known
 
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
-    Fault.REFUSED: (UNREACHABLE, "See that it listens there."),
+    Fault.REFUSED: (UNREACHABLE, "Senders use HTTPS alone: let a server answer there, on port 443."),
     Fault.UNREACHABLE: (UNREACHABLE, "Look at the address in DNS and the way to it."),
     Fault.TIMEOUT: (TIMEOUT, "Senders wait 2 to 15 seconds."),
     Fault.HANDSHAKE: (HANDSHAKE, "See that a certificate is bound for this name."),
@@ -198,80 +198,31 @@ def answer_fault(answer: Fetched, slip: str | None = None, host: str = "") -> tu
     if 300 <= answer.status < 400:
         target = answer.headers.get("location", "")
         where = f"redirects to {quote(target or 'nowhere')} ({answer.status})"
-        return REDIRECT, f"{where}, and senders do not follow. {_unredirect(target, host)}"
+        return REDIRECT, f"{where}, and senders do not follow. {statuses.redirect(target, host)}"
     if answer.status != 200:
-        found = f"The policy is at {slip}: move it." if slip else _advice(answer.status)
+        found = (
+            f"The policy is at {slip}: move it."
+            if slip
+            else statuses.advice(answer.status, answer.headers, answer.body)
+        )
         return STATUS, f"answers {answer.status} at {PATH}. {found}"
     if len(answer.body) > BYTES:
         return ANSWER_LARGE, f"serves more than {BYTES} bytes. Serve the policy alone."
     if not answer.body.strip():
-        return EMPTY, "answers with nothing. Deploy the policy again."
+        return EMPTY, "answers with nothing. The file is empty: deploy the policy again."
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
         return ENCODED, f"compresses ({quote(answer.headers['content-encoding'])}). Switch that off for this path."
     if is_html(answer.body):
-        return HTML, f"serves {_page(answer.body)}. Serve the text alone."
+        return HTML, f"serves {statuses.page(answer.body)}"
     return _type_fault(answer.headers.get("content-type"))
-
-
-# What mends each status. Senders take 200 alone, whatever another one means (RFC 8461 §3.3).
-_STATUS = {
-    401: "It asks senders to sign in, and none does. Allow this path for everyone.",
-    403: "A firewall, a filter for bots or countries, or the file's rights refuse senders. Allow this path.",
-    404: "No file is there. Deploy the policy, and see that the upload takes folders that begin with a dot.",
-    405: "It does not take GET. Allow it for this path.",
-    407: "A proxy asks senders to sign in. Allow this path for everyone.",
-    410: "The hosting says that the file is gone for good. Deploy the policy.",
-    421: "It does not serve this host name. Bind the name at the hosting.",
-    429: "It limits how often it may be asked, and many senders ask at once. Take this path out of the limit.",
-    451: "It refuses for legal reasons, often by country. Allow this path.",
-}
-_CLASSES = {
-    1: "That is no answer yet. Look at what stands between.",
-    2: "Senders take 200 alone. Serve the policy itself at this path.",
-    4: "It does not take the request that senders make. See its log, and allow a plain GET for this path.",
-    5: "The hosting fails, or does not run: that is not the policy's fault. See its log, and start it again.",
-}
-
-
-def _advice(status: int) -> str:
-    return _STATUS.get(status) or _CLASSES.get(status // 100, "Serve the policy with status 200.")
-
-
-# What mends a redirect, by where it leads: the first that fits.
-_SIGN_IN = re.compile(r"(?i)login\.microsoftonline\.com|/\.auth/|/(?:wp-)?log-?in\b|/sign-?in\b|/sso\b|/oauth")
-_TARGET = re.compile(r"(?i)(?:(?:(https?):)?//([^/:?#]*)[^/?#]*)?([^?#]*)")
-
-
-def _unredirect(target: str, host: str) -> str:
-    """Return what mends a redirect."""
-    found = _TARGET.match(target)
-    scheme, name, path = found.groups("") if found else ("", "", "")
-    stays = name.lower() in ("", host.lower())
-    if _SIGN_IN.search(target):
-        return "It asks senders to sign in, and none does: allow this path for everyone."
-    if stays and path == PATH and scheme.lower() != "http":
-        return "It leads back to itself, as where a proxy speaks HTTP to the hosting: let it speak HTTPS."
-    if stays and path.rstrip("/") == PATH:
-        return "Serve the policy at this very address, which has https and no slash at its end."
-    if stays:
-        return f"Serve the policy itself at {PATH}."
-    if path == PATH:
-        return f"Serve the policy itself, or let {host or 'the policy host'} be a CNAME to a hosting that does."
-    return f"The hosting sends visitors to its main host name: take {PATH} out of that rule."
 
 
 def _type_fault(content_type: str | None) -> tuple[Rule, str] | None:
     if content_type is None:
-        return CONTENT_TYPE, "names no content type. Set text/plain."
+        return CONTENT_TYPE, "names no content type. Set the header `Content-Type: text/plain`."
     if content_type.partition(";")[0].strip().lower() != "text/plain":
-        return CONTENT_TYPE, f"serves the policy as {quote(content_type)}. Set text/plain."
+        return CONTENT_TYPE, f"serves the policy as {quote(content_type)}. Set the header `Content-Type: text/plain`."
     return None
-
-
-def _page(body: bytes) -> str:
-    if re.search(rb"<i?frame", body, re.IGNORECASE):
-        return "a web page with a frame, as forwarding at a registrar does"
-    return "a web page around the policy" if b"STSv1" in body else "a web page and no policy"
 
 
 def is_html(body: bytes) -> bool:

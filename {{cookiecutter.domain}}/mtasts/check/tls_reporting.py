@@ -144,7 +144,8 @@ def _none(answer: Answer, expected: tuple[str, ...] | None) -> str:
     what, advice, _ = missing(answer, TLSRPT)
     domain = answer.name.removeprefix("_smtp._tls.")
     record = tlsrpt_record([f"tls-reports@{domain}"], expected)
-    return f"{what}, so nobody reports failures. {advice or f'Publish a TXT record there, as {quote(record, 300)}.'}"
+    publish = "" if answer.target else f"Publish a TXT record there, as {quote(record, 300)}."
+    return " ".join(filter(None, (f"{what}, so nobody reports failures.", advice, publish)))
 
 
 def _write(txts: Sequence[str], expected: tuple[str, ...] | None) -> str:
