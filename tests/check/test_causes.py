@@ -214,7 +214,7 @@ def test_each_fault_of_a_certificate_has_its_advice() -> None:
         ),
         (
             Answer("_mta-sts.example.com", Status.FOUND, ('"v=STSv1; id=1;"',)),
-            ["does not begin with v=STSv1;", "Publish it as 'v=STSv1; id=1;'."],
+            ["and senders pass over that: it has quotes", "Publish it as 'v=STSv1; id=1;'."],
         ),
     ],
 )
@@ -288,7 +288,7 @@ def test_a_record_at_a_wrong_name_is_found(domain: str, name: str, mend: str) ->
         # A guide's id by date and time, with hyphens
         (("v=STSv1; id=2026-01-01;",), None, "MTS203", "Write 'v=STSv1; id=20260101;'."),
         (("v=STSv1; id=2026-01-01;",), "abc", "MTS203", "Write 'v=STSv1; id=abc;'."),
-        (("v=STSv1;",), None, "MTS203", "Add an id of 1 to 32 letters and digits."),
+        (("v=STSv1;",), None, "MTS203", "Add an id of 1 to 32 letters and digits, as 'v=STSv1; id=1;'."),
         (("v=STSv1; id=1;", "v=STSv1; id=2;"), "2", "MTS202", "Remove all but 'v=STSv1; id=2;'."),
         (("v=STSv1; id=1;", "v=STSv1; id=2;"), None, "MTS202", "Leave one, and remove the others."),
     ],

@@ -134,10 +134,10 @@ TEXT: dict[str, tuple[Site, str, str]] = {
     "max-age-words": (served(b"604800", b"604800 seconds"), "MTS112", "Write `max_age: 604800`."),
     "max-age-commas": (served(b"604800", b"604,800"), "MTS112", "Write `max_age: 604800`."),
     "one-line": (Site(https=Answer(POLICY.replace(b"\r\n", b" ")), ours=False), "MTS116", "in a line of its own"),
-    "cr-alone": (Site(https=Answer(POLICY.replace(b"\r\n", b"\r")), ours=False), "MTS116", "End them with CRLF or LF."),
-    "bom": (Site(https=Answer(b"\xef\xbb\xbf" + POLICY), ours=False), "MTS116", "Save the file as UTF-8 without one."),
+    "cr-alone": (Site(https=Answer(POLICY.replace(b"\r\n", b"\r")), ours=False), "MTS116", "End them with CRLF"),
+    "bom": (Site(https=Answer(b"\xef\xbb\xbf" + POLICY), ours=False), "MTS116", "Save the file as UTF-8 without"),
     "utf-16": (Site(https=Answer(POLICY.decode().encode("utf-16")), ours=False), "MTS116", "Save it as UTF-8."),
-    "comment": (served(b"mode:", b"# ours\r\nmode:"), "MTS116", "is a comment or a mark of Markdown"),
+    "comment": (served(b"mode:", b"# ours\r\nmode:"), "MTS116", "is a comment or a mark of M"),
     "blank-end": (Site(https=Answer(POLICY + b"\r\n"), ours=False), "MTS116", "senders take no blank lines. Remove it."),
 }  # fmt: skip
 RECORDS: dict[str, tuple[Site, str, str]] = {
@@ -145,7 +145,7 @@ RECORDS: dict[str, tuple[Site, str, str]] = {
     "id-quoted": (record('v=STSv1; id="20260101";'), "MTS203", "Write 'v=STSv1; id=20260101;'."),
     "id-colon": (record("v=STSv1; id:20260101"), "MTS203", "Write 'v=STSv1; id=20260101;'."),
     "id-long": (record(f"v=STSv1; id={'1' * 33}"), "MTS203", f"Write 'v=STSv1; id={'1' * 32};'."),
-    "id-missing": (record("v=STSv1;"), "MTS203", "Add an id of 1 to 32 letters and digits."),
+    "id-missing": (record("v=STSv1;"), "MTS203", "letters and digits, as 'v=STSv1; id=1;'."),
     "record-case": (record("v=stsv1; id=1;"), "MTS201", "in just these letters. Publish it as 'v=STSv1; id=1;'."),
     "record-comma": (record("v=STSv1, id=1"), "MTS201", "it has no semicolon behind the version"),
     "record-blank": (record("v=STSv1 id=1"), "MTS201", "Publish it as 'v=STSv1; id=1;'."),

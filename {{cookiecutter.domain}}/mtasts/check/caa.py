@@ -25,8 +25,17 @@ leads to.""",
 )
 
 # The names by which DigiCert takes CAA as its own.
-DIGICERT = {"digicert.com", "www.digicert.com", "symantec.com", "thawte.com", "geotrust.com", "rapidssl.com"}
-ISSUED = {Kind.FUNCTION, Kind.STATIC_WEB_APP}  # the hostings whose certificates Azure gets from it
+DIGICERT = {
+    "digicert.com",
+    "www.digicert.com",
+    "digicert.ne.jp",
+    "symantec.com",
+    "thawte.com",
+    "geotrust.com",
+    "rapidssl.com",
+}
+# The hostings whose certificates Azure gets, and whether it is known from whom: from DigiCert.
+ISSUED: dict[Kind | None, bool] = {Kind.FUNCTION: True, Kind.STATIC_WEB_APP: True, Kind.FRONT_DOOR: False}
 LABELS = 20  # of a name, climbed at most
 
 _RECORD = re.compile(r"(\d+) (\S+) (.*)", re.DOTALL)

@@ -17,6 +17,7 @@ from mtasts.check.steps import ADDRESSES_MANY, Network, Section, Unseen, address
 from mtasts.check.tls import Fault
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.sts import corrections, mx_patterns
+from mtasts.sts.names import pattern_fault
 from mtasts.sts.policy import Mode, MxPattern, Policy
 
 MX_NONE = Rule(
@@ -195,6 +196,8 @@ _OR = "Or correct the MX record."
 
 def _misspelt(host: str, pattern: str) -> str | None:
     """Return what mends a pattern that was to cover the host, and is no pattern."""
+    if len(names := re.split(r"[\s,;]+", pattern.lower())) > 1 and host.lower() in names:
+        return f"The policy has it in {quote(pattern)}, which matches no host: write each name in a line of its own."
     better = MxPattern(corrections.mx_pattern(pattern))
     if better == pattern or not better.matches(host):
         return None
@@ -234,8 +237,7 @@ def _evaluate_more(domain: str, observed: Observed, policy: Policy | None) -> It
 
 def _evaluate_patterns(domain: str, policy: Policy, hosts: Sequence[str]) -> Iterator[Finding]:
     for pattern in policy.mx:
-        better = MxPattern(corrections.mx_pattern(pattern))  # what was meant has a finding of its own
-        if not any(map(pattern.matches, hosts)) and not any(map(better.matches, hosts)):
+        if not any(map(pattern.matches, hosts)) and not pattern_fault(pattern):
             message = f"mx {quote(pattern)} matches none of the MX hosts. Remove it, unless you are moving there."
             yield Finding(PATTERN_UNUSED, message)
         if f".{domain}".endswith(pattern[1:].lower()) and pattern.startswith("*."):

@@ -67,7 +67,7 @@ def missing(answer: Answer, kind: Kind) -> tuple[str, str, str | None]:
         return what, advice, None
     for txt in answer.values:
         if form := next((each for each in kind.forms if re.match(each[0], txt)), None):
-            what = f"has {quote(txt)}, which does not begin with {kind.prefix} since it {form[1]}"
+            what = f"has {quote(txt)}, and senders pass over that: it {form[1]}"
             return what, f"{form[2]}.", None if form == kind.stranger else txt
     return _without(answer, kind) if answer.values else gone, "", None
 

@@ -93,10 +93,11 @@ def evaluate(observed: Observed, expected: tuple[str, ...] | None) -> Section:
     expected: the repository's addresses, None if it is not asked. Where it has none the record is another's, if there
     is one: a service for reports has its own, often by a CNAME.
     """
-    return Section("TLS reporting", (*_items(observed.right, expected), *_misplaced(observed)))
+    misplaced = tuple(_misplaced(observed))
+    return Section("TLS reporting", (*_items(observed.right, expected, bool(misplaced)), *misplaced))
 
 
-def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | Finding | Unseen]:
+def _items(answer: Answer, expected: tuple[str, ...] | None, elsewhere: bool) -> Iterator[str | Finding | Unseen]:
     records = in_force(answer.values, TlsRptRecord.PREFIX)
     near = next((txt for txt in answer.values if "tlsrp" in txt.lower() or "rua" in txt.lower()), None)
     if answer.target:
@@ -110,7 +111,7 @@ def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | F
     elif near and expected != ():
         yield Finding(REPORTING_MALFORMED, f"{answer.name} {_near(answer, near, expected)}")
     elif expected != ():
-        yield Finding(REPORTING_NONE, f"{answer.name} {_none(answer, expected)}")
+        yield Finding(REPORTING_NONE, f"{answer.name} {_none(answer, expected, elsewhere)}")
     yield from doubtful(answer, TlsRptRecord.PREFIX)
 
 
@@ -140,8 +141,11 @@ def _near(answer: Answer, near: str, expected: tuple[str, ...] | None) -> str:
     return f"{what}. {advice} {_write([near], expected)}".replace(".  ", ". ")
 
 
-def _none(answer: Answer, expected: tuple[str, ...] | None) -> str:
+def _none(answer: Answer, expected: tuple[str, ...] | None, elsewhere: bool) -> str:
+    """Return what stands in the record's place, and what to publish. elsewhere: whether it is at a wrong name."""
     what, advice, _ = missing(answer, TLSRPT)
+    if elsewhere:
+        return f"{what}, so nobody reports failures: the record stands at a wrong name. Move it here."
     domain = answer.name.removeprefix("_smtp._tls.")
     record = tlsrpt_record([f"tls-reports@{domain}"], expected)
     publish = "" if answer.target else f"Publish a TXT record there, as {quote(record, 300)}."

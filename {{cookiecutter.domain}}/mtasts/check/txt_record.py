@@ -148,7 +148,9 @@ def _evaluate_record(name: str, txt: str, expected: str | None) -> Iterator[str 
         record = StsRecord.parse(txt)
     except RecordError as error:
         wanted = sts_record(txt, expected)
-        advice = f"Write {quote(wanted)}." if wanted else "Add an id of 1 to 32 letters and digits."
+        advice = (
+            f"Write {quote(wanted)}." if wanted else "Add an id of 1 to 32 letters and digits, as 'v=STSv1; id=1;'."
+        )
         yield Finding(RECORD_MALFORMED, f"{name} has {quote(txt)}, and {error}. {advice}")
         return
     yield f"{name}: {txt}"

@@ -89,15 +89,26 @@ class Seen:
         found = StsRecord.select(self.live.record.values)
         return found is not None and found.id == policy_id(policy)
 
+    @property
+    def facts(self) -> list[str]:
+        """What CAA allows, if it is not known which authority the hosting takes."""
+        if isinstance(self.live, Exception) or not self.live.allowed or self.live.certain:
+            return []
+        return [item for item in caa.evaluate(self.live.allowed, False) if isinstance(item, str)]
+
 
 @dataclass(frozen=True)
 class Live:
-    """What was seen of a domain. exchange, allowed: its MX hosts and CAA, None where they were not to be looked at."""
+    """What was seen of a domain. exchange, allowed: its MX hosts and CAA, None where they were not to be looked at.
+
+    certain: whether it is known which authority the hosting takes.
+    """
 
     record: Answer
     host: policy_host.Observed
     exchange: mx_hosts.Observed | None = None
     allowed: Caa | None = None
+    certain: bool = True
 
 
 def look(
@@ -110,12 +121,12 @@ def look(
 ) -> dict[str, Seen]:
     """Look at many domains at a time, and return what can be said of each. domains: whether at the MX hosts too.
 
-    hosting: what serves them after the change: at CAA too, if its certificates come from DigiCert.
+    hosting: what serves them after the change: at CAA too, if Azure gets its certificates.
     """
 
     async def one(name: str, network: Network) -> Live | Exception:
         try:
-            return await _look(name, domains[name], hosting in caa.ISSUED, network)
+            return await _look(name, domains[name], hosting, network)
         except Exception as error:  # whatever it is, the other domains go on
             return error
         finally:
@@ -125,18 +136,17 @@ def look(
     return {name: Seen(live) for name, live in zip(domains, found, strict=True)}
 
 
-async def _look(name: str, exchange: bool, issued: bool, network: Network) -> Live:
+async def _look(name: str, exchange: bool, hosting: Kind | None, network: Network) -> Live:
     async def nothing() -> None:
         return None
 
-    return Live(
-        *await asyncio.gather(
-            txt_record.observe(name, network),
-            policy_host.observe(name, network),
-            mx_hosts.observe(name, network) if exchange else nothing(),
-            caa.observe(name, network) if issued else nothing(),
-        )
+    seen = await asyncio.gather(
+        txt_record.observe(name, network),
+        policy_host.observe(name, network),
+        mx_hosts.observe(name, network) if exchange else nothing(),
+        caa.observe(name, network) if hosting in caa.ISSUED else nothing(),
     )
+    return Live(*seen, certain=caa.ISSUED.get(hosting, True))
 
 
 def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
@@ -155,7 +165,7 @@ def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
 
 def _forbidden(live: Live) -> Iterator[Finding]:
     """Yield a warning if CAA keeps Azure from a certificate. What cannot be seen of it stops no change."""
-    items = caa.evaluate(live.allowed, True) if live.allowed else ()
+    items = caa.evaluate(live.allowed, live.certain) if live.allowed else ()
     yield from (item for item in items if isinstance(item, Finding))
 
 
