@@ -114,7 +114,7 @@ def pattern_fault(pattern: str) -> Finding | None:
 def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
     shown = f"{what} {quote(head + name)}"
     if len(name) > 1 and name.endswith("."):
-        return Finding(NAME_DOT, f"{shown} ends in a dot. Policies have none: remove it.")
+        return Finding(NAME_DOT, f"{shown} ends in a dot. Remove the dot.")
     if _is_address(name):
         return Finding(NAME_ADDRESS, f"{shown} is an IP address, and certificates hold names. Write the name.")
     if not name.isascii():
