@@ -82,17 +82,20 @@ DOMAIN_OCTETS = 253 - len("_mta-sts.")
 # What a word processor or a web page makes of quotes, hyphens and blanks.
 _TYPOGRAPHIC = re.compile("[\u201c-\u201e\u2018\u2019\u2010-\u2015\u2212\u00a0\u200b-\u200d\u2060\ufeff]")
 
-# What a text has that is no host name: the first that is found is the cause. With what mends it.
-_CAUSES = (
+# What is pasted with a name, or in its place: it says more than the letters that a name may have. The first counts.
+_COMMA, _BLANK = "has a comma or semicolon in it. Remove that.", "has white space in it. Remove that."
+_SEPARATED = (_COMMA, _BLANK)
+_PASTED = (
     (_TYPOGRAPHIC.pattern, "has a quote, dash or blank of a word processor. Type it again, in plain ASCII."),
     (r"^\s*(?i:mx\s+)?[0-9]{1,5}\s+\S+\s*$", "has the preference of its MX record. Write the host name alone."),
+    (r"(?i)\s(?:mx|exchanger|by)\s", "is a whole line of DNS. Write the host name alone."),
     (r"[\"'`<>()\[\]{}]", "has quotes or brackets in it. Write the name without them."),
     (r"://", "is a URL. Write the host name alone."),
     (r"@", "is a mail address. Write a host name."),
-    (r"[,;]", "has a comma or semicolon in it. Remove that."),
-    (r"\s", "has white space in it. Remove that."),
+    (r"[,;]", _COMMA),
+    (r"\s", _BLANK),
     (r":[0-9]+$", "has a port. Write the host name alone."),
-    (r"_", "has an underscore, and no host name has one. Write the server's real name."),
+    (r"_", "has an underscore, which host names cannot have. Write a name without one."),
 )
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -132,27 +135,30 @@ def pattern_fault(pattern: str) -> Finding | None:
 
 def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
     shown = f"{what} {quote(head + name)}"
+    if cause := _no_name(name):
+        return Finding(NAME_FORM, f"{shown} {cause}")
     if len(name) > 1 and name.endswith("."):
-        return Finding(NAME_DOT, f"{shown} ends in a dot. Policies have none: remove it.")
+        return Finding(NAME_DOT, f"{shown} ends in a dot. Remove the dot.")
     if _is_address(name):
         return Finding(NAME_ADDRESS, f"{shown} is an IP address, and certificates hold names. Write the name.")
-    if not name.isascii() and not _TYPOGRAPHIC.search(name):
+    if not name.isascii():
         return Finding(NAME_ULABEL, f"{shown} has letters outside ASCII. Use A-labels (xn--…).")
     if len(name) > octets:
         return Finding(NAME_LONG, f"{shown} has {len(name)} octets, and {octets} is the most. Shorten it.")
     if not _NAME.fullmatch(name):
-        return Finding(NAME_FORM, f"{shown} {_cause(name)}")
+        return Finding(NAME_FORM, f"{shown} is not a host name. Write labels of letters, digits and hyphens.")
     return None
 
 
-def _cause(name: str) -> str:
-    """Return why a text is no host name, and what to do."""
-    if not name.strip():
+def _no_name(text: str) -> str | None:
+    """Return what a text is that holds a name and more, and what to do; None for all else."""
+    if _NAME.fullmatch(text) or _is_address(text):
+        return None
+    if not text.strip():
         return "is empty. Write a host name."
-    if sum("." in part for part in re.split(r"[\s,;]+", name)) > 1:
-        return "holds several names. Write each in a line of its own."
-    otherwise = "is not a host name. Write labels of letters, digits and hyphens."
-    return next((what for form, what in _CAUSES if re.search(form, name)), otherwise)
+    found = next((what for form, what in _PASTED if re.search(form, text)), None)
+    several = sum("." in part for part in re.split(r"[\s,;]+", text)) > 1
+    return "holds several names. Write each in a line of its own." if several and found in _SEPARATED else found
 
 
 def is_verification(host: str) -> bool:

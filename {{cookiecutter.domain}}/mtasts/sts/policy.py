@@ -5,7 +5,6 @@ Written in the form that every sender takes: version, mode, mx, max_age; ASCII; 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from enum import Enum
 from functools import cached_property
 
 from mtasts.findings import Finding, Rule, Severity, quote
-from mtasts.sts.corrections import passing, seconds
 from mtasts.sts.names import pattern_fault
 from mtasts.sts.policy_lines import LINE_FORM, Field, scan
 
@@ -203,7 +201,7 @@ def _misspelt(key: str, near: Field) -> Finding:
 
 def missing(key: str) -> Finding:
     """Return the finding for a key of the policy that is not there."""
-    return Finding(_RULES[key], f"{key} is missing. {_KNOWN[key]} {_WRITE[key]}")
+    return Finding(_RULES[key], f"{key} is missing. {_MISSING.get(key) or _ADVICE[key]}")
 
 
 def value_fault(key: str, value: str) -> Finding | None:
@@ -217,32 +215,15 @@ def value_fault(key: str, value: str) -> Finding | None:
     }[key]
     if valid:
         return None
-    better = _meant(key, value)
-    advice = f" Write `{key}: {better}`." if better else ""
-    message = f"{key} is {quote(value)}. {_KNOWN[key]}{advice or f' {_WRITE[key]}'}"
-    return Finding(_RULES[key], message, suggestion=int(better) if better and key == "max_age" else better)
-
-
-def _meant(key: str, value: str) -> str | None:
-    """Return the value that was meant, if it is one that senders take."""
-    if key == "version":
-        return VERSION
-    if key == "mode":
-        near = difflib.get_close_matches(re.sub("[^a-z]", "", value.lower()), list(Mode), 1)
-        return str(near[0]) if near else None
-    return passing(value, lambda text: seconds(re.split("[;#<]", text)[0]), lambda better: value_fault(key, better))
+    shown = f"Unknown {key} {quote(value)}" if key in ("version", "mode") else f"{key} is {quote(value)}"
+    return Finding(_RULES[key], f"{shown}. {_ADVICE[key]}")
 
 
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE, "mx": MX_MISSING}
-_KNOWN = {
-    "version": "The only version is STSv1, in this spelling.",
-    "mode": "Senders know testing, enforce and none, in lower case.",
-    "max_age": f"It is a whole number of seconds, at most {MAX_AGE_LIMIT}.",
-    "mx": "A policy lists the hosts that take the domain's mail.",
+_ADVICE = {
+    "version": "There is only STSv1, in this spelling.",
+    "mode": "Write testing, enforce or none, in lower case.",
+    "max_age": f"It is a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
+    "mx": "A policy lists the hosts that take the domain's mail. Write an mx line for each.",
 }
-_WRITE = {
-    "version": "Write `version: STSv1`.",
-    "mode": "Write one of them.",
-    "max_age": "A week is 604800.",
-    "mx": "Write an mx line for each.",
-}
+_MISSING = {"version": "Write `version: STSv1`."}
