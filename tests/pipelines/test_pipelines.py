@@ -164,7 +164,7 @@ def test_an_action_has_one_version() -> None:
 
 READ = {"contents": "read"}
 SIGN_IN = {"contents": "read", "id-token": "write"}
-COMMENTING = {"contents": "read", "pull-requests": "write"}
+COMMENTING = {"pull-requests": "write"}
 DEPLOYING = {"build": READ, "deploy": SIGN_IN, "https": READ, "announce": SIGN_IN, "check": READ}
 
 
@@ -172,7 +172,7 @@ DEPLOYING = {"build": READ, "deploy": SIGN_IN, "https": READ, "announce": SIGN_I
     ("path", "permissions"),
     [
         (TEMPLATE_GITHUB / "workflows" / "test.yml", {"test": READ}),
-        (pipeline("github", "pull-request"), {"check": READ, "plan": READ, "comment": COMMENTING, "dns": SIGN_IN}),
+        (pipeline("github", "pull-request"), {"check": READ, "plan": READ, "test": READ, "comment": COMMENTING}),
         (pipeline("github", "watch"), {"check": READ, "issue": {"issues": "write"}}),
         (pipeline("github", "provision"), dict.fromkeys(["what-if", "create", "hosting", "domains"], SIGN_IN)),
         (pipeline("github", "provision-web-server"), {"hosting": SIGN_IN}),
