@@ -222,7 +222,7 @@ def test_who_publishes_or_plans_has_the_whole_history(name: str, system: str) ->
         given = [step.get("with", step) for step in all_steps(job) if what(step) in ("actions/checkout", "checkout")]
         if HISTORY[system] in [pair for each in given for pair in each.items()]:
             has.append(job_name)
-    expected = {"pull-request": ["plan", "dns"], "watch": [], **{key: ["hosting"] for key in PROVISIONS}}
+    expected = {"pull-request": [], "watch": [], **{key: ["hosting"] for key in PROVISIONS}}
     assert needs == expected.get(name, ["announce"])
     assert set(needs) <= set(has)
 
@@ -652,7 +652,7 @@ def test_dependabot_for_a_repository() -> None:
 def test_dependabot_reads_every_action_that_pins_another() -> None:
     """Prove that no action's folder was forgotten: Dependabot does not look for them by itself."""
     pinning = [f"/.github/actions/{path.parent.name}" for path in ACTIONS if uses_lines(path)]
-    assert pinning == ["/.github/actions/build", "/.github/actions/toolkit"]
+    assert pinning == ["/.github/actions/build", "/.github/actions/judge", "/.github/actions/toolkit"]
 
 
 # The template's own pipelines
