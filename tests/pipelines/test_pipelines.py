@@ -102,10 +102,10 @@ def test_a_repository_has_what_it_uses(hosting: str, system: str, place: str, tm
     provision = "provision-web-server" if hosting == "web-server" else "provision"
     assert [path.stem for path in pipelines] == [f"deploy-{hosting}", provision, "pull-request", "watch"]
     texts = {text for path in pipelines for text in strings(load(path))}
-    called = {called_file(text) for text in texts if text.startswith(("$/", "steps/"))}
+    called = {called_file(text) for text in texts if text.startswith(("$/", "./base/", "steps/"))}
     shared = [*tmp_path.glob(".github/actions/*/action.yml"), *tmp_path.glob(".azuredevops/steps/*")]
     assert {path.relative_to(tmp_path).as_posix() for path in shared} == called
-    expected = {"github": (3, 2), "azure-devops": (7, 4)}[system]
+    expected = {"github": (4, 3), "azure-devops": (8, 5)}[system]
     assert len(called) == expected[hosting == "web-server"]
 
 
@@ -244,9 +244,7 @@ def test_no_other_secret_is_read(path: Path) -> None:
     assert [text for text in texts if re.search("secrets: inherit|password", text, re.IGNORECASE)] == []
     found = [name for text in texts for names in SECRET.findall(text) for name in names if name]
     publishing = path.is_relative_to(GENERATED) and (
-        re.fullmatch("deploy-.*|provision.*|pull-request", path.stem)
-        if GITHUB in path.parents
-        else path.stem == "publish"
+        re.fullmatch("deploy-.*|provision.*", path.stem) if GITHUB in path.parents else path.stem == "publish"
     )
     assert sorted(found) == (SECRETS if publishing else [])
     assert len([text for text in texts if "secrets." in text]) == (len(found) if GITHUB in path.parents else 0)
@@ -331,7 +329,7 @@ def test_python_is_the_one_that_the_function_runs_on(system: str) -> None:
 
 def test_triggers_on_github() -> None:
     """Prove that a pull request is checked, that only main is deployed, by a push or by hand, and provision by hand."""
-    assert load(pipeline("github", "pull-request"))[True] == "pull_request"
+    assert load(pipeline("github", "pull-request"))[True] == {"pull_request": None, "merge_group": None}
     force = {"description": "Write over DNS records that this repository did not make", "type": "boolean"}
     by_hand = {"workflow_dispatch": {"inputs": {"force": {**force, "default": False}}}}
     for hosting in HOSTINGS:
@@ -621,7 +619,7 @@ def test_the_static_web_app_is_deployed_as_it_was_built() -> None:
 # Dependabot
 
 
-OWN_ACTIONS = ["build", "toolkit"]
+OWN_ACTIONS = ["build", "judge", "toolkit"]
 
 
 def test_dependabot_for_the_template() -> None:
