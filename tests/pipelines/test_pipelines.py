@@ -91,7 +91,9 @@ def pruned(hosting: str, pipelines: str, folder: Path, dns_provider: str = "manu
 
 def called_file(text: str) -> str:
     """Return the file of a called action or template, from the top of the repository."""
-    return f"{text[2:]}/action.yml" if text.startswith("$/") else f".azuredevops/{text}"
+    if text.startswith(("$/", "./base/")):
+        return f"{text.removeprefix('$/').removeprefix('./base/')}/action.yml"
+    return f".azuredevops/{text}"
 
 
 @pytest.mark.parametrize(("system", "place"), PLACES.items(), ids=SYSTEMS)
