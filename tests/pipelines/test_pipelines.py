@@ -68,10 +68,11 @@ def test_every_pipeline_is_there_on_both_systems() -> None:
     """Prove that neither system lacks a pipeline, and that the tests see them all."""
     assert sorted(path.stem for path in GITHUB.glob("workflows/*")) == sorted(PIPELINES)
     assert sorted(path.stem for path in AZURE.glob("*.yml")) == sorted(PIPELINES)
-    assert [path.parent.name for path in ACTIONS] == ["build", "toolkit", "variables"]
+    assert [path.parent.name for path in ACTIONS] == ["build", "judge", "toolkit", "variables"]
     assert [path.stem for path in sorted(AZURE.glob("steps/*"))] == [
         "azure",
         "build",
+        "judge",
         "policy",
         "publish",
         "tip",
