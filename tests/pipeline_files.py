@@ -185,7 +185,7 @@ def uses_lines(path: Path) -> list[str]:
     """Return each line with an action from elsewhere, with its comment."""
     text = path.read_text(encoding="utf-8")
     lines = [text.splitlines()[node.start_mark.line] for node in values_of(yaml.compose(text), "uses")]
-    return [line.strip(" -") for line in lines if "uses: $/" not in line]
+    return [line.strip(" -") for line in lines if "uses: $/" not in line and "uses: ./" not in line]
 
 
 def run(command: Sequence[str | Path], **options: Any) -> "subprocess.CompletedProcess[str]":
