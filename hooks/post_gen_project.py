@@ -40,15 +40,6 @@ STAND_IN = "refused"  # stands for a domain that must not name a folder; __domai
 TEMPLATE = "gh:org/mtasts-template"
 
 DNS_TOOL = re.compile(r"(?:\bexchanger = (?:[0-9]+ )?|\bmx [0-9]+ |\bhandled by [0-9]+ )(\S+)", re.IGNORECASE)
-UNITS = {
-    **dict.fromkeys(("", "s", "sec", "second"), 1),
-    **dict.fromkeys(("min", "minute"), 60),
-    **dict.fromkeys(("h", "hr", "hour"), 3600),
-    **dict.fromkeys(("d", "day"), 86400),
-    **dict.fromkeys(("w", "wk", "week"), 604800),
-    **dict.fromkeys(("mo", "mon", "month"), 2592000),
-    **dict.fromkeys(("y", "yr", "year"), 31536000),
-}
 UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # the Unicode categories of what does not show
 
 Answers = Mapping[str, "Any"]
@@ -134,21 +125,6 @@ def said(*findings: Finding | None) -> list[str]:
     return [f"{finding.rule.id} {finding.message}" for finding in findings if finding and has_errors([finding])]
 
 
-def bare_name(text: str) -> str:
-    """Return the name in a URL, a mail address or a pasted name: small letters, A-labels, no final dot."""
-    text = re.sub(r"^(?:mailto:|[a-z][a-z0-9+.-]*://)", "", text.strip(" <>()[]'\"`,;"), flags=re.IGNORECASE)
-    host = re.sub(r":[0-9]*$", "", re.split(r"[/?#\\]", text)[0].rpartition("@")[2])
-    # IDNA2008 wants small, composed letters. NFKC also undoes full-width ones, and changes no valid name.
-    host = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", host).lower())
-    return ".".join(map(a_label, host.replace("。", ".").strip(". ").split(".")))
-
-
-def a_label(label: str) -> str:
-    """Return a label as an A-label if it is made of letters, marks and digits, else as it is."""
-    plain = all(char.isascii() or unicodedata.category(char)[0] in "LMN" for char in label)
-    return f"xn--{label.encode('punycode').decode()}" if plain and not label.isascii() else label
-
-
 def domain_faults(text: str, _: Answers) -> list[str]:
     """Say what keeps a text from being a mail domain, and the name of a folder."""
     from mtasts.sts.names import domain_fault
@@ -164,7 +140,9 @@ def domain_faults(text: str, _: Answers) -> list[str]:
 
 def mend_domain(text: str, _: Answers) -> str:
     """Return the mail domain that was meant."""
-    return re.sub(r"^(_?mta-sts\.)+", "", bare_name(text))
+    from mtasts.sts.corrections import domain
+
+    return domain(text)
 
 
 def mx_faults(text: str, good: Answers) -> list[str]:
@@ -212,9 +190,9 @@ def partial_name(name: str) -> list[str]:
 
 def mend_pattern(pattern: str) -> str:
     """Return the pattern that was meant: mx*.example.com can only be had as *.example.com."""
-    wild = re.fullmatch(r"['\"]*(?:\*\.)*[^.]*\*\.?([^*]*)", pattern)
-    better = f"*.{bare_name(wild[1])}" if wild else bare_name(pattern)
-    return better if pattern_faults(pattern) else pattern
+    from mtasts.sts.corrections import mx_pattern
+
+    return mx_pattern(pattern) if pattern_faults(pattern) else pattern
 
 
 def max_age_faults(text: str, _: Answers) -> list[str]:
@@ -231,12 +209,11 @@ def max_age_faults(text: str, _: Answers) -> list[str]:
 
 def mend_max_age(text: str, _: Answers) -> str:
     """Return the seconds that a number with a unit or with thousands separators means, at most a year."""
-    text = re.sub(r"(?<=[0-9])[,._' ](?=[0-9]{3}(?![0-9]))", "", unicodedata.normalize("NFKC", text).lower())
-    found = re.fullmatch("0*([0-9]{1,99}) ?([a-z]*)", text.strip("'\""))
-    if not found:
-        return ""
-    size = UNITS.get(found[2]) or UNITS.get(found[2].removesuffix("s"), 0)  # 2 settimane are not 2 seconds
-    return str(min(int(found[1]) * size, 31557600))
+    from mtasts.sts.corrections import seconds
+    from mtasts.sts.policy import MAX_AGE_LIMIT
+
+    better = seconds(text)
+    return better and str(min(int(better), MAX_AGE_LIMIT))
 
 
 def report_faults(text: str, _: Answers) -> list[str]:
@@ -259,15 +236,12 @@ def report_faults(text: str, _: Answers) -> list[str]:
 
 
 def mend_report(text: str, good: Answers) -> str:
-    """Return the one address that was meant, percent-encoded if it must be."""
-    found = re.search(r"rua\s*=\s*([^;\s]+)", text, re.IGNORECASE)
-    text = (found[1] if found else text).strip(" <>()'\"`,;")
-    text = re.sub("^(mailto: *)+", "mailto:", text, flags=re.IGNORECASE)
-    if text.count("@") > 1:
-        text = re.split("[,; ]+", text)[0]
-    encoded = re.sub("[,!;'\"`\\\\{}$]", lambda char: f"%{ord(char[0]):02X}", text)
-    local, _, host = encoded.rpartition("@")
-    return encoded if not report_faults(encoded, good) else f"{local}@{bare_name(host)}"
+    """Return the one address that was meant, percent-encoded if it must be, with a scheme if one was answered."""
+    from mtasts.tlsrpt.corrections import rua
+
+    better = rua(text) or rua(re.split("[,; ]+", text.strip(",; "))[0])
+    plain = better.removeprefix("mailto:")
+    return better if "mailto:" in text.lower() or report_faults(plain, good) else plain
 
 
 def schema_faults(key: str, text: str) -> list[str]:
@@ -478,26 +452,59 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def next_steps(folder: str, answers: Mapping[str, str], unseen: bool = False) -> str:
+# What is said at the end
+
+PYTHONS = {True: ("py", r".venv\Scripts\python"), False: ("python3", ".venv/bin/python")}  # on Windows, and elsewhere
+
+
+def next_steps(folder: str, answers: Mapping[str, str], unseen: bool = False, windows: bool = os.name == "nt") -> str:
     """Return what to do next, in commands that every shell takes. unseen: MTS126 could not be judged."""
     domain, lock = answers["domain"], "function/local.txt" if answers["hosting"] == "function" else "requirements.txt"
-    unjudged = "\nIt is also the first to look for wildcards that cover a public suffix (MTS126), such as *.co.uk.\n"
-    return f"""
-{domain} is ready. Go to it, and check it:
+    python, own = PYTHONS[windows]
+    debian = "" if windows else "\nOn Debian and Ubuntu, the second needs the package python3-venv.\n"
+    unjudged = "\nLint is also the first to look for wildcards that cover a public suffix (MTS126), such as *.co.uk.\n"
+    return f"""{enforce_warning(answers)}
+{domain} is ready. Go to it, make a virtual environment, and check it:
 
   cd {folder}
-  python -m pip install -r {lock}
-  python -m mtasts lint
-{unjudged if unseen else ""}
+  {python} -m venv .venv
+  {own} -m pip install -r {lock}
+  {own} -m mtasts lint
+{debian}{unjudged if unseen else ""}
 Compare the mx of policy.yaml with the MX records that the domain has:
 
-  nslookup -type=mx {domain}
-
+  {own} -m mtasts check --only mx
+{mailbox(answers)}
 Commit it, then open README.md: it leads from here to the first deployment.
 
-  git init
+  git init -b main
   git add .
   git commit -m "Add the MTA-STS policy of {domain}"
+"""
+
+
+def mailbox(answers: Mapping[str, str]) -> str:
+    """Return that the mailbox for reports must exist: senders do not say that they cannot reach it."""
+    address = answers.get("tls_report_address", "").removeprefix("mailto:")
+    if "@" not in address or address.startswith("https:"):
+        return ""
+    return f"\nMake the mailbox {address}, if it is not there yet: TLS reports go to it.\n"
+
+
+def enforce_warning(answers: Mapping[str, str]) -> str:
+    """Return what to know before a domain begins in enforce: nobody has tested it, and its MX host may be a guess."""
+    if answers.get("mode") != "enforce":
+        return ""
+    domain, hosts = answers["domain"], answers.get("mx_hosts", "")
+    guess = answers.get("mail_provider") == "other" and hosts == f"mx.{domain}"
+    invented = f"\n{hosts} is only a guess, since mx_hosts was not answered.\n" if guess else ""
+    return f"""
+WARNING: {domain} begins in mode enforce, and nobody has tested it. Senders that enforce MTA-STS deliver to these
+MX hosts and to no other, and only over TLS with a valid certificate:
+
+  {hosts}
+{invented}
+Begin with mode: testing in policy.yaml, unless the domain enforces this very policy already.
 """
 
 

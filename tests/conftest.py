@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,6 +103,15 @@ def bake(cookiecutter_config: Path, tmp_path: Path) -> Bake:
         )
 
     return baked
+
+
+@pytest.fixture(scope="session")
+def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """Return the environment of the Azure CLI, loaded once, against the stand-in for Azure."""
+    from servers.cli import installed  # here, since it imports from this module
+
+    with installed(tmp_path_factory.mktemp("az")) as environment:
+        yield environment
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bicep import SUBSCRIPTION
 from pipeline_files import Stage, what
 from servers.actions import RefusedError, azure_function_app, functions_action, sign_in
 from servers.cli import signed_out
@@ -79,7 +80,7 @@ class SignedIn(Stage):
     def act(self, step: dict[str, Any]) -> None:
         """Do what an action or a task asks of Azure."""
         given = {name: self.filled(str(text)) for name, text in (step.get("with") or step.get("inputs") or {}).items()}
-        action, subscription = what(step), self.values["AZURE_SUBSCRIPTION_ID"]
+        action, subscription = what(step), self.values.get("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
         if action == "azure/login":
             token = assertion(GITHUB_TOKENS, self._subject)
             sign_in(self.predefined, given["client-id"], given["subscription-id"], token)
@@ -96,7 +97,8 @@ class SignedIn(Stage):
         """Sign in by a service connection: to the subscription that it was made for."""
         token = assertion(AZURE_TOKENS, f"sc://organisation/project/{connection}")
         self._machine()
-        sign_in(self.predefined, f"client-of-{connection}", self.values["AZURE_SUBSCRIPTION_ID"], token)
+        where = self.values.get("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
+        sign_in(self.predefined, f"client-of-{connection}", where, token)
 
     def filled(self, text: str) -> str:
         """Return a text with the values of variables: the first one that is set."""

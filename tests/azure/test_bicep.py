@@ -19,7 +19,7 @@ import pytest
 import bicep
 from conftest import TEMPLATE, Bake
 from mtasts.config import model
-from mtasts.config.hosting import FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD
+from mtasts.config.hosting import FRONT_DOOR_HOSTS, FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD
 from mtasts.hosting.azure import Phase, parameters
 
 pytestmark = pytest.mark.slow  # starts the compiler for every row
@@ -140,7 +140,8 @@ def test_the_limits_are_those_that_lint_knows() -> None:
         kind: compiled(INFRA / f"{kind}.bicep")["parameters"]["domains"].get("maxLength")
         for kind in ("function", "static-web-app", "front-door")
     }
-    assert limits == {"function": FUNCTION_CERTIFICATES, "static-web-app": SWA_STANDARD, "front-door": None}
+    assert limits == {"function": FUNCTION_CERTIFICATES, "static-web-app": SWA_STANDARD, "front-door": FRONT_DOOR_HOSTS}
+    assert limits == {"function": 3, "static-web-app": 5, "front-door": 100}
     plans = [predicted("static-web-app", count).of("Microsoft.Web/staticSites")[0]["sku"] for count in (2, 3)]
     assert (plans, SWA_FREE) == ([{"name": "Free", "tier": "Free"}, {"name": "Standard", "tier": "Standard"}], 2)
 
@@ -181,6 +182,8 @@ FRONT_DOOR = [
     "Microsoft.Cdn/profiles/customDomains mtasts-example/example-net-hqmp6ucxdq7s4",
     "Microsoft.Cdn/profiles/originGroups mtasts-example/storage",
     "Microsoft.Cdn/profiles/originGroups/origins mtasts-example/storage/storage",
+    "Microsoft.Cdn/profiles/ruleSets mtasts-example/policies",
+    "Microsoft.Cdn/profiles/ruleSets/rules mtasts-example/policies/folder",
     "Microsoft.Storage/storageAccounts mtastszumrky6l5u4fg",
     "Microsoft.Storage/storageAccounts/blobServices mtastszumrky6l5u4fg/default",
 ]
@@ -347,6 +350,7 @@ def test_front_door_serves_https_without_redirect_and_without_a_cache() -> None:
         {
             "customDomains": [{"id": "profiles/mtasts-example/customDomains/example-com-km65ilp7qm4og"}],
             "originGroup": {"id": "profiles/mtasts-example/originGroups/storage"},
+            "ruleSets": [{"id": "profiles/mtasts-example/ruleSets/policies"}],
             "patternsToMatch": ["/*"],
             "supportedProtocols": ["Https"],
             "httpsRedirect": "Disabled",
@@ -357,6 +361,28 @@ def test_front_door_serves_https_without_redirect_and_without_a_cache() -> None:
     assert found.of("Microsoft.Cdn/profiles")[0]["sku"] == {"name": "Standard_AzureFrontDoor"}
     route = compiled(INFRA / "front-door.bicep")["resources"]["route"]
     assert "origin" in route["dependsOn"]  # Azure refuses a route to a group without an origin
+    assert "rule" in route["dependsOn"]  # without it, no file is found
+
+
+def test_front_door_asks_for_the_folder_of_the_host_name() -> None:
+    """So each domain has its own policy. {hostname} is a server variable, which the Standard tier has too."""
+    found = predicted("front-door", 1)
+    assert settings(found, "Microsoft.Cdn/profiles/ruleSets/rules") == [
+        {
+            "order": 1,
+            "actions": [
+                {
+                    "name": "UrlRewrite",
+                    "parameters": {
+                        "typeName": "DeliveryRuleUrlRewriteActionParameters",
+                        "sourcePattern": "/",
+                        "destination": "/{hostname}/",
+                        "preserveUnmatchedPath": True,
+                    },
+                }
+            ],
+        }
+    ]
 
 
 def test_front_door_asks_the_website_by_its_own_name_and_has_certificates() -> None:
@@ -364,7 +390,15 @@ def test_front_door_asks_the_website_by_its_own_name_and_has_certificates() -> N
     found = predicted("front-door", 1)
     website = f"[split(reference('{ACCOUNT}', '2025-08-01').primaryEndpoints.web, '/')[2]]"
     assert settings(found, "Microsoft.Cdn/profiles/originGroups/origins") == [
-        {"hostName": website, "originHostHeader": website, "enforceCertificateNameCheck": True}
+        {
+            "hostName": website,
+            "originHostHeader": website,
+            "enforceCertificateNameCheck": True,
+            "httpPort": 80,
+            "httpsPort": 443,
+            "priority": 1,
+            "weight": 1000,
+        }
     ]
     assert settings(found, "Microsoft.Cdn/profiles/customDomains") == [
         {

@@ -81,6 +81,10 @@ PROVISION = {
         ),
         "Microsoft.Cdn/profiles/origingroups/origins/read",
         "Microsoft.Cdn/profiles/origingroups/origins/write",
+        "Microsoft.Cdn/profiles/rulesets/read",
+        "Microsoft.Cdn/profiles/rulesets/rules/read",
+        "Microsoft.Cdn/profiles/rulesets/rules/write",
+        "Microsoft.Cdn/profiles/rulesets/write",
     ],
 }
 DEPLOY = {

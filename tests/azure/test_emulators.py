@@ -6,19 +6,17 @@ may do what.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import urllib3
 
-from conftest import ROOT, Bake, verb
-from pipeline_files import SYSTEMS, bash_only, run, script_of
+from conftest import Bake, verb
+from pipeline_files import SYSTEMS, bash_only, script_of
 from servers.az import ACCOUNT, container
 from servers.bind import Named, txt
-from servers.emulators import emulator
+from servers.emulators import emulator, uploaded
 from servers.loopback import Loopback
 from servers.tls import Authority
 
@@ -38,7 +36,6 @@ hosting: {{kind: {kind}, hostname: {hostname}}}
 POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmx: *.mail.example.com\r\nmax_age: 604800\r\n"
 DOMAINS = ("one.example", "two.example", "three.example")
 HOST_NAMES = {"static-web-app": "gentle-field.azurestaticapps.net", "front-door": "mtasts.azurefd.net"}
-AZ = f'#!/bin/sh\nexec "{sys.executable}" -B "{ROOT / "tests" / "servers" / "az.py"}" "$@"\n'
 
 
 def built(bake: Bake, kind: str) -> Path:
@@ -165,20 +162,6 @@ def test_the_emulator_tells_of_a_broken_configuration(bake: Bake, old: str, new:
 # The storage behind Front Door
 
 
-def uploaded(script: str, folder: Path, endpoint: str) -> int:
-    """Run a pipeline's script with the stand-in for az, and return its exit code."""
-    programs = folder / "bin"
-    programs.mkdir(exist_ok=True)
-    (programs / "az").write_text(AZ)
-    (programs / "az").chmod(0o755)
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    done = run(
-        ["bash", "-c", script], cwd=folder, env={"PATH": path, "AZURITE": endpoint, "AZURE_STORAGE_ACCOUNT": ACCOUNT}
-    )
-    assert done.stdout == "", done.stderr
-    return done.returncode
-
-
 @bash_only
 @pytest.mark.parametrize(("system", "artifact"), [("github", "build/static"), ("azure-devops", "build")])
 def test_the_storage_takes_the_upload(system: str, artifact: str, bake: Bake, tmp_path: Path) -> None:
@@ -200,17 +183,19 @@ def test_the_storage_takes_the_upload(system: str, artifact: str, bake: Bake, tm
         with container(endpoint, ACCOUNT, "$web") as blobs:
             blobs.create_container(public_access="blob")
             assert uploaded(script_of(system, "front-door"), tmp_path / "work", endpoint) == 0
-            assert sorted(blob.name for blob in blobs.list_blobs()) == [".well-known/mta-sts.txt", "index.html"]
+            hosts = (*(f"mta-sts.{domain}" for domain in DOMAINS), "mtasts.azurefd.net")
+            wanted = [f"{host}/{name}" for host in hosts for name in (".well-known/mta-sts.txt", "index.html")]
+            assert sorted(blob.name for blob in blobs.list_blobs()) == sorted(wanted)
         for method, content in (("GET", POLICY), ("HEAD", b"")):
-            status, headers, body = ask(f"{web}/.well-known/mta-sts.txt", method)
+            status, headers, body = ask(f"{web}/mta-sts.two.example/.well-known/mta-sts.txt", method)
             assert (status, body) == (200, content)
             assert (headers["Content-Type"], headers["Cache-Control"]) == ("text/plain", "no-store")
-        status, headers, body = ask(f"{web}/index.html")
+        status, headers, body = ask(f"{web}/mtasts.azurefd.net/index.html")
         assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, "text/html", "no-store")
         assert body.count(b"<h2>") == 3
-        (artifact_folder / ".well-known" / "mta-sts.txt").write_bytes(b"the next policy\n")
+        (artifact_folder / "mta-sts.two.example" / ".well-known" / "mta-sts.txt").write_bytes(b"the next policy\n")
         assert uploaded(script_of(system, "front-door"), tmp_path / "work", endpoint) == 0
-        assert ask(f"{web}/.well-known/mta-sts.txt")[2] == b"the next policy\n"
+        assert ask(f"{web}/mta-sts.two.example/.well-known/mta-sts.txt")[2] == b"the next policy\n"
 
 
 @bash_only

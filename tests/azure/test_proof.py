@@ -22,7 +22,7 @@ from bicep import DNS_SUBSCRIPTION, SUBSCRIPTION
 from conftest import TEMPLATE, Bake
 from granted import Bootstrap, bootstrap
 from pipeline_files import HOSTINGS, SYSTEMS, bash_only, pipeline
-from servers.cli import installed, signed_out
+from servers.cli import signed_out
 from servers.cloud import TENANT, Cloud
 from servers.dns_azure import GROUP
 from servers.rights import Need, allowed
@@ -45,13 +45,6 @@ DONE_WITHOUT = {
     ("function", "azure-devops"): [POLICY, "Microsoft.Web/sites/config/write"],
 }
 ANSWERS = {"domain": "example.com", "mail_provider": "other", "app_name": APP, "dns_provider": "azure-dns"}
-
-
-@pytest.fixture(scope="session")
-def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """The Azure CLI, loaded once."""
-    with installed(tmp_path_factory.mktemp("az")) as environment:
-        yield environment
 
 
 Bootstrapped = Callable[[str, str, str], Bootstrap]

@@ -137,7 +137,8 @@ GOOD = {
 DNS = {
     "txt-none": case("MTS201", sts=""),
     "txt-other": case("MTS201", sts=f"_mta-sts {txt('v=spf1 -all')}"),
-    "txt-space-before-semicolon": case("MTS201", sts=f"_mta-sts {txt(f'v=STSv1 ; id={ID};')}"),
+    # aykevl/mta-sts#19; RFC 8461 §3.1's grammar takes it, its prose does not (erratum 6285).
+    "txt-space-before-semicolon": case("", "MTS215", sts=f"_mta-sts {txt(f'v=STSv1 ; id={ID};')}"),
     "txt-two": case("MTS202", sts=f"_mta-sts {txt(STS)}\n_mta-sts {txt('v=STSv1; id=1;')}"),
     "txt-malformed": case("MTS203", sts=f"_mta-sts {txt('v=STSv1; id=2026-01-01;')}"),
     "txt-without-id": case("MTS203", sts=f"_mta-sts {txt('v=STSv1;')}"),
@@ -150,16 +151,16 @@ DNS = {
     "txt-truncated-udp": case(sts="\n".join(f"_mta-sts {txt(text)}" for text in (STS, *MANY_TXT))),
     "txt-servfail": case("MTS204", sts="", failing="_mta-sts."),
     "txt-refused": case("MTS204", sts="", refusing="_mta-sts."),
-    "txt-timeout": hanging("MTS205", sts="", silent="_mta-sts."),
+    "txt-timeout": hanging( sts="", silent="_mta-sts."),
     "zone-servfail": case("MTS204", failing=""),
     "zone-refused": case("MTS204", refusing=""),
-    "zone-timeout": hanging("MTS205", silent=""),
+    "zone-timeout": hanging(silent=""),
     "id-drift": case("MTS206", sts=f"_mta-sts {txt('v=STSv1; id=20260101000000;')}"),
     "host-none": case("MTS207", host=""),
     "host-dangling": case("MTS208", host="mta-sts CNAME gone.azure.example."),
     "host-cname": case(host="mta-sts CNAME app.host-cname.example.\napp A {https}"),
     "host-servfail": case("MTS204", host="", failing="mta-sts."),
-    "host-timeout": hanging("MTS205", host="", silent="mta-sts."),
+    "host-timeout": hanging(host="", silent="mta-sts."),
     "mx-none": case(
         "", "MTS210", **{**own_mx("mx-none"), "mx": "@ A {smtp}"},
         https=Answer(POLICY.replace(b"*.mx.", b"mx-none.")),
@@ -201,6 +202,8 @@ HTTPS = {
     "https-closed-at-once": case("MTS303", https=raw(Connection.close)),
     "https-reset-in-handshake": case("MTS303", https=raw(reset_in_handshake)),
     "https-expired": case("MTS304", https=shows(Authority.expired)),
+    # libressl#595, certbot-zimbra#143: the host's own certificate is good.
+    "https-expired-intermediate": case("MTS304", https=shows(Authority.expired_intermediate)),
     "https-not-yet-valid": case("MTS304", https=shows(Authority.not_yet_valid)),
     "https-wrong-name": case("MTS305", https=shows(wrong_name)),
     "https-common-name": case("MTS305", https=shows(Authority.common_name_only)),
@@ -264,9 +267,9 @@ MX = {
                               https=Answer(POLICY.replace(b"max_age", b"mx: old.provider.example\r\nmax_age"))),
     "mx-wide": case("", "MTS403", **own_mx("mx-wide"),
                     https=Answer(POLICY.replace(b"*.mx.", b"*.mx-wide."))),
-    "mx-no-route": case("", "MTS410", smtp=nobody, mx_host=f"{{mx}} A {NO_ROUTE}"),
-    "mx-no-route-ipv6": case("", "MTS410", smtp=mx(), mx_host=f"{{mx}} A {{smtp}}\n{{mx}} AAAA {NO_ROUTE_IPV6}"),
-    "mx-unanswered": hanging("", "MTS410", smtp=full),
+    "mx-no-route": case(smtp=nobody, mx_host=f"{{mx}} A {NO_ROUTE}"),
+    "mx-no-route-ipv6": case(smtp=mx(), mx_host=f"{{mx}} A {{smtp}}\n{{mx}} AAAA {NO_ROUTE_IPV6}"),
+    "mx-unanswered": hanging(smtp=full),
     "mx-refused": case("MTS411", smtp=nobody),
     "mx-one-of-two-refused": case("MTS411", smtp=mx(), mx_host="{mx} A {smtp}\n{mx} A {nobody}"),
     "mx-one-of-two-misnamed": case("MTS419", smtp=mx(), mx_host="{mx} A {smtp}\n{mx} A {good_smtp}"),
@@ -298,6 +301,7 @@ MX = {
     "mx-tls-1-1": case("MTS417", smtp=speaks("TLSv1_1")),
     "mx-tls-1-2": case(smtp=speaks("TLSv1_2")),
     "mx-expired": case("MTS418", smtp=mx(Authority.expired)),
+    "mx-expired-intermediate": case("MTS418", smtp=mx(Authority.expired_intermediate)),
     "mx-not-yet-valid": case("MTS418", smtp=mx(Authority.not_yet_valid)),
     "mx-backup-expired": case("MTS418", smtp=mx(Authority.expired),
                               mx="@ MX 10 good.mx.example.\n@ MX 20 {mx}.mx.example."),
@@ -310,7 +314,7 @@ MX = {
     "mx-ends-soon": case("", "MTS421", smtp=mx(ends_soon)),
 }  # fmt: skip
 MANY = {
-    "everything-hangs": hanging("MTS205 MTS302 MTS413", sts="", silent="_mta-sts.", https=raw(Connection.hang),
+    "everything-hangs": hanging("MTS302 MTS413", sts="", silent="_mta-sts.", https=raw(Connection.hang),
                                 smtp=raw(Connection.hang)),
     "everything-fails": case("MTS202 MTS309 MTS414 MTS221", sts=f"_mta-sts {txt(STS)}\n_mta-sts {txt(STS + ' a=b;')}",
                              https=answer(404), smtp=lambda place: smtp.mx_host(place.address, place.port),
@@ -429,20 +433,38 @@ def test_every_domain_is_reported_once_and_in_order(seen: Seen) -> None:
         assert (seen[runs]["code"], seen[runs]["errors"]) == (1, "")
 
 
-def test_what_this_machine_cannot_reach_is_said_once_and_held_against_nobody(seen: Seen) -> None:
-    """One warning for the run: it names no domain, and counts addresses, not the domains that share them."""
-    assert [finding for finding in seen["prompt"]["findings"] if finding["domain"] is None] == [
-        {
-            "rule": "MTS319",
-            "severity": "warning",
-            "message": "This machine has no IPv6: 3 addresses of policy hosts not looked at (ff0e::1, ff0e::2, "
-            "ff0e::3). To see what is there, run this on a machine that has it.",
-            "file": None,
-            "line": None,
-            "column": None,
-            "domain": None,
-        }
+def test_what_this_machine_cannot_see_is_said_once_and_held_against_nobody(seen: Seen) -> None:
+    """A warning for each cause: it names no domain, and counts addresses, not the domains that share them."""
+    prompt, hanging_ = (
+        [(each["rule"], each["severity"], each["message"]) for each in seen[runs]["findings"] if not each["domain"]]
+        for runs in ("prompt", "hanging")
+    )
+    assert prompt == [
+        (
+            "MTS319",
+            "warning",
+            "This machine has no IPv6: 3 addresses not looked at (ff0e::1, ff0e::2, ff0e::3). To see what is there, "
+            "run this on a machine that has it.",
+        ),
+        (
+            "MTS410",
+            "warning",
+            "mx-no-route.mx.example (224.0.0.1): there is no way there. Run this check from a network that may send "
+            "mail.",
+        ),
     ]
+    (dns, dns_severity, dns_said), (mx_, mx_severity, mx_said) = hanging_
+    assert (dns, mx_, dns_severity, mx_severity) == ("MTS205", "MTS410", "warning", "warning")
+    assert re.fullmatch(
+        r"No name server answers in time: _mta-sts\.txt-timeout\.example, _mta-sts\.zone-timeout\.example, "
+        r"mta-sts\.zone-timeout\.example and \d+ more\. Check that the zone's name servers are up\.",
+        dns_said,
+    )
+    assert re.fullmatch(
+        r"mx-unanswered\.mx\.example \(127\.[\d.]+\): no answer in time\. Run this check from a network that may send "
+        r"mail\.",
+        mx_said,
+    )
 
 
 def test_what_hangs_costs_its_timeout_once(seen: Seen) -> None:
@@ -450,6 +472,18 @@ def test_what_hangs_costs_its_timeout_once(seen: Seen) -> None:
     assert PATIENCE <= seen["hanging"]["seconds"] < PATIENCE + 5
     assert not [each for each in seen["hanging"]["findings"] if each["domain"] == "good.example"]
     assert verdict(seen, "good", "hanging") == "A sender with enforce would deliver to every MX host."
+
+
+NEW = "Senders that do not know the policy yet see no {}, so they deliver without the protection of MTA-STS.\n"
+KNOWN = (
+    "Senders that have the policy (mode enforce) in the cache go on with it until it runs out: "
+    "they would deliver to every MX host."
+)
+SOME = "Some senders ({}) follow the policy: with enforce, they would deliver to every MX host.\n"
+STRICTEST = (
+    "The strictest senders see no policy in what is served, so they deliver without the protection of MTA-STS, "
+    "unless they have a policy in the cache."
+)
 
 
 @pytest.mark.parametrize(
@@ -460,24 +494,27 @@ def test_what_hangs_costs_its_timeout_once(seen: Seen) -> None:
             "testing",
             "The policy is testing. With enforce, a sender would deliver to every MX host. It is ready for enforce.",
         ),
-        ("txt-none", "Senders see no record at _mta-sts, so they deliver without the protection of MTA-STS."),
-        ("https-404", "Senders see no policy, so they deliver without the protection of MTA-STS."),
+        ("txt-none", NEW.format("record at _mta-sts") + KNOWN),
+        ("https-404", NEW.format("policy") + KNOWN),
         (
             "https-no-route-ipv6-alone",
-            "What senders do cannot be told from here: this machine has no way to any address of the policy host.",
+            "What senders do cannot be told from here: this machine could not look at the policy host.",
         ),
-        (
-            "https-no-route-ipv6-unannounced",
-            "Senders see no record at _mta-sts, so they deliver without the protection of MTA-STS.",
-        ),
+        ("https-no-route-ipv6-unannounced", NEW.format("record at _mta-sts") + KNOWN),
+        ("nowhere", "Senders see no policy and no record, so they deliver without the protection of MTA-STS."),
+        ("policy-blank-line", SOME.format("postfix-mta-sts-resolver, mailauth, checkdmarc") + STRICTEST),
         ("https-no-route-ipv6", "A sender with enforce would deliver to every MX host."),
-        ("txt-servfail", "What senders do cannot be told: DNS gives no answer at _mta-sts."),
-        ("mx-expired", "A sender with enforce would not deliver: mail bounces."),
+        ("txt-servfail", "What senders do cannot be told from here: DNS gives no answer at _mta-sts."),
+        (
+            "mx-expired",
+            "A sender with enforce would not deliver: mail waits, then bounces. A quick rollback saves what waits.",
+        ),
         (
             "mx-backup-expired",
-            "A sender with enforce would deliver, but not to mx-backup-expired.mx.example: "
-            "mail that has to go there bounces.",
+            "A sender with enforce would deliver, but not at mx-backup-expired.mx.example: "
+            "mail that has to go there waits, then bounces.",
         ),
+        ("mx-no-route-ipv6", "A sender with enforce would deliver to every MX host."),
         (
             "mx-no-route",
             "A sender with enforce: cannot be told from here, since no TLS was seen of mx-no-route.mx.example.",
@@ -506,6 +543,10 @@ def test_the_verdict_says_what_a_sender_would_do(seen: Seen, name: str, expected
         ("mx-unlisted", "MTS401", ["mail.mx-unlisted.example", "5.4.8"]),
         ("mx-unused-pattern", "MTS402", ["old.provider.example"]),
         ("mx-expired", "MTS418", ["mx-expired.mx.example", "5.7.5"]),
+        ("https-expired", "MTS304", ["the certificate is not valid today. Renew it."]),
+        ("https-expired-intermediate", "MTS304", ["one above it in the chain is not valid today", "Serve the chain"]),
+        ("mx-expired-intermediate", "MTS418", ["one above it in the chain is not valid today", "Serve the chain"]),
+        ("mx-common-name", "MTS419", ["names the host only in CN, not in subjectAltName"]),
         ("mx-wrong-name", "MTS419", ["mx-wrong-name.mx.example", "5.7.5"]),
         # checkdmarc#273, RFC 8460 §3: each of several rua fields counts.
         ("tlsrpt-two-rua", "MTS223", ["mailto:a@example.com, mailto:b@example.com"]),

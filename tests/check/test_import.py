@@ -434,10 +434,12 @@ def test_a_file_with_errors_is_not_touched(internet: Internet, tmp_path: Path) -
 
 
 def test_what_the_hosting_cannot_carry_is_refused_and_the_rest_is_taken(internet: Internet, tmp_path: Path) -> None:
-    """Front Door serves one policy: a domain with another one would break lint, and one with the same would not."""
+    """A Static Web App serves one policy: a domain with another one would break lint, one with the same would not."""
     path = tmp_path / "policy.yaml"
     text = (
-        MANY.format("  one.example:\n").replace("web-server", "front-door").replace('"*.mx.example"', "good.mx.example")
+        MANY.format("  one.example:\n")
+        .replace("web-server", "static-web-app")
+        .replace('"*.mx.example"', "good.mx.example")
     )
     path.write_text(text, encoding="utf-8")
     code, shown = take_in(internet, "published.example", path, "google.example")

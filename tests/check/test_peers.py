@@ -18,11 +18,10 @@ from typing import Any
 import pytest
 
 from conftest import TEMPLATE, verb
-from mtasts.check import mx_hosts, policy_host, tls
+from mtasts.check import mx_hosts, outcome, policy_host, tls
 from mtasts.check.https import Failed
 from mtasts.check.resolver import Lookup
 from mtasts.check.tls import Fault
-from mtasts.findings import has_errors
 from mtasts.sts.policy import Policy
 from mtasts.system.deadline import Deadline
 from servers import https, smtp
@@ -186,8 +185,7 @@ def test_a_machine_without_room_waits_and_then_says_so() -> None:
         policy_host.evaluate(policy_host.Observed("mta-sts.a.example", (answer, answer), ()), None),
         mx_hosts.evaluate("a.example", mx_hosts.Observed(answer, ()), None),
     ):
-        assert [each.rule.id for each in found.findings] == ["MTS298"]
-        assert not has_errors(found.findings)
+        assert ([each.rule.id for each in found.unseen], found.findings) == (["MTS298"], [])
     host = mx_hosts.Host("mx.a.example", (), (Failed("127.0.0.1", Fault.NOT_TRIED, 0),))
     enforce = Policy.parse(POLICY.decode().replace("*.mx.example", "mx.a.example"))
-    assert mx_hosts.outcome(host, enforce) is mx_hosts.Outcome.UNKNOWN
+    assert outcome.at_host(host, enforce) == outcome.Fate(outcome.Does.UNKNOWN, unseen=("mx.a.example",))

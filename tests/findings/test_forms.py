@@ -56,6 +56,7 @@ def test_json_is_the_stable_form() -> None:
         "line": 4,
         "column": 5,
         "domain": "example.com",
+        "suggestion": None,
     }
     assert json.loads(FORMATS["json"](Report.of([]))) == {"findings": []}
 

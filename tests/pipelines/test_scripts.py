@@ -237,15 +237,20 @@ def issue_step() -> dict[str, Any]:
     return own_steps(job_of(pipeline("github", "watch"), "issue"))[-1]
 
 
-def report(folder: Path, result: str, report: bytes | None, number: str = "", fails: str = "") -> Reported:
-    """Run the script with a `gh` of our own, after a check with this result and report, where this issue is open."""
+def report(
+    folder: Path, result: str, report: bytes | None, number: str = "", fails: str = "", seen: str = "success"
+) -> Reported:
+    """Run the script with a `gh` of our own, after a check with this result and report, where this issue is open.
+
+    seen: the outcome of the step that tells whether DNS and the policy hosts could be seen.
+    """
     (folder / "gh").write_text(GH)
     (folder / "gh").chmod(0o755)
     if report is not None:
         (folder / "report.md").write_bytes(report)
     environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "GITHUB_SERVER_URL": "https://github.com"}
     environment |= {"GH_REPO": "owner/repository", "GITHUB_RUN_ID": "42", "RESULT": result}
-    environment |= {"OPEN": number, "FAILS": fails}
+    environment |= {"OPEN": number, "FAILS": fails, "SEEN": seen}
     done = run(["bash", "-e", "-c", issue_step()["run"]], cwd=folder, env=environment)
     assert (done.stdout, done.stderr) == ("", "")
     body = folder / "body"
@@ -273,6 +278,13 @@ def test_a_run_without_errors_closes_the_issue(tmp_path: Path) -> None:
     assert report(tmp_path, "success", b"**no findings**\n", number="7") == (0, [LIST, CLOSE], None)
     (tmp_path / "calls").unlink()
     assert report(tmp_path, "success", b"**no findings**\n") == (0, [LIST], None)
+
+
+@bash_only
+@pytest.mark.parametrize("seen", ["failure", "skipped", ""])
+def test_a_run_that_saw_nothing_leaves_the_issue_open(seen: str, tmp_path: Path) -> None:
+    """Prove that an issue is not closed by a runner that could reach neither DNS nor the policy host."""
+    assert report(tmp_path, "success", b"**no findings**\n", number="7", seen=seen) == (0, [LIST], None)
 
 
 @bash_only
@@ -361,14 +373,16 @@ def test_the_issue_job_runs_nothing_else() -> None:
         "GH_REPO": "${{ github.repository }}",
         "GH_TOKEN": "${{ github.token }}",
         "RESULT": "${{ needs.check.result }}",
+        "SEEN": "${{ needs.check.outputs.seen }}",
     }
 
 
 def test_the_report_is_handed_over() -> None:
     """Prove that the report of a failed check reaches the other job, and that a missing one stops nobody."""
-    *_, check, summary, upload = own_steps(job_of(pipeline("github", "watch"), "check"))
+    *_, check, seen, summary, upload = own_steps(job_of(pipeline("github", "watch"), "check"))
     download = own_steps(job_of(pipeline("github", "watch"), "issue"))[0]
     assert check == {"run": "python -m mtasts check --format markdown --output report.md"}
+    assert (seen["id"], seen["continue-on-error"]) == ("seen", True)
     assert summary["if"] == upload["if"] == "${{ !cancelled() && hashFiles('report.md') != '' }}"
     assert upload["with"] == {"name": "report", "path": "report.md", "overwrite": True}
     assert (download["with"], download["continue-on-error"]) == ({"name": "report"}, True)

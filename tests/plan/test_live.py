@@ -70,6 +70,8 @@ CASES = {
                         "mode testing, max_age 604800, mx *.mx.example, id 24248a25", https=Answer(POLICY)),
     "announced-else": case("", "MTS521", "DNS has the id 20260101.", sts=f"_mta-sts {txt('v=STSv1; id=20260101;')}"),
     "unannounced": case("", "MTS521", "this branch has one. See its last deployment.", sts=""),
+    # I4: months of commits, and nothing was ever announced.
+    "undeployed": case(ENFORCE, "MTS502", "DNS announces no policy, so no sender has seen it in testing.", sts=""),
     "new": case("{mode: testing}", "MTS521 MTS521", "HTTPS serves mode enforce", https=Answer(POLICY),
                 sts=f"_mta-sts {txt('v=STSv1; id=20260101;')}"),
     "new-and-clean": case("{mode: testing}", sts="", https=nobody, host=""),
@@ -139,6 +141,31 @@ def test_unknown_closes_the_gate_for_enforce_alone(internet: Internet, repositor
     assert (code, found["verdict"]) == (1, "unsafe")
 
 
+def test_an_mx_is_not_removed_while_nobody_sees_the_mx_records(internet: Internet, repository: Repository) -> None:
+    """I3: a name server that does not answer is like nobody looking; one that answers lets the move end."""
+    before, after = '{mode: enforce, mx: ["*.mx.example", old.example]}', '{mode: enforce, mx: ["*.mx.example"]}'
+    month = (datetime.now(timezone.utc) - timedelta(days=29)).isoformat(timespec="seconds")
+    repository.commit({"policy.yaml": policy(unnamed=before, good=before)}, month)
+    _, found = planned(internet, repository, policy(unnamed=after, good=after))
+    errors = [(each["rule"], each["domain"]) for each in found["findings"] if each["severity"] == "error"]
+    assert errors and set(errors) == {("MTS511", "unnamed.example")}
+
+
+def test_main_says_whether_dns_shows_the_id(internet: Internet, repository: Repository) -> None:
+    """I1: the open step, and what was seen of it."""
+    _, found = planned(internet, repository, policy())
+    steps = {each["domain"]: each["step"] for each in found["next"]}
+    assert found["verdict"] == "unchanged"
+    assert steps["good.example"] == (
+        "good.example may go to enforce now, if the TLS reports show no failures. DNS shows its id."
+    )
+    assert steps["unannounced.example"] == (
+        "unannounced.example may go to enforce 7 days, its max_age, after the new id is published, if the TLS reports "
+        "show no failures. DNS does not show the new id yet."
+    )
+    assert ", if the deploy of commit " in steps["unnamed.example"]
+
+
 def test_enforce_unseen_can_be_allowed_by_name(internet: Internet, repository: Repository) -> None:
     """From most CI systems port 25 cannot be reached, and the reports of the testing time may say enough."""
     base = repository.head()
@@ -152,8 +179,9 @@ def test_without_live_nobody_is_asked(internet: Internet, repository: Repository
     repository.write({"policy.yaml": policy(uncovered=ENFORCE)})
     done = internet.run("plan", repository.folder / "policy.yaml", "--format", "markdown", "--resolver", "192.0.2.1")
     assert done.returncode == 0
-    last = done.stdout.decode().splitlines()[-1]
-    assert last.endswith("and its history, alone; `--live` was not given.")
+    text = done.stdout.decode()
+    assert text.count("Not looked at: HTTPS, DNS and the MX hosts.") == 1
+    assert text.splitlines()[-1].endswith(" and its history.") and "--live` was not given" not in text
 
 
 def test_a_resolver_that_never_answers_ends_in_time(internet: Internet, repository: Repository) -> None:

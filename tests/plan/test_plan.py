@@ -22,7 +22,7 @@ from mtasts.history import revisions, timeline
 from mtasts.history.repository import Message
 from mtasts.history.repository import Repository as History
 from mtasts.history.timeline import Span, Timeline
-from mtasts.plan import overrides, report
+from mtasts.plan import next_steps, overrides, report
 from mtasts.plan.diff import Change
 from mtasts.plan.observed import MX_NEEDED
 from mtasts.plan.overrides import Allowance
@@ -87,7 +87,9 @@ class World:
         """Expect no findings, and the next step for example.com; then merge it."""
         made = self.propose(text, now)
         assert made.findings == []
-        assert made.next_steps.get("example.com") == step
+        assert [next_steps.said(each, "example.com") for each in made.next_steps.get("example.com", [])] == [
+            *filter(None, [step])
+        ]
         self.merge(text, now)
 
 
@@ -101,7 +103,8 @@ def test_a_year_of_a_domain(world: World) -> None:
     """From import over testing, enforce, an MX move and an incident to retirement: each shortcut has its date."""
     # Import: testing for a week.
     world.merge(policy(), "2026-01-02T09:00:00")
-    ready = "It may go to enforce from 2026-01-12 09:00 UTC on, when the TLS reports show no failure."
+    week = "7 days, its max_age, after the new id is published"
+    ready = f"example.com may go to enforce {week}, if the TLS reports show no failures."
     world.accepted(policy(f"example.com: {TESTING}"), "2026-01-05T09:00:00", ready)
 
     # Enforce, too soon and in time.
@@ -118,16 +121,19 @@ def test_a_year_of_a_domain(world: World) -> None:
 
     # An MX move: the new host first, the old one last.
     at_once = policy(f"example.com: {ENFORCE}, mx: [mx2.example.com]")
-    said = (
-        "mx 'mx1.example.com' goes as 'mx2.example.com' comes. Add that first: MX records may name it from 2026-03-10"
-    )
-    world.refused(at_once, "2026-03-10T08:00:00", ("MTS511", f"{said} 09:00 UTC on."))
+    wait = "one hour, the record's TTL, after the id of that change is published."
+    said = "mx 'mx1.example.com' goes as 'mx2.example.com' comes. Add 'mx2.example.com' first."
+    said = f"{said} The MX records may name it {wait}"
+    world.refused(at_once, "2026-03-10T08:00:00", ("MTS511", said))
     both = policy(f"example.com: {ENFORCE}, mx: [mx1.example.com, mx2.example.com]")
-    world.accepted(both, "2026-03-10T08:00:00", "The MX records may name the new hosts from 2026-03-10 09:00 UTC on.")
+    wait = "one hour, the record's TTL, after the new id is published."
+    world.accepted(both, "2026-03-10T08:00:00", f"The MX records of example.com may name mx2.example.com {wait}")
     moved = policy(f"example.com: {ENFORCE}, mx: [mx2.example.com]")
-    said = "not all senders know 'mx2.example.com' yet. Remove it from 2026-03-10 09:00 UTC on."
+    said = "mx 'mx1.example.com' goes, and not all senders know 'mx2.example.com' yet. Run plan --live, which looks."
     world.refused(moved, "2026-03-10T08:59:59", ("MTS511", said))
-    world.accepted(moved, "2026-03-20T08:00:00")
+    said = "mx 'mx1.example.com' goes, and nobody looked whether the MX records still lead there. Run plan --live"
+    world.refused(moved, "2026-03-20T08:00:00", ("MTS511", said))
+    world.merge(moved, "2026-03-20T08:00:00")  # as plan --live lets it through
 
     # The hosting moves; not with the policy.
     longer = "mode: enforce, max_age: 4838400, mx: [mx2.example.com]"
@@ -139,7 +145,6 @@ def test_a_year_of_a_domain(world: World) -> None:
 
     # An incident: back to testing at once, and to enforce when testing was long enough again.
     back = policy(f"example.com: {TESTING}, mx: [mx2.example.com]", **new)
-    ready = "It may go to enforce from 2026-05-09 10:00 UTC on, when the TLS reports show no failure."
     world.accepted(back, "2026-05-02T10:00:00", ready)
     again = policy(f"example.com: {ENFORCE}, mx: [mx2.example.com]", **new)
     world.refused(again, "2026-05-04T10:00:00", ("MTS502", "Enforce from 2026-05-09 10:00 UTC on."))
@@ -147,20 +152,21 @@ def test_a_year_of_a_domain(world: World) -> None:
 
     # The way out, by shortcuts and by steps.
     gone, retired = policy(**new), policy("example.com: retired: true", **new)
-    said = "Publish mode none with max_age 86400 first; done now, it may be retired from 2026-11-29 12:00 UTC on."
+    month = "28 days, the max_age of the policy before it, after the new id is published"
+    said = f"Publish mode none with max_age 86400 first; it may be retired {month}."
     world.refused(gone, "2026-11-01T12:00:00", ("MTS507", said))
     world.refused(retired, "2026-11-01T12:00:00", ("MTS507", said))
     long = policy("example.com: mode: none, max_age: 604800", **new)
     said = "example.com: senders keep mode none for 7 days. Write max_age: 86400."
     world.refused(long, "2026-11-01T12:00:00", ("MTS506", said))
     none = policy("example.com: mode: none, max_age: 86400", **new)
-    world.accepted(none, "2026-11-01T12:00:00", "It may be retired (retired: true) from 2026-11-29 12:00 UTC on.")
+    world.accepted(none, "2026-11-01T12:00:00", f"example.com may be retired (retired: true) {month}.")
     said = "senders may know a policy from before mode none. Retire it from 2026-11-29 12:00 UTC on."
     for early in (gone, retired):
         world.refused(early, "2026-11-29T11:59:00", ("MTS505", said))
     said = "its entry goes, and its DNS records would stay. Write retired: true there first."
     world.refused(gone, "2026-11-29T12:00:00", ("MTS505", said))
-    step = "Once none of its records is left in DNS, its entry in policy.yaml can go."
+    step = "Delete example.com from policy.yaml when no record of it is left in DNS."
     world.accepted(retired, "2026-11-29T12:00:00", step)
     world.accepted(gone, "2026-12-01T12:00:00")
 
@@ -179,9 +185,10 @@ def test_a_testing_domain_is_not_dropped_either(world: World) -> None:
     """Its senders would go on reporting what cannot be corrected any more."""
     world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
     said = (
-        "example.com is in testing, and senders go on with what they know. Publish mode none with max_age 86400 first;"
+        "example.com is in testing, and senders go on with what they know. Publish mode none with max_age 86400 first; "
+        "it may be retired 7 days, the max_age of the policy before it, after the new id is published."
     )
-    world.refused(policy(), "2026-06-01T00:00:00", ("MTS505", f"{said} done now, it may be retired from 2026-06-08"))
+    world.refused(policy(), "2026-06-01T00:00:00", ("MTS505", said))
 
 
 @pytest.mark.parametrize("before", [None, "mode: none, max_age: 86400", "retired: true"])
@@ -235,19 +242,25 @@ def test_safe_changes(world: World, text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "after", "gone"),
     [
-        ("[a.example.net, b.example.net]", "[a.example.net]"),
-        ("[a.example.net, b.example.net]", "['*.example.net']"),
-        ("['*.example.net']", "[a.example.net, b.example.net]"),
-        ("['*.example.net', c.example.org]", "['*.example.net']"),
+        # I3: what explain mx-move promises. Mail may still go there, and nobody looked.
+        ("[a.example.net, b.example.net]", "[a.example.net]", "b.example.net"),
+        ("['*.example.net']", "[a.example.net, b.example.net]", "*.example.net"),
+        ("['*.example.net', c.example.org]", "['*.example.net']", "c.example.org"),
+        # The same hosts, written in another way, or more of them.
+        ("[a.example.net, b.example.net]", "['*.example.net']", None),
+        ("[a.example.net]", "[A.EXAMPLE.NET, b.example.net]", None),
     ],
 )
-def test_an_mx_may_go_where_nothing_takes_its_place(world: World, before: str, after: str) -> None:
-    """A host that is no more, and another way to write the same hosts, are no move."""
+def test_an_mx_goes_in_enforce_only_if_someone_looked(world: World, before: str, after: str, gone: str | None) -> None:
+    """However long the policy has been in force: where the MX records lead is not in git."""
     world.merge(policy(f"example.com: {ENFORCE}, mx: {before}"), "2026-01-01T00:00:00")
-    made = world.propose(policy(f"example.com: {ENFORCE}, mx: {after}"), "2026-01-01T00:10:00")
-    assert made.findings == []
+    made = world.propose(policy(f"example.com: {ENFORCE}, mx: {after}"), "2026-06-01T00:00:00")
+    said = f"example.com: mx '{gone}' goes, and nobody looked whether the MX records still lead there. Run plan --live"
+    assert [each.finding.rule.id for each in made.unsafe] == (["MTS511"] if gone else [])
+    assert not gone or made.findings[0].message.startswith(said)
+    assert made.safe_from is None
 
 
 @pytest.mark.parametrize(
@@ -263,6 +276,63 @@ def test_a_first_host_name_is_no_move(world: World) -> None:
     """The hosting is found out after the first commit, when the policy may still be in the making."""
     world.merge(policy(f"example.com: {TESTING}").replace(", hostname: app.example.net", ""), "2026-01-01T00:00:00")
     assert world.propose(policy("example.com: max_age: 86400"), "2026-01-02T00:00:00").findings == []
+
+
+# The hosting moves
+
+
+def hosted(own: str, more: str = "") -> str:
+    """Return a policy.yaml with this hosting."""
+    return policy().replace("{kind: web-server, hostname: app.example.net}", f"{{{own}}}") + more
+
+
+FUNCTION = "kind: function, name: mtasts-a, region: westeurope, hostname: mtasts-a.azurewebsites.net"
+STATIC = "kind: static-web-app, name: mtasts-b, region: westeurope, hostname: b.azurestaticapps.net"
+DOOR = "kind: front-door, name: mtasts-d, hostname: d.z01.azurefd.net"
+SERVER = "kind: web-server, hostname: app.example.net"
+MOVES = [
+    # I6: "Safe: no domain changes."
+    (FUNCTION, STATIC, "Safe: 1 domain changes.", "leads to b.azurestaticapps.net;", "Azure makes the certificate of"),
+    (STATIC, FUNCTION, "Safe: 1 domain changes.", "leads to mtasts-a.azurewebsites.net;", "Azure makes"),
+    (FUNCTION, DOOR, "Safe: 1 domain changes.", "leads to d.z01.azurefd.net;", "by the record _dnsauth.mta-sts"),
+    (FUNCTION, SERVER, "Safe: 1 domain changes.", "leads to app.example.net;", "needs a certificate for each policy"),
+    (SERVER, SERVER.replace("app.", "new."), "Safe: 1 domain changes.", "leads to new.example.net;", "such as Caddy"),
+    ("kind: function", "kind: web-server", "Safe: the hosting changes.", "leads to it;", "needs a certificate"),
+    ("kind: front-door", "kind: function", "Safe: the hosting changes.", "leads to it;", "within minutes after its"),
+    (FUNCTION.split(", host")[0], FUNCTION.split(", host")[0].replace("-a", "-c"), "Safe: the hosting changes.",
+     "leads to it;", "Azure makes the certificate"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "said", "cname", "certificate"), MOVES)
+def test_a_move_of_the_hosting_says_its_steps(
+    world: World, before: str, after: str, said: str, cname: str, certificate: str
+) -> None:
+    """The new hosting, the CNAME, the certificate, and the end of the old hosting, in this order."""
+    world.merge(hosted(before), "2026-01-01T00:00:00")
+    made = world.propose(hosted(after), "2026-01-02T00:00:00")
+    new, records, proof, old = made.hosting_steps
+    assert report.verdict(made) == said
+    assert new.startswith("Before the merge, make the new hosting beside the old one, and put the policy on it.")
+    assert ("Write its host name into hosting.hostname" in new) == ("leads to it;" in cname)
+    assert "run provision with create" in records and f"The CNAME of each policy host then {cname}" in records
+    assert certificate in proof
+    assert old.startswith("Keep the old hosting until one hour, the CNAME's TTL, has passed since")
+    shown = report.plan_report(made)
+    assert [line for line in as_text(shown).splitlines() if line.startswith("next, for the hosting: ")] == [
+        f"next, for the hosting: {step}" for step in made.hosting_steps
+    ]
+    assert json.loads(as_json(shown))["hosting_steps"] == list(made.hosting_steps)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(SERVER, SERVER), ("kind: function", FUNCTION), ("kind: web-server", SERVER)],
+)
+def test_what_is_no_move_has_no_steps(world: World, before: str, after: str) -> None:
+    """A host name that was not known before is the first deployment's."""
+    world.merge(hosted(before), "2026-01-01T00:00:00")
+    assert world.propose(hosted(after), "2026-01-02T00:00:00").hosting_steps == ()
 
 
 # Overrides
@@ -294,7 +364,24 @@ def test_an_allow_line_lets_an_error_through(world: World, message: str) -> None
     commit = made.allowed[0].by.commit[:12]
     shown = report.plan_report(made)
     assert f"allowed by commit {commit}: MTS502 example.com has been in testing for 1 day," in as_text(shown)
+    # I5: it said ✅.
+    summary = "Allowed, with 1 error let through by name: 1 domain changes."
+    assert as_text(shown).splitlines()[-1] == f"⚠️ {summary}"
+    for form in ("github", "azure-devops"):
+        assert FORMATS[form](shown).splitlines()[-1] == f"⚠️ {summary}"
+    assert as_markdown(shown).splitlines()[0] == f"## ⚠️ MTA-STS: {summary}"
+    assert json.loads(as_json(shown))["verdict"] == "safe"
+    assert not any("✅" in FORMATS[form](shown) for form in FORMATS)
     assert f"- Allowed by commit {commit}: MTS502 example.com has been" in as_markdown(shown)
+
+
+def test_an_error_that_is_left_is_no_override(world: World) -> None:
+    """One is let through, and another is not: ❌."""
+    world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
+    made = world.propose(policy(SOON, f"new.example: {ENFORCE}"), "2026-01-02T00:00:00", "Allow: MTS502 example.com")
+    shown = report.plan_report(made)
+    assert as_markdown(shown).startswith("## ❌ MTA-STS: Not safe: 1 error.")
+    assert as_text(shown).splitlines()[-1] == "Not safe: 1 error."
 
 
 @pytest.mark.parametrize(
@@ -516,6 +603,23 @@ def test_the_text_shows_all_that_changes(repository: Repository) -> None:
         "rua=https://example.com/t;",
     ]
     assert lines[-1] == "Safe: 2 domains change."
+
+
+def test_main_says_what_is_open_and_what_nobody_saw(repository: Repository) -> None:
+    """I4: without --live, nothing shows that a policy was ever published; said once, and with one colon a line."""
+    repository.switch("main")
+    repository.git("merge", "--quiet", "change")
+    done = verb(repository.folder, "plan", "--format", "markdown")
+    commit = repository.git("rev-parse", "--short=12", "HEAD")
+    step, note = done.stdout.decode().split("\n\n")[1].splitlines()
+    assert step.startswith("- Next: 2 domains may go to enforce from 20") and step.count(": ") == 1
+    assert step.endswith(
+        f" on, if the deploy of commit {commit} has announced it and the TLS reports show no failures."
+    )
+    assert note.startswith(
+        "- Not looked at: HTTPS, DNS and the MX hosts. So nothing here shows that a policy was ever "
+    )
+    assert done.stdout.decode().count("ooked at") == 1
 
 
 def test_the_json_is_what_its_schema_says(repository: Repository) -> None:

@@ -33,7 +33,7 @@ options {{
 controls {{ }};
 key "update" {{ algorithm hmac-sha256; secret "{key}"; }};
 """
-_HEAD = "$TTL 60\n@ SOA ns.invalid. root.invalid. 1 60 60 60 60\n@ NS ns.invalid.\n"
+_HEAD = "$TTL {ttl}\n@ SOA ns.invalid. root.invalid. 1 60 60 60 {ttl}\n@ NS ns.invalid.\n"
 
 
 class Named(AbstractContextManager["Named"]):
@@ -42,7 +42,8 @@ class Named(AbstractContextManager["Named"]):
     zones: the records of each, as in a zone file, names relative to it. failing: zones that do not load (SERVFAIL).
     refusing: zones that nobody may ask. forwarded: zones, and the server (address, port) that is asked in their place.
     updates: whether the zones take dynamic updates (RFC 2136) that are signed with UPDATE_KEY. grants: to which names
-    and types alone, as the lines of an update-policy have them behind the key (`name a.example.com TXT`).
+    and types alone, as the lines of an update-policy have them behind the key (`name a.example.com TXT`). ttl: of all
+    records, and of the answer that there is none.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Named(AbstractContextManager["Named"]):
         forwarded: Mapping[str, tuple[str, int]] | None = None,
         updates: bool = False,
         grants: Collection[str] = (),
+        ttl: int = 60,
     ) -> None:
         self.port = port
         self.resolver = f"{Loopback.dns}:{port}"
@@ -69,7 +71,7 @@ class Named(AbstractContextManager["Named"]):
         }
         for number, (zone, records) in enumerate(contents.items()):
             file = folder / f"{number}.zone"
-            file.write_text(_HEAD + records + "\n", encoding="ascii")
+            file.write_text(_HEAD.format(ttl=ttl) + records + "\n", encoding="ascii")
             asked = "allow-query { none; }; " if zone in refusing else ""
             changed = 'allow-update { key "update"; }; ' if updates else ""
             if grants:

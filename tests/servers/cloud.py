@@ -52,7 +52,8 @@ class Cloud(Api):
     """A tenant with subscriptions. grants: who may do what. A client with a password is who it says.
 
     resources: the ids of what there is. made: what deployments print, by the name of the output. hosts: the host names
-    that Front Door has. zones_in: the subscription of the DNS zones.
+    that Front Door has. zones_in: the subscription of the DNS zones. faults: what Azure answers instead, once each, by
+    the beginning of the call: `PUT /subscriptions/…`. given: the parameters of each deployment, by its name.
     done and refused: what each identity asked for, and what of that it may not do.
     """
 
@@ -65,6 +66,8 @@ class Cloud(Api):
         self.made: dict[str, Any] = {}
         self.zones_in = SUBSCRIPTION
         self.hosts: list[dict[str, Any]] = []
+        self.faults: list[tuple[str, Reply]] = []
+        self.given: dict[str, dict[str, Any]] = {}
         self.done: list[Need] = []
         self.refused: list[Need] = []
         self._deployments: dict[str, Any] = {}
@@ -110,7 +113,7 @@ class Cloud(Api):
             return self._sign_in(request)
         identity = request.credential.removeprefix("Bearer token of ")
         if identity == request.credential:
-            raise RefusalError(_error(401, "InvalidAuthenticationToken", "The access token is invalid."))
+            raise RefusalError(failure(401, "InvalidAuthenticationToken", "The access token is invalid."))
         if request.host == MANAGEMENT:
             return self._manage(request, identity)
         account, _, service = request.host.partition(".")
@@ -152,6 +155,7 @@ class Cloud(Api):
             return self._find(identity, request.query["filter"])
         action, scope = action_of(request.method, parts)
         self._need(identity, action, scope)
+        self._fail(f"{request.method} /{'/'.join(parts)}")
         lower = [part.lower() for part in parts]
         if "dnszones" in lower:
             there = (parts[0], SUBSCRIPTION if parts[1] == self.zones_in else parts[1], *parts[2:])
@@ -160,6 +164,12 @@ class Cloud(Api):
             at = lower.index("deployments") + 2
             return self._deploy(request, identity, parts[:at], (*lower[at:], request.method)[0])
         return self._plain(request, action)
+
+    def _fail(self, call: str) -> None:
+        for fault in self.faults:
+            if call.lower().startswith(fault[0].lower()):
+                self.faults.remove(fault)
+                raise RefusalError(fault[1])
 
     def visible(self, identity: str) -> list[str]:
         """Return the subscriptions that an identity sees: where it may read any group (Azure/login#556)."""
@@ -183,7 +193,7 @@ class Cloud(Api):
         self.done.append(need)
         if not allowed(self.grants, need):
             self.refused.append(need)
-            raise RefusalError(_error(403, "AuthorizationFailed", _denial(need)))
+            raise RefusalError(failure(403, "AuthorizationFailed", _denial(need)))
 
     def _deploy(self, request: Request, identity: str, place: tuple[str, ...], step: str) -> Reply:
         """Do what is asked of a deployment: its id is the place."""
@@ -198,6 +208,7 @@ class Cloud(Api):
             if step == "validate" and not action.endswith("/write"):
                 continue
             self._need(identity, action, at)
+        self.given[place[-1]] = given
         if step == "whatif":
             return _json({"status": "Succeeded", "properties": {"changes": []}})
         printed = {"provisioningState": "Succeeded", "outputs": outputs(properties["template"], self.made)}
@@ -220,7 +231,8 @@ class Cloud(Api):
             "Microsoft.Cdn/profiles/customDomains/read": {"value": self.hosts},
         }
         found = next((answers[each] for each in answers if covers(each, action)), None)
-        return _json({"id": f"/{'/'.join(request.parts)}", "properties": {}} if found is None else found)
+        there = {"id": f"/{'/'.join(request.parts)}", "properties": {}, "registrationState": "Registered"}
+        return _json(there if found is None else found)
 
     # The data planes
 
@@ -263,5 +275,12 @@ def _json(found: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Reply(status, json.dumps(found).encode(), "application/json", headers or {})
 
 
-def _error(status: int, code: str, message: str) -> Reply:
+def failure(status: int, code: str, message: str) -> Reply:
+    """Return an error as the resource manager writes it."""
     return _json({"error": {"code": code, "message": message}}, status)
+
+
+def half_done(code: str, message: str) -> Reply:
+    """Return how a deployment is that failed when a part of it was done."""
+    error = {"code": "DeploymentFailed", "message": "At least one resource deployment operation failed."}
+    return _json({"status": "Failed", "error": {**error, "details": [{"code": code, "message": message}]}})

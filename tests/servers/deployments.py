@@ -68,7 +68,9 @@ def _resource(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _module(properties: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what a module needs: it is a deployment of its own."""
     yield from (("group", f"{DEPLOYMENT}/{verb}") for verb in ("read", "write"))
-    given = {name: _value(each.get("value"), values) for name, each in properties.get("parameters", {}).items()}
+    # A value that depends on another one is an expression as a whole: if(…, createObject('value', …), …).
+    known = {name: each for name, each in properties.get("parameters", {}).items() if isinstance(each, dict)}
+    given = {name: _value(each.get("value"), values) for name, each in known.items()}
     yield from needs(properties["template"], given)
 
 

@@ -6,12 +6,17 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conftest import give_up
+from conftest import ROOT, give_up
+from pipeline_files import run
+from servers.az import ACCOUNT
+
+AZ = f'#!/bin/sh\nexec "{sys.executable}" -B "{ROOT / "tests" / "servers" / "az.py"}" "$@"\n'
 
 
 def _command(name: str) -> tuple[Path, Path]:
@@ -50,3 +55,17 @@ def _wait(process: subprocess.Popen[bytes], address: str, port: int, log: Path) 
             return
         except OSError:
             time.sleep(0.05)
+
+
+def uploaded(script: str, folder: Path, endpoint: str) -> int:
+    """Run a pipeline's script with the stand-in for az, and return its exit code."""
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    (programs / "az").write_text(AZ)
+    (programs / "az").chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    done = run(
+        ["bash", "-c", script], cwd=folder, env={"PATH": path, "AZURITE": endpoint, "AZURE_STORAGE_ACCOUNT": ACCOUNT}
+    )
+    assert done.stdout == "", done.stderr
+    return done.returncode

@@ -56,6 +56,19 @@ class Authority:
         (own, *_) = leaf.cert_chain_pems
         return trustme.LeafCert(leaf.private_key_pem.bytes(), own.bytes(), [])
 
+    def expired_intermediate(self, *names: str) -> trustme.LeafCert:
+        """Return a good certificate below one that ended an hour ago."""
+        ca = self._trusted.create_child_ca()
+        now, root = datetime.datetime.now(datetime.timezone.utc), self._trusted
+        old = ca._certificate
+        builder = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(now - datetime.timedelta(days=9)).not_valid_after(_in(hours=-1))
+        for extension in old.extensions:
+            builder = builder.add_extension(extension.value, extension.critical)
+        ended = builder.sign(root._private_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        leaf = ca.issue_cert(*names)
+        return trustme.LeafCert(leaf.private_key_pem.bytes(), leaf.cert_chain_pems[0].bytes(), [ended])
+
     def self_signed(self, *names: str) -> trustme.LeafCert:
         """Return a certificate that is its own issuer."""
         key = ec.generate_private_key(ec.SECP256R1())

@@ -17,11 +17,13 @@ GOOD_STS = {
     "v=STSv1; id=abc; id=def": "abc",
     "v=STSv1; a.b-c_d=x:y/z; id=abc;": "abc",
     "v=STSv1; id=" + "a" * 32: "a" * 32,
+    # aykevl/mta-sts#19: by the grammar blanks may stand around any `;`, and the prose discards this (erratum 6285).
+    "v=STSv1 ; id=1234;": "1234",
+    "v=STSv1\t ;id=a": "a",
 }
 BAD_STS = {
     "": 0,
     "v=STSv1": 0,
-    "v=STSv1 ; id=a;": 0,  # erratum 6285: it does not start with v=STSv1;
     "V=STSv1; id=a;": 0,
     " v=STSv1; id=a;": 0,
     "v=STSv2; id=a;": 0,
@@ -67,6 +69,9 @@ def test_a_bad_record_says_where(txt: str, position: int) -> None:
         (["v=STSv1; id=-;"], None),
         (["v=STSv1; id=a;", "v=STSv1 ; id=b;"], "a"),
         (["v=STSv1; id=a;", "v=STSv10; id=b;"], "a"),
+        (["v=STSv1 ; id=b;", "v=spf1 -all"], "b"),
+        (["v=STSv1 ; id=a;", "v=STSv1\t; id=b;"], None),
+        (["v=STSv1 ; id=-;"], None),
     ],
 )
 def test_select_finds_the_only_record(txts: list[str], identity: str | None) -> None:

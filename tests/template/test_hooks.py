@@ -354,7 +354,7 @@ def test_all_problems_in_one_message() -> None:
     lines = [line.strip() for line in text.splitlines()]
     assert lines[2:6] == [
         "domain: 'Example.com.'",
-        "MTS120 domain 'Example.com.' ends in a dot. Write 'Example.com'.",
+        "MTS120 domain 'Example.com.' ends in a dot. Policies have none: remove it.",
         "Answer 'example.com'.",
         r"max_age: 'soon\x1b[31m'",
     ]
@@ -989,19 +989,63 @@ def test_post_hook_knows_the_choices() -> None:
     assert list(post.PIPELINES) == QUESTIONS["pipelines"]
 
 
+PYTHONS = [(False, "python3", ".venv/bin/python"), (True, "py", r".venv\Scripts\python")]
+
+
+@pytest.mark.parametrize(("windows", "python", "own"), PYTHONS)
 @pytest.mark.parametrize(("hosting", "lock"), [("function", "function/local.txt"), ("front-door", "requirements.txt")])
-def test_next_steps(hosting: str, lock: str) -> None:
-    """The commands stand alone on their lines, to be copied, and no shell is needed for them."""
-    text = post.next_steps("example.com", {"domain": "example.com", "hosting": hosting})
-    lines = [line.strip() for line in text.splitlines()]
-    commands = [
+def test_next_steps(hosting: str, lock: str, windows: bool, python: str, own: str) -> None:
+    """I9: in the order in which they work on a bare Debian and on Windows, alone on their lines, for any shell."""
+    text = post.next_steps("example.com", {"domain": "example.com", "hosting": hosting}, windows=windows)
+    commands = [line.strip() for line in text.splitlines() if line.startswith("  ")]
+    assert commands == [
         "cd example.com",
-        f"python -m pip install -r {lock}",
-        "python -m mtasts lint",
-        "nslookup -type=mx example.com",
-        "git init",
+        f"{python} -m venv .venv",
+        f"{own} -m pip install -r {lock}",
+        f"{own} -m mtasts lint",
+        f"{own} -m mtasts check --only mx",
+        "git init -b main",
         "git add .",
         'git commit -m "Add the MTA-STS policy of example.com"',
     ]
-    assert [line for line in lines if line in commands] == commands
-    assert any("open README.md" in line for line in lines)
+    assert "open README.md" in text and "WARNING" not in text
+    assert ("python3-venv" in text) == (not windows)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        # D5: no step said that the default must exist.
+        ("tls-reports@example.com", "Make the mailbox tls-reports@example.com, if it is not there yet"),
+        ("mailto:a@example.org", "Make the mailbox a@example.org, if it is not there yet"),
+        ("https://example.com/a@b", ""),
+    ],
+)
+def test_the_mailbox_for_reports_must_exist(address: str, said: str) -> None:
+    """Nobody is told of reports that bounce."""
+    given = {"domain": "example.com", "hosting": "function", "tls_report_address": address}
+    text = post.next_steps("example.com", given)
+    assert said in text and ("mailbox" in text) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("given", "warned", "guessed"),
+    [
+        # I2: an invented MX host was enforced without a word.
+        ({"mode": "enforce", "mail_provider": "other", "mx_hosts": "mx.example.com"}, True, True),
+        ({"mode": "enforce", "mail_provider": "other", "mx_hosts": "mail.example.net"}, True, False),
+        (
+            {"mode": "enforce", "mail_provider": "exchange-online", "mx_hosts": "*.mail.protection.outlook.com"},
+            True,
+            False,
+        ),
+        ({"mode": "testing", "mail_provider": "other", "mx_hosts": "mx.example.com"}, False, False),
+        ({"mode": "none", "mail_provider": "other", "mx_hosts": "mx.example.com"}, False, False),
+    ],
+)
+def test_a_domain_that_begins_in_enforce_is_warned_of(given: dict[str, str], warned: bool, guessed: bool) -> None:
+    """Before anything else is said, with the hosts that senders would deliver to."""
+    text = post.next_steps("example.com", {"domain": "example.com", "hosting": "function", **given})
+    assert text.lstrip().startswith("WARNING: example.com begins in mode enforce") == warned
+    assert (f"\n  {given['mx_hosts']}\n" in text) == warned
+    assert ("mx.example.com is only a guess" in text) == guessed

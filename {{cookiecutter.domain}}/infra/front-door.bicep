@@ -7,6 +7,7 @@ param name string
 param location string
 
 @description('The mail domains. Each is served as mta-sts.<domain>, once its _dnsauth and CNAME records are in DNS.')
+@maxLength(100) // Front Door Standard takes no more custom domains
 param domains string[]
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' = {
@@ -60,6 +61,35 @@ resource origin 'Microsoft.Cdn/profiles/originGroups/origins@2025-06-01' = {
     hostName: website
     originHostHeader: website // Storage knows no other name
     enforceCertificateNameCheck: true
+    httpPort: 80
+    httpsPort: 443
+    priority: 1
+    weight: 1000
+  }
+}
+
+resource rules 'Microsoft.Cdn/profiles/ruleSets@2025-06-01' = {
+  parent: profile
+  name: 'policies'
+}
+
+// Each host name has a folder in the storage account, with its policy. A name without one gets a 404.
+resource rule 'Microsoft.Cdn/profiles/ruleSets/rules@2025-06-01' = {
+  parent: rules
+  name: 'folder'
+  properties: {
+    order: 1
+    actions: [
+      {
+        name: 'UrlRewrite'
+        parameters: {
+          typeName: 'DeliveryRuleUrlRewriteActionParameters'
+          sourcePattern: '/'
+          destination: '/{hostname}/'
+          preserveUnmatchedPath: true
+        }
+      }
+    ]
   }
 }
 
@@ -81,13 +111,14 @@ resource route 'Microsoft.Cdn/profiles/afdEndpoints/routes@2025-06-01' = {
   properties: {
     customDomains: [for (domain, i) in domains: { id: hosts[i].id }]
     originGroup: { id: origins.id }
+    ruleSets: [{ id: rules.id }]
     patternsToMatch: ['/*']
     supportedProtocols: ['Https'] // senders ask for nothing else, and a redirect would end their search
     httpsRedirect: 'Disabled'
     forwardingProtocol: 'HttpsOnly'
     linkToDefaultDomain: 'Enabled' // so that it can be looked at before the CNAME is there
   }
-  dependsOn: [origin] // a route to a group without an origin is refused
+  dependsOn: [origin, rule] // a route to a group without an origin is refused, and one without the rule finds no file
 }
 
 @description('Where mta-sts.<domain> points: hosting.hostname in policy.yaml.')

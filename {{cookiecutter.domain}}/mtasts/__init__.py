@@ -12,3 +12,9 @@ check · dns · hosting · ci
 plan        what a change does, and whether it is safe
 cli         a file for each verb
 """
+
+import sys
+
+# What follows needs it, so this stands first, and any Python 3 can read it.
+if sys.version_info < (3, 10):  # noqa: UP036 - who runs it with an older one is to read a sentence
+    sys.exit("mtasts needs Python 3.10 or newer. {} is Python {}.{}.".format(sys.executable, *sys.version_info[:2]))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import urllib3.exceptions
 from urllib3.connection import HTTPConnection
 
-from mtasts.check.tls import Fault, TlsSocket, connect, expiry, fault, secure
+from mtasts.check.tls import Fault, TlsSocket, connect, expiry, fault, handshake, secure, which_expired
 from mtasts.system.deadline import Deadline
 
 BYTES = 65_536
@@ -57,11 +59,19 @@ class Fetch:
                 answer = _exchange(tls, host, path)
         except OSError as error:
             found = fault(error)
+            if found is Fault.EXPIRED:
+                found = which_expired(self._context, lambda given: self._again(host, address, given, deadline))
             failed = Fault.HANDSHAKE if found is Fault.INCOMPLETE else found
             return Failed(address, failed, time.monotonic() - start)
         if isinstance(answer, Fault):
             return Failed(address, answer, time.monotonic() - start)
         return Fetched(address, *answer, version, ends, time.monotonic() - start)
+
+    @contextmanager
+    def _again(self, host: str, address: str, given: ssl.SSLContext, deadline: Deadline) -> Iterator[TlsSocket]:
+        """Connect once more, with another context."""
+        with connect(address, self._port, deadline) as plain, handshake(plain, host, given) as tls:
+            yield tls
 
 
 class _Final(http.client.HTTPResponse):

@@ -22,7 +22,7 @@ from mtasts.sts import mx_patterns, senders
 from mtasts.sts.lint import EXTENSION, lint_policy
 from mtasts.sts.names import pattern_fault, public_suffix_fault
 from mtasts.sts.policy import MAX_AGE_LIMIT, Mode, MxPattern, Policy, policy_host, policy_url, unique
-from mtasts.sts.record import RecordError
+from mtasts.sts.record import RecordError, in_force
 from mtasts.sts.senders import Reading
 from mtasts.tlsrpt.record import TlsRptRecord
 from mtasts.tlsrpt.rua import rua_fault
@@ -125,7 +125,8 @@ def _findings(domain: str, observed: Published, read: Reading | None) -> Iterato
     found = [finding for finding in https.evaluate(observed.host, None).findings if _matters(finding)]
     if read and not read.text.lstrip("\ufeff \t\r\n").startswith("<"):
         found += [finding.at(file=policy_url(domain)) for finding in lint_policy(read.text) if _matters(finding)]
-    found += filter(None, [lookup_fault(observed.exchange)])
+    if fault := lookup_fault(observed.exchange):
+        found.append(fault if isinstance(fault, Finding) else Finding(fault.rule, fault.message))
     found += [
         finding
         for finding in tls_reporting.evaluate(observed.reporting, None).findings
@@ -232,7 +233,7 @@ def _uncovered(policy: Policy | None, hosts: Sequence[str]) -> list[str]:
 
 def _addresses(answer: Answer, notes: list[Note]) -> tuple[str, ...]:
     """Return the addresses for TLS reports, and say which cannot be taken."""
-    records = [txt for txt in answer.values if txt.startswith(TlsRptRecord.PREFIX)]
+    records = in_force(answer.values, TlsRptRecord.PREFIX)
     records = records or [txt for txt in answer.values if re.search("tlsrp|rua *=", txt, re.IGNORECASE)]
     found = list(dict.fromkeys(uri for txt in records for uri in _uris(txt)))
     if len(records) > 1:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from mtasts.check.https import Failed
 from mtasts.check.smtp import Spoken
-from mtasts.check.steps import MACHINE_LIMIT
-from mtasts.check.tls import SOON, Fault, days_left
+from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, Unseen
+from mtasts.check.tls import RESULT_TYPES, SOON, Fault, days_left
 from mtasts.findings import Finding, Rule, Severity, quote
 
 NOT_REACHED = Rule(
@@ -113,10 +113,6 @@ _BOUNCE = f"{NO_DELIVERY}; Exchange Online bounces with 5.7.5."
 
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.REFUSED: (REFUSED, "See that the mail server listens there, or remove the address."),
-    Fault.UNREACHABLE: (NOT_REACHED, "Run this check from a network that may send mail."),
-    Fault.NOT_TRIED: (MACHINE_LIMIT, "Run this again with fewer --jobs."),
-    Fault.NO_ROUTE: (NOT_REACHED, "Run this check from a network that may send mail."),
-    Fault.TIMEOUT: (NOT_REACHED, "Run this check from a network that may send mail."),
     Fault.INCOMPLETE: (TURNED_AWAY, "Run this check from a mail server."),
     Fault.TURNED_AWAY: (TURNED_AWAY, "Run this check from a mail server."),
     Fault.SILENT: (SILENT, "See its log."),
@@ -124,21 +120,36 @@ _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.STARTTLS_REFUSED: (STARTTLS_REFUSED, f"{NO_DELIVERY}."),
     Fault.HANDSHAKE: (HANDSHAKE, _BOUNCE),
     Fault.VERSION: (TLS_VERSION, f"{NO_DELIVERY}."),
-    Fault.EXPIRED: (CERTIFICATE_EXPIRED, _BOUNCE),
+    Fault.EXPIRED: (CERTIFICATE_EXPIRED, f"Renew it. {_BOUNCE}"),
+    Fault.CHAIN_EXPIRED: (CERTIFICATE_EXPIRED, f"Serve the chain that the authority has today. {_BOUNCE}"),
     Fault.NAME: (CERTIFICATE_NAME, _BOUNCE),
+    Fault.COMMON_NAME: (CERTIFICATE_NAME, _BOUNCE),
     Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, _BOUNCE),
 }
 
-UNKNOWN = (NOT_REACHED, TURNED_AWAY, MACHINE_LIMIT)  # of the host itself they say nothing
+_FROM_ELSEWHERE = "Run this check from a network that may send mail."
+# Of the address itself they say nothing.
+_UNSEEN: dict[Fault, tuple[Rule, str]] = {
+    Fault.UNREACHABLE: (NOT_REACHED, _FROM_ELSEWHERE),
+    Fault.TIMEOUT: (NOT_REACHED, _FROM_ELSEWHERE),
+    Fault.NOT_TRIED: (MACHINE_LIMIT, FEWER_JOBS),
+}
+UNKNOWN = {*_UNSEEN, Fault.NO_ROUTE, Fault.TURNED_AWAY, Fault.INCOMPLETE}
 
 
-def evaluate(host: str, probe: Spoken | Failed, covered: bool) -> Iterator[str | Finding]:
+def evaluate(host: str, probe: Spoken | Failed, covered: bool) -> Iterator[str | Finding | Unseen]:
     """Yield what is to be said of one address's answer. covered: whether the policy names the host."""
     where = f"{host} ({probe.address})"
     if isinstance(probe, Failed):
+        if probe.fault is Fault.NO_ROUTE:
+            return  # `unreached` says so, once for all addresses of that family
+        if probe.fault in _UNSEEN:
+            yield Unseen(_UNSEEN[probe.fault][0], where, probe.fault.value, _UNSEEN[probe.fault][1])
+            return
         rule, advice = _FAULTS[probe.fault]
         said = f" ({quote(probe.said)})" if probe.said else ""
-        yield Finding(rule, f"{where}: {probe.fault.value}{said}. {advice}")
+        message = f"{where}: {probe.fault.value}{said}. {advice}"
+        yield Finding(rule, message, result_type=RESULT_TYPES.get(probe.fault))
         return
     left = days_left(probe.ends)
     delivers = "; enforce delivers" if covered else ""

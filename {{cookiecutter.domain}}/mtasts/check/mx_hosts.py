@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from mtasts.check import mx_answers
 from mtasts.check.https import Failed
-from mtasts.check.mx_answers import CERTIFICATE_ENDS, NO_DELIVERY, UNKNOWN
+from mtasts.check.mx_answers import NO_DELIVERY
 from mtasts.check.resolver import Answer, Status
 from mtasts.check.smtp import Spoken
-from mtasts.check.steps import ADDRESSES_MANY, Network, Section, addresses, lookup_fault, resolved
+from mtasts.check.steps import ADDRESSES_MANY, Network, Section, Unseen, addresses, first_fault, lookup_fault, resolved
+from mtasts.check.tls import Fault
 from mtasts.findings import Finding, Rule, Severity, listed, quote
-from mtasts.sts.policy import Policy
+from mtasts.sts.policy import Mode, Policy
 
 MX_NONE = Rule(
     "MTS210",
@@ -69,14 +69,6 @@ HOSTS = 50  # looked at, of one domain
 PROBES = 100  # of their addresses: the domain chooses whom this machine speaks to, and not how often
 
 
-class Outcome(Enum):
-    """What a sender with enforce does with an MX host."""
-
-    DELIVERS = "delivers"
-    FAILS = "does not deliver"
-    UNKNOWN = "cannot be told from here"
-
-
 @dataclass(frozen=True)
 class Host:
     """An MX host: its addresses, and what each said."""
@@ -93,6 +85,12 @@ class Observed:
     answer: Answer
     hosts: tuple[Host, ...]
     more: tuple[str, ...] = ()
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """The addresses that this machine has no way to."""
+        failed = (probe for host in self.hosts for probe in host.probes if isinstance(probe, Failed))
+        return tuple(probe.address for probe in failed if probe.fault is Fault.NO_ROUTE)
 
     @property
     def unseen(self) -> str:
@@ -129,25 +127,22 @@ async def _observe_host(name: str, network: Network, most: int) -> Host:
 
 
 def evaluate(domain: str, observed: Observed, policy: Policy | None) -> Section:
-    """Say what enforce would do with each host, and what each pattern of the policy is for."""
-    items: list[str | Finding] = list(_evaluate_answer(domain, observed))
+    """Say what enforce would do with each host, and what each pattern of the policy is for.
+
+    In mode none there is nothing to say: senders look at no MX host, so whatever is wrong there loses no mail.
+    """
+    if policy and policy.mode is Mode.NONE:
+        return Section("MX", ("mode none: senders do not compare the MX hosts, and do not verify their TLS",))
+    items: list[str | Finding | Unseen] = list(_evaluate_answer(domain, observed))
     for host in observed.hosts:
         items += evaluate_host(host, policy)
     items += _evaluate_more(domain, observed, policy)
     if policy and observed.hosts:
         items += _evaluate_patterns(domain, policy, [*(host.name for host in observed.hosts), *observed.more])
-    return Section("MX", tuple(items))
+    return Section("MX", tuple(items), observed.unreached)
 
 
-def outcome(host: Host, policy: Policy) -> Outcome:
-    """Return what a sender with this policy and enforce does with a host."""
-    found = [item.rule for item in evaluate_host(host, policy) if isinstance(item, Finding)]
-    if any(rule not in (*UNKNOWN, CERTIFICATE_ENDS) for rule in found):
-        return Outcome.FAILS
-    return Outcome.UNKNOWN if any(rule in UNKNOWN for rule in found) else Outcome.DELIVERS
-
-
-def _evaluate_answer(domain: str, observed: Observed) -> Iterator[Finding]:
+def _evaluate_answer(domain: str, observed: Observed) -> Iterator[Finding | Unseen]:
     if fault := lookup_fault(observed.answer):
         yield fault
     elif not observed.answer.values:
@@ -157,17 +152,33 @@ def _evaluate_answer(domain: str, observed: Observed) -> Iterator[Finding]:
         yield Finding(MX_NULL, f"{domain} says that it takes no mail (null MX). Retire the policy.")
 
 
-def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding]:
+def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding | Unseen]:
     """Yield what is to be said of one host."""
     if policy and not policy.matches(host.name):
-        message = f"{quote(host.name)} is in no mx of the policy. {NO_DELIVERY}; Exchange Online bounces with 5.4.8."
-        yield Finding(UNLISTED, message)
+        message = f"{quote(host.name)} is in no mx of the policy.{_near(host.name, policy)} {NO_DELIVERY}; Exchange "
+        message += "Online bounces with 5.4.8."
+        yield Finding(UNLISTED, message, result_type="validation-failure")
     if not host.probes:
-        fault = next(filter(None, map(lookup_fault, host.answers)), None)
-        yield fault or Finding(MX_HOST_NONE, f"{quote(host.name)} has no address. Correct the MX record.")
+        yield first_fault(host.answers) or Finding(
+            MX_HOST_NONE, f"{quote(host.name)} has no address. Correct the MX record."
+        )
     covered = bool(policy and policy.matches(host.name))
     for probe in host.probes:
         yield from mx_answers.evaluate(host.name, probe, covered)
+
+
+def _near(host: str, policy: Policy) -> str:
+    """Return which wildcard nearly matches a host, and why it does not: a `*` is one label (RFC 8461 §4.1)."""
+    for pattern in policy.mx:
+        parent = pattern.removeprefix("*.").lower()
+        if f".{host.lower()}".endswith(f".{parent}"):
+            if not pattern.startswith("*."):
+                return f" {quote(pattern)} is another name: write {quote(f'*.{parent}')} for the hosts below it."
+            if host.lower() == parent:
+                return f" {quote(pattern)} is for names below it: add {quote(host)}."
+            wanted = f"*.{host.lower().partition('.')[2]}"
+            return f" In {quote(pattern)} the `*` stands for one label: write {quote(wanted)}."
+    return ""
 
 
 def _evaluate_more(domain: str, observed: Observed, policy: Policy | None) -> Iterator[Finding]:

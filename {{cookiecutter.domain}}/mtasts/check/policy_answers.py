@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from mtasts.check.https import BYTES, Failed, Fetched
-from mtasts.check.steps import MACHINE_LIMIT
-from mtasts.check.tls import SOON, Fault, days_left
+from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, Unseen
+from mtasts.check.tls import SOON, WEBPKI_INVALID, Fault, days_left
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import PATH
 
@@ -151,27 +151,32 @@ PATIENCE = 2  # seconds: the most impatient sender known
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.REFUSED: (UNREACHABLE, "See that it listens there."),
     Fault.UNREACHABLE: (UNREACHABLE, "Look at the address in DNS and the way to it."),
-    Fault.NOT_TRIED: (MACHINE_LIMIT, "Run this again with fewer --jobs."),
     Fault.TIMEOUT: (TIMEOUT, "Senders wait 2 to 15 seconds."),
     Fault.HANDSHAKE: (HANDSHAKE, "See that a certificate is bound for this name."),
     Fault.VERSION: (TLS_VERSION, "Switch TLS 1.2 and 1.3 on."),
     Fault.EXPIRED: (CERTIFICATE_EXPIRED, "Renew it."),
+    Fault.CHAIN_EXPIRED: (CERTIFICATE_EXPIRED, "Serve the chain that the authority has today."),
     Fault.NAME: (CERTIFICATE_NAME, "Bind one that names the policy host."),
+    Fault.COMMON_NAME: (CERTIFICATE_NAME, "Bind one that names the policy host among its DNS names."),
     Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, "Use a public one, with its chain."),
     Fault.INCOMPLETE: (INCOMPLETE, "Look at what stands between."),
 }
 
 
-def evaluate(host: str, answer: Fetched | Failed, slip: str | None) -> Iterator[str | Finding]:
+def evaluate(host: str, answer: Fetched | Failed, slip: str | None) -> Iterator[str | Finding | Unseen]:
     """Yield what is to be said of one address's answer. slip: a misspelt path that has the policy."""
     where = f"{host} ({answer.address})"
     if isinstance(answer, Failed):
+        if answer.fault is Fault.NOT_TRIED:
+            yield Unseen(MACHINE_LIMIT, where, answer.fault.value, FEWER_JOBS)
+            return
         rule, advice = _FAULTS[answer.fault]
-        yield Finding(rule, f"{where}: {answer.fault.value}. {advice}")
+        result = "sts-webpki-invalid" if answer.fault in WEBPKI_INVALID else "sts-policy-fetch-error"
+        yield Finding(rule, f"{where}: {answer.fault.value}. {advice}", result_type=result)
         return
     fault, left = answer_fault(answer, slip), days_left(answer.ends)
     fine = f"{where}: 200, {answer.tls}, certificate for {left} more days, {answer.seconds:.1f} s"
-    yield Finding(fault[0], f"{where} {fault[1]}") if fault else fine
+    yield Finding(fault[0], f"{where} {fault[1]}", result_type="sts-policy-fetch-error") if fault else fine
     if answer.seconds > PATIENCE:
         message = f"{where} took {answer.seconds:.1f} s. Senders wait {PATIENCE} to 15 s: keep the hosting warm."
         yield Finding(SLOW, message)
@@ -185,8 +190,8 @@ def answer_fault(answer: Fetched, slip: str | None = None) -> tuple[Rule, str] |
         target = quote(answer.headers.get("location", "nowhere"))
         return REDIRECT, f"redirects to {target} ({answer.status}). Serve the policy here."
     if answer.status != 200:
-        found = f" The policy is at {slip}: move it." if slip else " Deploy the policy."
-        return STATUS, f"answers {answer.status} at {PATH}.{found}"
+        found = f"The policy is at {slip}: move it." if slip else _advice(answer.status)
+        return STATUS, f"answers {answer.status} at {PATH}. {found}"
     if len(answer.body) > BYTES:
         return ANSWER_LARGE, f"serves more than {BYTES} bytes. Serve the policy alone."
     if not answer.body.strip():
@@ -196,6 +201,30 @@ def answer_fault(answer: Fetched, slip: str | None = None) -> tuple[Rule, str] |
     if is_html(answer.body):
         return HTML, f"serves {_page(answer.body)}. Serve the text alone."
     return _type_fault(answer.headers.get("content-type"))
+
+
+# What mends each status. Senders take 200 alone, whatever another one means (RFC 8461 §3.3).
+_STATUS = {
+    401: "It asks senders to sign in, and none does. Allow this path for everyone.",
+    403: "A firewall, a filter for bots or countries, or the file's rights refuse senders. Allow this path.",
+    404: "No file is there. Deploy the policy, and see that the upload takes folders that begin with a dot.",
+    405: "It does not take GET. Allow it for this path.",
+    407: "A proxy asks senders to sign in. Allow this path for everyone.",
+    410: "The hosting says that the file is gone for good. Deploy the policy.",
+    421: "It does not serve this host name. Bind the name at the hosting.",
+    429: "It limits how often it may be asked, and many senders ask at once. Take this path out of the limit.",
+    451: "It refuses for legal reasons, often by country. Allow this path.",
+}
+_CLASSES = {
+    1: "That is no answer yet. Look at what stands between.",
+    2: "Senders take 200 alone. Serve the policy itself at this path.",
+    4: "It does not take the request that senders make. See its log, and allow a plain GET for this path.",
+    5: "The hosting fails, or does not run: that is not the policy's fault. See its log, and start it again.",
+}
+
+
+def _advice(status: int) -> str:
+    return _STATUS.get(status) or _CLASSES.get(status // 100, "Serve the policy with status 200.")
 
 
 def _type_fault(content_type: str | None) -> tuple[Rule, str] | None:

@@ -12,7 +12,7 @@ from mtasts.check import policy_answers
 from mtasts.check.https import Failed, Fetched
 from mtasts.check.policy_answers import CONTENT_TYPE, answer_fault, is_html
 from mtasts.check.resolver import Answer, Status
-from mtasts.check.steps import ADDRESSES_MANY, Network, Section, addresses, lookup_fault, resolved
+from mtasts.check.steps import ADDRESSES_MANY, Network, Section, Unseen, addresses, first_fault, resolved
 from mtasts.check.tls import Fault
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.sts.policy import PATH, policy_host
@@ -47,9 +47,9 @@ NO_ROUTE = Rule(
     "Some addresses cannot be looked at from here",
     Severity.WARNING,
     "RFC 8461 §3.3",
-    """This machine has no route to some addresses of the policy hosts, most often because it has no IPv6: GitHub's
-runners have none. What is there is unknown, so nothing is held against the domain. To see these addresses too, run
-`check` on a machine with IPv6.""",
+    """This machine has no route to some addresses of policy hosts or MX hosts, most often because it has no IPv6:
+GitHub's runners have none. What is there is unknown, so nothing is held against the domain. To see these addresses
+too, run `check` on a machine with IPv6.""",
 )
 
 
@@ -88,8 +88,12 @@ class Observed:
 
     @property
     def unseen(self) -> bool:
-        """Whether there are addresses, and this machine has no way to any of them."""
-        return 0 < len(self.fetched) == len(self.unreached)
+        """Whether nothing was seen of it, since this machine could ask neither DNS nor any of its addresses."""
+        failed = [one for one in self.fetched if isinstance(one, Failed)]
+        lost = [one for one in failed if one.fault in (Fault.NO_ROUTE, Fault.NOT_TRIED)]
+        if self.fetched:
+            return len(lost) == len(self.fetched)
+        return any(answer.status in (Status.TIMEOUT, Status.NOT_ASKED) for answer in self.answers)
 
 
 async def observe(domain: str, network: Network) -> Observed:
@@ -114,7 +118,7 @@ async def _slip(host: str, address: str, network: Network) -> str | None:
 
 def evaluate(observed: Observed, expected: str | None) -> Section:
     """Say what a sender makes of the policy host. expected: the text that the repository would serve."""
-    items: list[str | Finding] = list(_evaluate_addresses(observed))
+    items: list[str | Finding | Unseen] = list(_evaluate_addresses(observed))
     if more := sum(len(answer.values) for answer in observed.answers) - len(observed.fetched):
         message = f"{observed.host} has {more} addresses more than the {ADDRESSES} that are looked at. Publish fewer."
         items.append(Finding(ADDRESSES_MANY, message))
@@ -146,13 +150,13 @@ def unreached(addresses: Iterable[str]) -> Finding | None:
     families = " and no ".join(sorted({"IPv6" if ":" in address else "IPv4" for address in found}))
     number = "1 address" if len(found) == 1 else f"{len(found)} addresses"
     message = (
-        f"This machine has no {families}: {number} of policy hosts not looked at ({listed(found)}). To see what is "
-        "there, run this on a machine that has it."
+        f"This machine has no {families}: {number} not looked at ({listed(found)}). To see what is there, run this on "
+        "a machine that has it."
     )
     return Finding(NO_ROUTE, message)
 
 
-def _evaluate_addresses(observed: Observed) -> Iterator[str | Finding]:
+def _evaluate_addresses(observed: Observed) -> Iterator[str | Finding | Unseen]:
     target = next((answer.target for answer in observed.answers if answer.target), None)
     if target:
         yield f"{observed.host} is a CNAME to {target}"
@@ -163,7 +167,7 @@ def _evaluate_addresses(observed: Observed) -> Iterator[str | Finding]:
             f"{observed.host} points to {quote(target)}, which has no address. Make the hosting, or remove the CNAME."
         )
         yield Finding(HOST_DANGLING, message)
-    elif fault := next(filter(None, map(lookup_fault, observed.answers)), None):
+    elif fault := first_fault(observed.answers):
         yield fault
     else:
         yield Finding(HOST_NONE, f"{observed.host} has no address. Publish its CNAME.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mtasts.check.steps import Section
 from mtasts.findings import Finding
@@ -29,4 +30,5 @@ def _items(domain: str, text: str | None) -> Iterator[str | Finding]:
         yield f"mode {policy.mode}, max_age {policy.max_age} s ({policy.max_age / 86_400:.0f} days)"
         yield f"mx {', '.join(policy.mx) or 'none'}"
     for finding in lint_policy(text) if text is not None else ():
-        yield finding.at(file=policy_url(domain))
+        placed = finding.at(file=policy_url(domain))
+        yield replace(placed, result_type="sts-policy-invalid") if policy is None else placed

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mtasts.check.https import Failed
-from mtasts.check.tls import Fault, PlainSocket, connect, expiry, fault, secure
+from mtasts.check.tls import Fault, PlainSocket, TlsSocket, connect, expiry, fault, handshake, secure, which_expired
 from mtasts.system.deadline import Deadline
 
 READY = 220
@@ -47,7 +49,19 @@ class Probe:
                         tls.sendall(b"QUIT\r\n")
                     return spoken
             except OSError as error:
-                return Failed(address, _later(fault(error)), 0)
+                found = _later(fault(error))
+        if found is Fault.EXPIRED:
+            found = which_expired(self._context, lambda given: self._again(host, address, given, deadline))
+        return Failed(address, found, 0)
+
+    @contextmanager
+    def _again(self, host: str, address: str, given: ssl.SSLContext, deadline: Deadline) -> Iterator[TlsSocket]:
+        """Connect once more, and go as far as TLS with another context."""
+        with connect(address, self._port, deadline) as plain:
+            if _ask_for_tls(plain)[0]:
+                raise OSError("no TLS this time")
+            with handshake(plain, host, given) as tls:
+                yield tls
 
 
 def _ask_for_tls(plain: PlainSocket) -> tuple[Fault | None, str]:

@@ -6,8 +6,8 @@ Each step has `observe`, which asks the network, and `evaluate`, which asks nobo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from mtasts.check.https import Failed, Fetched
@@ -27,10 +27,11 @@ the mail or go on without a policy.""",
 DNS_TIMEOUT = Rule(
     "MTS205",
     "No name server answers in time",
-    Severity.ERROR,
+    Severity.WARNING,
     "RFC 8461 §3.1",
-    """No answer came within the time that `--timeout` gives. Look whether the zone's name servers can be reached,
-over UDP and TCP. Where only this machine cannot reach them, name another resolver with `--resolver`.""",
+    """No answer came within the time that `--timeout` gives. That can be the fault of this machine, so nothing is held
+against the domain. Check that the zone's name servers can be reached, over UDP and TCP. If only this machine cannot
+reach them, name another resolver with `--resolver`.""",
 )
 MACHINE_LIMIT = Rule(
     "MTS298",
@@ -64,14 +65,32 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """What this machine could not see. It says nothing of the domain, and is said once for the whole run.
+
+    what: a name or an address that was asked. why and advice: parts of a sentence, and a sentence.
+    """
+
+    rule: Rule
+    what: str
+    why: str
+    advice: str
+
+    @property
+    def message(self) -> str:
+        """The finding's message, if it is the only one."""
+        return f"{self.what}: {self.why}. {self.advice}"
+
+
+@dataclass(frozen=True)
 class Section:
-    """What a step saw: facts that are fine, and findings, in the order in which a person would read them.
+    """What a step saw: facts that are fine, findings, and what could not be seen, in the order in which to read them.
 
     unreached: the addresses that this machine has no way to, so that nothing is known of them.
     """
 
     title: str
-    items: tuple[str | Finding, ...]
+    items: tuple[str | Finding | Unseen, ...]
     unreached: tuple[str, ...] = ()
 
     @property
@@ -79,19 +98,35 @@ class Section:
         """The findings among the items."""
         return [item for item in self.items if isinstance(item, Finding)]
 
+    def and_more(self, items: Iterable[str | Finding | Unseen]) -> Section:
+        """Return the section with more items at its end."""
+        return replace(self, items=(*self.items, *items))
 
-def lookup_fault(answer: Answer) -> Finding | None:
-    """Return the finding for a question that got no answer, neither yes nor no."""
+    @property
+    def unseen(self) -> list[Unseen]:
+        """What could not be seen among the items."""
+        return [item for item in self.items if isinstance(item, Unseen)]
+
+
+FEWER_JOBS = "Run this again with fewer --jobs."
+
+
+def lookup_fault(answer: Answer) -> Finding | Unseen | None:
+    """Return what is to be said of a question that got no answer, neither yes nor no."""
     if answer.status is Status.FAILURE:
         message = f"{answer.name}: the name server answers with a failure. See its log, and the zone's DNSSEC."
         return Finding(DNS_FAILURE, message)
     if answer.status is Status.NOT_ASKED:
-        message = f"{answer.name}: {answer.status.value}. Run this again with fewer --jobs."
-        return Finding(MACHINE_LIMIT, message)
+        return Unseen(MACHINE_LIMIT, answer.name, answer.status.value, FEWER_JOBS)
     if answer.status is Status.TIMEOUT:
-        message = f"{answer.name}: no name server answers in time. Look whether the zone's servers are up."
-        return Finding(DNS_TIMEOUT, message)
+        why, advice = "no name server answers in time", "Check that the zone's name servers are up."
+        return Unseen(DNS_TIMEOUT, answer.name, why, advice)
     return None
+
+
+def first_fault(answers: Iterable[Answer]) -> Finding | Unseen | None:
+    """Return what is to be said of the first question that got no answer."""
+    return next((fault for fault in map(lookup_fault, answers) if fault), None)
 
 
 async def resolved(host: str, network: Network) -> tuple[Answer, ...]:

@@ -7,6 +7,8 @@ import ipaddress
 import socket
 import ssl
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any
 
@@ -28,7 +30,9 @@ class Fault(Enum):
     HANDSHAKE = "the TLS handshake fails"
     VERSION = "TLS 1.2 is not spoken"
     EXPIRED = "the certificate is not valid today"
+    CHAIN_EXPIRED = "the certificate is valid, and one above it in the chain is not valid today"
     NAME = "the certificate is for another name"
+    COMMON_NAME = "the certificate names the host only in CN, not in subjectAltName"
     UNTRUSTED = "the certificate is not trusted"
     INCOMPLETE = "the answer breaks off"
     SILENT = "the connection stands, and nothing is said"
@@ -37,12 +41,33 @@ class Fault(Enum):
     STARTTLS_REFUSED = "STARTTLS is refused"
 
 
+# How a sender's report names a fault of an MX host (RFC 8460 §4.3.1). No connection at all has no name there.
+RESULT_TYPES = {
+    Fault.STARTTLS_NONE: "starttls-not-supported",
+    Fault.STARTTLS_REFUSED: "validation-failure",
+    Fault.HANDSHAKE: "validation-failure",
+    Fault.VERSION: "validation-failure",
+    Fault.EXPIRED: "certificate-expired",
+    Fault.CHAIN_EXPIRED: "certificate-expired",
+    Fault.NAME: "certificate-host-mismatch",
+    Fault.COMMON_NAME: "certificate-host-mismatch",
+    Fault.UNTRUSTED: "certificate-not-trusted",
+}
+# Of the policy host (§4.3.2.2).
+WEBPKI_INVALID = {Fault.EXPIRED, Fault.CHAIN_EXPIRED, Fault.NAME, Fault.COMMON_NAME, Fault.UNTRUSTED}
+
 # What a machine says of itself when it has no IPv6, or no IPv4: of the other side it says nothing.
 _NO_ROUTE = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+# What routes of the types unreachable, prohibit and blackhole answer. The first one can come from a far router, too.
+_ROUTE_SAYS_NO = {errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EPERM}
 
 
 class NoRouteError(OSError):
     """An address that this machine has no way to, whatever is there."""
+
+
+class CommonNameError(ssl.SSLError):
+    """A certificate that names the host in its common name alone, which does not count (RFC 8461 §3.3, §4.2)."""
 
 
 class _Bounded:
@@ -81,10 +106,12 @@ class TlsSocket(_Bounded, ssl.SSLSocket):
 
 
 def context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Return how a sender verifies: TLS 1.2 at least, a DNS name, a chain to the platform's roots or to ca_file's."""
+    """Return how a sender verifies: TLS 1.2 at least, a DNS name, a chain to the platform's roots or to ca_file's.
+
+    OpenSSL looks at the common name if a certificate has no DNS name: `secure` refuses it then, and can say why.
+    """
     made = ssl.create_default_context(cafile=ca_file)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.hostname_checks_common_name = False
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT  # stricter than senders are
     made.sslsocket_class = TlsSocket
     return made
@@ -123,17 +150,42 @@ def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
 
 
 def _is_no_route(error: OSError, address: str) -> bool:
-    if ":" in address:
-        return error.errno in {*_NO_ROUTE, errno.EHOSTUNREACH}  # which macOS says where it has no IPv6
-    return error.errno in _NO_ROUTE and not ipaddress.ip_address(address).is_multicast  # that no machine can reach
+    """Tell whether this machine's own routes keep it from an address that other machines may reach."""
+    ip = ipaddress.ip_address(address)
+    if ip.version == 4 and (ip.is_multicast or ip.is_reserved or ip.is_unspecified):
+        return False  # no machine can reach it
+    if error.errno in _NO_ROUTE or (ip.version == 6 and error.errno == errno.EHOSTUNREACH):
+        return True  # the latter is what macOS says if it has no IPv6
+    return error.errno in _ROUTE_SAYS_NO and not _has_route(address)
+
+
+def _has_route(address: str) -> bool:
+    """Tell whether there is a route. UDP sends nothing to connect, so a refusal is this machine's own word."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))
+    except OSError:
+        return False
+    return True
 
 
 def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocket:
     """Return the connection under TLS, verified for a host. Raises OSError, of which ssl.SSLError is one."""
+    made = handshake(plain, host, verifying)
+    names: Any = (made.getpeercert() or {}).get("subjectAltName", ())
+    if not any(kind == "DNS" for kind, _ in names):
+        made.close()
+        raise CommonNameError("no DNS name")
+    return made
+
+
+def handshake(plain: PlainSocket, host: str, context: ssl.SSLContext) -> TlsSocket:
+    """Return the connection under TLS, verified as the context has it. Raises OSError, of which ssl.SSLError is one."""
     deadline = plain.deadline
     plain.settimeout(deadline.left())
     try:
-        made = verifying.wrap_socket(plain, server_hostname=host)
+        made = context.wrap_socket(plain, server_hostname=host)
     except ssl.SSLError:  # which may be a ValueError too
         raise
     except (ConnectionError, ValueError) as error:  # cut off, or a name that no certificate can have
@@ -145,6 +197,8 @@ def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocke
 
 def fault(error: OSError) -> Fault:
     """Return what an error of connecting, of TLS, or of reading means."""
+    if isinstance(error, CommonNameError):
+        return Fault.COMMON_NAME
     if isinstance(error, ssl.SSLCertVerificationError):
         return {9: Fault.EXPIRED, 10: Fault.EXPIRED, 62: Fault.NAME}.get(error.verify_code, Fault.UNTRUSTED)
     if isinstance(error, ssl.SSLError):
@@ -163,6 +217,30 @@ def fault(error: OSError) -> Fault:
     if isinstance(error, ConnectionRefusedError):
         return Fault.REFUSED
     return Fault.INCOMPLETE if isinstance(error, ConnectionError) else Fault.UNREACHABLE
+
+
+def which_expired(
+    verifying: ssl.SSLContext, again: Callable[[ssl.SSLContext], AbstractContextManager[TlsSocket]]
+) -> Fault:
+    """Tell whether the host's own certificate is not valid today, or one above it. again: connects with a context.
+
+    OpenSSL does not say which one it was. So the host is verified once more without a look at dates, and then the dates
+    of its own certificate are known.
+    """
+    timeless = ssl.create_default_context()
+    timeless.load_verify_locations(cadata=b"".join(verifying.get_ca_certs(binary_form=True)))
+    timeless.verify_flags |= _NO_CHECK_TIME
+    timeless.sslsocket_class = TlsSocket
+    try:
+        with again(timeless) as shown:
+            own: Any = shown.getpeercert() or {}
+        begins, ends = (ssl.cert_time_to_seconds(own[name]) for name in ("notBefore", "notAfter"))
+    except (OSError, ValueError, KeyError):
+        return Fault.EXPIRED
+    return Fault.CHAIN_EXPIRED if begins <= time.time() <= ends else Fault.EXPIRED
+
+
+_NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name
 
 
 def expiry(connection: ssl.SSLSocket) -> float:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mtasts.check.resolver import Answer
-from mtasts.check.steps import Network, Section, lookup_fault
+from mtasts.check.steps import Network, Section, Unseen, lookup_fault
+from mtasts.check.txt_record import doubtful
 from mtasts.findings import Finding, Rule, Severity, quote
-from mtasts.sts.record import RecordError
+from mtasts.sts.record import RecordError, in_force
 from mtasts.tlsrpt.record import TlsRptRecord
 
 REPORTING_NONE = Rule(
@@ -83,8 +84,8 @@ def evaluate(observed: Observed, expected: tuple[str, ...] | None) -> Section:
     return Section("TLS reporting", (*_items(observed.right, expected), *_misplaced(observed)))
 
 
-def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | Finding]:
-    records = [txt for txt in answer.values if txt.startswith(TlsRptRecord.PREFIX)]
+def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | Finding | Unseen]:
+    records = in_force(answer.values, TlsRptRecord.PREFIX)
     near = next((txt for txt in answer.values if "tlsrp" in txt.lower() or "rua" in txt.lower()), None)
     if answer.target:
         yield f"{answer.name} is a CNAME to {answer.target}"
@@ -96,6 +97,7 @@ def _items(answer: Answer, expected: tuple[str, ...] | None) -> Iterator[str | F
         yield from _evaluate_record(answer.name, records[0] if records else str(near), expected)
     elif expected != ():
         yield Finding(REPORTING_NONE, f"{answer.name} has no record, so nobody reports failures. Publish one.")
+    yield from doubtful(answer, TlsRptRecord.PREFIX)
 
 
 def _evaluate_record(name: str, txt: str, expected: tuple[str, ...] | None) -> Iterator[str | Finding]:

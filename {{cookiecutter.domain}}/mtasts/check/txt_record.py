@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mtasts.check.resolver import Answer, Status
-from mtasts.check.steps import Network, Section, lookup_fault
+from mtasts.check.steps import Network, Section, Unseen, lookup_fault
 from mtasts.findings import Finding, Rule, Severity, quote
-from mtasts.sts.record import RecordError, StsRecord
+from mtasts.sts.record import RecordError, StsRecord, in_force, is_doubtful
 
 RECORD_NONE = Rule(
     "MTS201",
@@ -34,6 +34,15 @@ RECORD_MALFORMED = Rule(
     """`v=STSv1; id=…;` is all it takes: the version first, `;` between the fields, and an id of 1 to 32 letters and
 digits. Senders ignore a record of any other form. `python -m mtasts records` prints a good one.""",
 )
+RECORD_DOUBTFUL = Rule(
+    "MTS215",
+    "A record has a blank before its first semicolon",
+    Severity.WARNING,
+    "RFC 8461 §3.1, erratum 6285",
+    """`v=STSv1 ;` is valid by the RFC's grammar, and its prose has senders discard every record that does not begin
+with `v=STSv1;`. Some do so: they see no record, or take another one that stands beside it. The same is true of
+`v=TLSRPTv1 ;`. Publish the record as `python -m mtasts records` prints it.""",
+)
 RECORD_DRIFT = Rule(
     "MTS206",
     "The id in DNS is not the repository's",
@@ -54,22 +63,47 @@ def evaluate(answer: Answer, expected: str | None) -> Section:
     return Section("DNS", tuple(_items(answer, expected)))
 
 
-def _items(answer: Answer, expected: str | None) -> Iterator[str | Finding]:
+def _items(answer: Answer, expected: str | None) -> Iterator[str | Finding | Unseen]:
     if answer.target:
         yield f"{answer.name} is a CNAME to {answer.target}"
-    records = [txt for txt in answer.values if txt.startswith(StsRecord.PREFIX)]
+    records = in_force(answer.values, StsRecord.PREFIX)
     if fault := lookup_fault(answer):
         yield fault
     elif not records:
-        yield Finding(RECORD_NONE, f"{answer.name} {_nothing(answer)}. Publish the record.")
+        yield Finding(RECORD_NONE, f"{answer.name} {_nothing(answer)}. {_advice(answer)}")
     elif len(records) > 1:
         shown = ", ".join(map(quote, records[:5]))
         yield Finding(RECORD_SEVERAL, f"{answer.name} has {len(records)} records: {shown}. Leave one.")
     else:
         yield from _evaluate_record(answer.name, records[0], expected)
+    yield from doubtful(answer, StsRecord.PREFIX)
+
+
+def doubtful(answer: Answer, prefix: str) -> Iterator[Finding]:
+    """Yield what is to be said of records that some senders skip. prefix: how a record begins for all of them."""
+    counts = in_force(answer.values, prefix)
+    for txt in (each for each in answer.values if is_doubtful(each, prefix)):
+        who = (
+            f"Some senders want {prefix} and skip it"
+            if txt in counts
+            else f"Beside a record with {prefix} it does not count"
+        )
+        yield Finding(RECORD_DOUBTFUL, f"{answer.name} has {quote(txt)}. {who}. Remove the blank before the semicolon.")
+
+
+def _advice(answer: Answer) -> str:
+    """Return what to do: a TXT record cannot stand beside a CNAME."""
+    if answer.target:
+        return "Correct its target, or remove the CNAME and publish the record here: both cannot stand at one name."
+    if any("sts" in txt.lower() for txt in answer.values):
+        return "Publish the record as `python -m mtasts records` prints it."
+    return "Publish the record."
 
 
 def _nothing(answer: Answer) -> str:
+    if answer.target and answer.status in (Status.NO_NAME, Status.NO_DATA):
+        gone = "does not exist" if answer.status is Status.NO_NAME else "has no TXT record"
+        return f"is a CNAME to {quote(answer.target)}, which {gone}"
     near = next((txt for txt in answer.values if "sts" in txt.lower()), None)
     if near:
         return f"has {quote(near)}, which does not begin with {StsRecord.PREFIX}"

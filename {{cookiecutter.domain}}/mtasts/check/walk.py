@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from mtasts.check import mx_hosts, policy_host, served_policy, tls_reporting, txt_record
-from mtasts.check.https import Fetch
+from mtasts.check import caa, mx_hosts, outcome, policy_host, served_policy, tls_reporting, txt_record
+from mtasts.check.caa import Caa
+from mtasts.check.https import Failed, Fetch, Fetched
+from mtasts.check.outcome import Cached, Group, Seen
+from mtasts.check.policy_answers import answer_fault
 from mtasts.check.resolver import Answer, Lookup
 from mtasts.check.smtp import Probe
-from mtasts.check.steps import MACHINE_LIMIT, NAMES, Network, Section, lookup_fault
-from mtasts.check.verdict import UNSEEN, verdict
+from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, NAMES, Network, Section, Unseen, lookup_fault
+from mtasts.check.tls import Fault
+from mtasts.config.hosting import Kind
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import Policy
 from mtasts.sts.record import StsRecord, policy_id
+from mtasts.sts.senders import Reading, read
 from mtasts.system import limits
 from mtasts.system.deadline import Deadline
 
@@ -41,11 +46,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A domain to look at. policy and rua: what the repository would publish, None where it does not say."""
+    """A domain to look at. policy and rua: what the repository would publish, None where it does not say.
+
+    hosting: the kind that serves it, None if that is not known.
+    """
 
     name: str
     policy: Policy | None = None
     rua: tuple[str, ...] | None = None
+    hosting: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -59,11 +68,19 @@ class Clients:
 
 @dataclass(frozen=True)
 class Checked:
-    """What was seen of a domain. verdict is None where not all that it takes was looked at."""
+    """What was seen of a domain. seen: what the verdict stands on, None if not all that it takes was looked at.
+
+    blind: whether DNS or the policy host could not be seen from here.
+    """
 
     domain: str
     sections: tuple[Section, ...]
-    verdict: str | None
+    seen: Seen | None = None
+    blind: bool = False
+
+    def groups(self, cached: Cached | None = None) -> list[Group]:
+        """Return what senders do. cached: a policy that some may still have."""
+        return outcome.groups(self.seen, cached) if self.seen else []
 
     @property
     def findings(self) -> list[Finding]:
@@ -74,32 +91,65 @@ class Checked:
 async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) -> Checked:
     """Walk the whole way for one domain. The steps ask side by side, and are evaluated in their order."""
     name, ours = wanted.name, wanted.policy
-    record, host, exchange, reporting = await asyncio.gather(
+    issued = "https" in only and wanted.hosting not in (None, Kind.WEB_SERVER)
+    record, host, exchange, reporting, allowed = await asyncio.gather(
         _if("dns" in only, txt_record.observe, name, network),
         _if({"https", "policy", "mx"} & set(only), policy_host.observe, name, network),
         _if("mx" in only, mx_hosts.observe, name, network),
         _if("tlsrpt" in only, tls_reporting.observe, name, network),
+        _if(issued, caa.observe, name, network),
     )
-    served = served_policy.read(host.text) if host else None
+    reading = _reading(host) if host else None
+    served = reading.strongest if reading else None
     sections = {
         "dns": lambda: txt_record.evaluate(record, policy_id(ours) if ours else None),
-        "https": lambda: policy_host.evaluate(host, ours.render() if ours else None),
+        "https": lambda: policy_host.evaluate(host, ours.render() if ours else None).and_more(
+            _allowed(allowed, wanted)
+        ),
         "policy": lambda: served_policy.evaluate(name, host.text),
         "mx": lambda: mx_hosts.evaluate(name, exchange, served),
         "tlsrpt": lambda: tls_reporting.evaluate(reporting, wanted.rua),
     }
     evaluated = tuple(sections[step]() for step in NAMES if step in only)
-    if any(finding.rule is MACHINE_LIMIT for each in evaluated for finding in each.findings):
-        return Checked(name, evaluated, None)
-    said = UNSEEN if host and host.unseen else None
-    if {"dns", "mx"} <= set(only):
-        said = verdict(served, _announced(record), exchange.hosts, host.unseen)
-    return Checked(name, evaluated, said)
+    asked = [answer for answer in (record, exchange.answer if exchange else None) if answer]
+    blind = bool(host and host.unseen) or any(lookup_fault(answer) for answer in asked)
+    if not {"dns", "mx"} <= set(only):
+        return Checked(name, evaluated, Seen(True, host_unseen=True) if host and host.unseen else None, blind)
+    return Checked(name, evaluated, _seen(record, host, reading, exchange), blind)
 
 
-def _announced(record: Answer) -> bool | None:
-    """Tell whether the record leads a sender to the policy; None where DNS gives no answer."""
-    return None if lookup_fault(record) else StsRecord.select(record.values) is not None
+def _allowed(found: Caa | None, wanted: Wanted) -> Iterator[str | Finding | Unseen]:
+    """Yield what CAA means for the hosting's certificates."""
+    return caa.evaluate(found, wanted.hosting is not Kind.FRONT_DOOR) if found else iter(())
+
+
+def _reading(host: policy_host.Observed) -> Reading | None:
+    """Return the policy as senders read it: of the first address that serves one."""
+    taken = next((one for one in host.fetched if one.address in host.texts), None)
+    return read(taken.body, taken.headers.get("content-type")) if isinstance(taken, Fetched) else None
+
+
+def _seen(record: Answer, host: policy_host.Observed, reading: Reading | None, exchange: mx_hosts.Observed) -> Seen:
+    """Return what the verdict stands on. If addresses differ, senders meet the worst of those that serve a policy."""
+    serving = [one for one in host.fetched if isinstance(one, Fetched) and one.address in host.texts]
+    return Seen(
+        announced=outcome.announced(record),
+        doubtful=not any(txt.startswith(StsRecord.PREFIX) for txt in record.values),
+        reading=reading,
+        host_unseen=host.unseen,
+        plain=all(answer_fault(one) is None for one in serving),
+        seconds=max((one.seconds for one in serving), default=0),
+        failing=tuple(one.address for one in host.fetched if one not in serving and _answers(one)),
+        exchange=lookup_fault(exchange.answer) is None,
+        hosts=exchange.hosts,
+        more=len(exchange.more),
+    )
+
+
+def _answers(one: Fetched | Failed) -> bool:
+    """Tell whether a sender stays with this address: it tries another one only if it gets no connection."""
+    silent = (Fault.REFUSED, Fault.UNREACHABLE, Fault.NO_ROUTE, Fault.NOT_TRIED, Fault.TIMEOUT)
+    return isinstance(one, Fetched) or one.fault not in silent
 
 
 async def walk_all(
@@ -116,7 +166,7 @@ async def walk_all(
         try:
             checked = await walk(wanted, network, only)
         except Exception as error:  # whatever it is, the other domains go on
-            checked = Checked(wanted.name, (_broken_off(error),), None)
+            checked = Checked(wanted.name, (_broken_off(wanted.name, error),), blind=True)
         done(checked)
         return checked
 
@@ -152,17 +202,9 @@ def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _broken_off(error: Exception) -> Section:
+def _broken_off(domain: str, error: Exception) -> Section:
     if limits.at_limit(error):
-        return Section(
-            "All",
-            (
-                Finding(
-                    MACHINE_LIMIT,
-                    f"{limits.FULL}, so this domain was not looked at. Run this again with fewer --jobs.",
-                ),
-            ),
-        )
+        return Section("All", (Unseen(MACHINE_LIMIT, domain, limits.FULL[0].lower() + limits.FULL[1:], FEWER_JOBS),))
     message = f"The look at this domain broke off: {type(error).__name__} {quote(error)}. Report it."
     return Section("All", (Finding(BROKEN_OFF, message),))
 

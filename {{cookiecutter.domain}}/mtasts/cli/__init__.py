@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -46,6 +47,12 @@ class _Verbs(click.Group):
         verb = self.get_command(ctx, name)
         return click.Context(verb, ctx, name) if verb else None
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the verb, or say which one was meant."""
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            raise click.UsageError(f"No such verb: {quote(args[0])}. {_meant(args[0])}", ctx)
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return VERBS
 
@@ -54,6 +61,17 @@ class _Verbs(click.Group):
             return None
         command: click.Command = import_module(f"{__name__}.{_FILES[cmd_name]}").command
         return command
+
+
+def _meant(word: str) -> str:
+    """Return what may be meant by a word that is no verb: one that is nearly it, or what is given to a verb."""
+    from difflib import get_close_matches  # here, since few runs need it
+
+    if close := get_close_matches(word.lower(), VERBS, 1):
+        return f"Did you mean {close[0]}?"
+    if re.fullmatch("MTS[0-9]{3}", word.upper()):
+        return f"Did you mean explain {word.upper()}?"
+    return f"Verbs: {', '.join(VERBS)}."
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mtasts.findings import WrongUseError
-from mtasts.sts.names import name_fault
+from mtasts.sts.corrections import domain as corrected_domain
+from mtasts.sts.corrections import passing
+from mtasts.sts.names import domain_fault, name_fault
 
 if TYPE_CHECKING:  # imported when they are made: plan has these options, and seldom asks the network
     from mtasts.check.walk import Clients
@@ -80,6 +82,8 @@ def clients(resolver: tuple[str, int] | None, ca_file: str | None, https_port: i
 def domain_name(text: str) -> str:
     """Return a domain given on the command line in lower case. Raises a usage error for what is none."""
     name = text.removesuffix(".").lower()
-    if fault := name_fault(name, "domain"):
-        raise click.UsageError(fault.message)
+    is_policy_host = name.startswith(("mta-sts.", "_mta-sts."))
+    if fault := domain_fault(name) if is_policy_host else name_fault(name, "domain"):
+        better = passing(text, corrected_domain, domain_fault)
+        raise click.UsageError(f"{fault.message} Did you mean {better}?" if better else fault.message)
     return name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mtasts.check import (
     announcing,
+    caa,
     mx_answers,
     mx_hosts,
     policy_answers,
@@ -26,7 +27,7 @@ from mtasts.tlsrpt import rua
 _MODULES = (
     *(lint, names, policy, rua),
     *(hosting, schema, values, yaml_file),
-    *(announcing, mx_answers, mx_hosts, policy_answers, policy_host, steps, tls_reporting, txt_record, walk),
+    *(announcing, caa, mx_answers, mx_hosts, policy_answers, policy_host, steps, tls_reporting, txt_record, walk),
     *(observed, overrides, plan, safety),
     publish,
 )

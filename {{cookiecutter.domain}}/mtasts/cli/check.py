@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,18 @@ import click
 
 from mtasts.check import report as checked
 from mtasts.check import walk
+from mtasts.check.outcome import Cached
 from mtasts.check.steps import NAMES
 from mtasts.cli._common import policy_file, print_report, report_file, report_format
 from mtasts.cli._network import clients, domain_name, jobs_option, network_options
 from mtasts.config import model
 from mtasts.config.model import Config
-from mtasts.findings import has_errors
+from mtasts.findings import UserError, has_errors
 from mtasts.findings.forms import plain
 from mtasts.findings.report import Report
+from mtasts.history import revisions
+from mtasts.history.repository import Repository
+from mtasts.history.timeline import in_cache, timelines
 
 PAUSE = 5  # seconds between two tries
 
@@ -53,7 +59,10 @@ def command(
     path: Path,
     **network: Any,
 ) -> None:
-    """See each DOMAIN (default: all of policy.yaml) as a sending server does, and say what it would do."""
+    """See each DOMAIN (default: all of policy.yaml) as a sending server does, and say what it would do.
+
+    What this machine cannot see is a warning. With --wait, it exits 1 if DNS or the policy host cannot be seen.
+    """
     config, findings = model.load(path) if os.path.lexists(path) or not domains else (None, [])
     if has_errors(findings):
         print_report(Report.of(findings), form, output)
@@ -62,16 +71,42 @@ def command(
     while True:
         with checked.progress(len(wanted)) as done:
             results = asyncio.run(walk.walk_all(wanted, ways, only, timeout, jobs, done))
+        blind = bool(wait) and any(result.blind for result in results)
         failed = has_errors(finding for result in results for finding in result.findings)
-        if not failed or time.monotonic() > patience:
+        if not (failed or blind) or time.monotonic() > patience:
             break
         time.sleep(PAUSE)
         ways = clients(**network)  # without what DNS said before
-    print_report(checked.check_report(results), form, output)
+    print_report(checked.check_report(results, _cached(results, config, path)), form, output)
+    if blind:  # who waits wants to know that it is served
+        sys.exit(1)
+
+
+def _cached(results: Sequence[walk.Checked], config: Config | None, path: Path) -> dict[str, Cached]:
+    """Return what senders may have in the cache of the domains whose policy some of them do not see now.
+
+    By the git history, if there is one, and by policy.yaml.
+    """
+    lost = {result.domain for result in results if result.seen and result.seen.missed}
+    ours = {each.name: Cached(each.policy) for each in config.domains if each.name in lost} if config else {}
+    if not ours:
+        return {}
+    now = datetime.now(timezone.utc)
+    try:
+        repository = Repository.of(path)
+        lines = timelines(revisions.read(repository, repository.resolve("HEAD"), now))
+    except UserError:  # not in git, or without its history: then it is not known until when
+        return ours
+    found = {name: in_cache(lines[name], now) for name in ours if name in lines}
+    return ours | {name: Cached(*each) for name, each in found.items() if each}
 
 
 def _wanted(domains: Sequence[str], config: Config | None) -> list[walk.Wanted]:
     """Return what to look at. A domain that policy.yaml does not have is looked at all the same."""
-    ours = {each.name: walk.Wanted(each.name, each.policy, config.rua) for each in config.domains} if config else {}
+    ours = (
+        {each.name: walk.Wanted(each.name, each.policy, config.rua, config.hosting.kind) for each in config.domains}
+        if config
+        else {}
+    )
     names = dict.fromkeys(map(domain_name, domains))
     return [ours.get(name, walk.Wanted(name)) for name in names] or list(ours.values())

@@ -18,11 +18,12 @@ from mtasts.cli._common import load, policy_file, print_report, write
 from mtasts.cli._network import clients, domain_name, jobs_option, network_options
 from mtasts.config import compose, model, yaml_file
 from mtasts.config.compose import Merged
-from mtasts.findings import Finding, Severity, listed, quote
+from mtasts.findings import Finding, Severity, UserError, listed, quote
 from mtasts.findings.forms import FINE, MARKS, plain
 from mtasts.findings.report import Report
 from mtasts.sts.names import domain_fault
 from mtasts.sts.policy import Policy
+from mtasts.system import files
 
 CHECKED = 5  # domains that the command to run next names; without any it takes all
 WRONG, WARNING = MARKS[Severity.ERROR], MARKS[Severity.WARNING]
@@ -42,6 +43,8 @@ def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path
     names = list(dict.fromkeys(map(_domain, domains)))
     if os.path.lexists(path):
         load(path)
+    elif above := files.found_above(path):
+        raise UserError(f"{path} is in a folder above, and would be made anew here. Add -C {above} before the verb.")
     found = asyncio.run(walk.observe_all(names, _found, clients(**network), timeout, jobs))
     before = yaml_file.read_text(path) if path.exists() else None
     merged = compose.merged(before, [each.entry for each in found if each.entry], force)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtasts.cli import _ownership
+from mtasts.cli import _announced, _ownership
 from mtasts.cli._common import ROOT, load, policy_file, print_report
 from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config.model import Config
@@ -60,13 +60,20 @@ def command(
     if not os.path.lexists(file):
         click.echo("There is no dns/ here, so these records are published by hand:\n")
         click.echo(as_table(records(config, Stage(stage))))
+        steps = _announced.by_hand(config, path, datetime.now(timezone.utc)) if stage == Stage.ANNOUNCEMENT else ()
+        for step in steps:
+            click.echo(step)
         return
     _refuse_links(file, file.with_name("provider.yaml"))
     os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
     looks = stage == Stage.ANNOUNCEMENT and not unchecked
     done = _publish(file, doit, force, path, partial(_look, config, **ways) if looks else None)
     annotated = form == "text" and not output  # the CI's own form is text, with annotations
-    print_report(done.report(), None if annotated else form, output)
+    report = done.report()
+    if doit and stage == Stage.ANNOUNCEMENT:
+        steps = _announced.steps(config, path, done.plans, datetime.now(timezone.utc))
+        report = report._replace(notes=[*report.notes, *steps])
+    print_report(report, None if annotated else form, output)
 
 
 def _refuse_links(*read: Path) -> None:

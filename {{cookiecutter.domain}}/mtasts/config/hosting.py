@@ -38,8 +38,8 @@ ONE_POLICY = Rule(
     "Different policies on a hosting that serves one",
     Severity.ERROR,
     "RFC 8461 §3.3",
-    """A Static Web App, and Storage behind Front Door, serve one set of files under every name, so each domain
-would get the policy of the first. Give all domains the same policy, or choose `function` or `web-server`.""",
+    """A Static Web App serves one set of files under every name, so each domain would get the policy of the first.
+Give all domains the same policy, or choose another kind of hosting.""",
 )
 SWA_PUNYCODE = Rule(
     "MTS154",
@@ -48,10 +48,19 @@ SWA_PUNYCODE = Rule(
     "Azure Static Web Apps custom domains",
     """Azure refuses a custom domain with an A-label (`xn--…`) on a Static Web App. Choose another kind of hosting.""",
 )
+FRONT_DOOR_DOMAINS = Rule(
+    "MTS158",
+    "More domains than Front Door takes",
+    Severity.ERROR,
+    "Azure Front Door limits",
+    """A Front Door profile of the Standard tier takes 100 custom domains. Split the domains over several repositories,
+or choose another kind of hosting.""",
+)
 
 
 FUNCTION_CERTIFICATES = 3
 SWA_FREE, SWA_STANDARD = 2, 5
+FRONT_DOOR_HOSTS = 100
 
 
 class Kind(str, Enum):
@@ -67,7 +76,7 @@ class Kind(str, Enum):
     @property
     def one_policy(self) -> bool:
         """Whether one set of files answers under every domain's name."""
-        return self in (Kind.STATIC_WEB_APP, Kind.FRONT_DOOR)
+        return self is Kind.STATIC_WEB_APP
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,9 @@ def _limits(kind: Kind, names: Sequence[str], policies: Mapping[str, Policy]) ->
     if kind is Kind.FUNCTION and number > FUNCTION_CERTIFICATES:
         message = f"A Function App has certificates for {FUNCTION_CERTIFICATES} domains, and here are {number}."
         yield Finding(FUNCTION_DOMAINS, message)
+    if kind is Kind.FRONT_DOOR and number > FRONT_DOOR_HOSTS:
+        message = f"Front Door takes {FRONT_DOOR_HOSTS} domains, and here are {number}."
+        yield Finding(FRONT_DOOR_DOMAINS, message)
     if kind is Kind.STATIC_WEB_APP:
         yield from _static_web_app_limits(names)
     if kind.one_policy:

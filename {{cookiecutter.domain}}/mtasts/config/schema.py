@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 
+from mtasts.config.suggest import suggested
 from mtasts.config.yaml_file import Document, Steps
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import MAX_AGE, MODE, VERSION_UNKNOWN, missing
@@ -63,7 +64,7 @@ def check(document: Document) -> list[Finding]:
     for error in _validator().iter_errors(document.data):
         keys = [step for step in error.absolute_path if isinstance(step, str)]
         if (keys[-1] if keys else None, error.validator) not in _JUDGED_BY_MEANING:
-            found += [_placed(document, steps, finding) for steps, finding in _findings(error)]
+            found += [_placed(document, *each) for each in _findings(document, error)]
     return list(dict.fromkeys(found))
 
 
@@ -81,17 +82,25 @@ def _placed(document: Document, steps: Steps, finding: Finding) -> Finding:
     return finding.at(line=line, column=column, domain=domain)
 
 
-def _findings(error: Any) -> Iterator[tuple[Steps, Finding]]:
+def _findings(document: Document, error: Any) -> Iterator[tuple[Steps, Finding]]:
     steps: Steps = tuple(error.absolute_path)
     if error.validator == "additionalProperties":
         for key in error.instance.keys() - error.schema["properties"].keys():
             yield (*steps, key), _unknown(key, list(error.schema["properties"]))
     elif error.validator == "required":
         for key in error.validator_value:
-            if key not in error.instance:
+            if key not in error.instance and not _misspelt(key, error):
                 yield steps, missing(key) if key in _RULES else _absent(key, error)
     else:
-        yield steps, Finding(_rule(steps), _wrong(steps, error))
+        written = document.written(steps) if isinstance(error.instance, bool) else None
+        yield steps, suggested(document.data, steps, Finding(_rule(steps), _wrong(steps, error, written)))
+
+
+def _misspelt(key: str, error: Any) -> bool:
+    """Tell whether a key that is missing is there under a name that is nearly its own: that finding says it all."""
+    known = error.schema["properties"]
+    unknown = [name for name in error.instance if name not in known]
+    return any(get_close_matches(name.lower(), known, 1) == [key] for name in unknown)
 
 
 def _unknown(key: str, known: list[str]) -> Finding:
@@ -104,9 +113,10 @@ def _absent(key: str, error: Any) -> Finding:
     return Finding(WRONG_VALUE, f"{key} is missing. {error.schema['properties'][key]['description']}")
 
 
-def _wrong(steps: Steps, error: Any) -> str:
+def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
     what = " ".join(str(step) if isinstance(step, str) else f"item {step + 1}" for step in steps[-2:]) or "The file"
-    return f"{what} is {_shown(error.instance)}. {_wanted(error)} {error.schema.get('description', '')}".strip()
+    shown = f"{written}, which YAML reads as {str(error.instance).lower()}" if written else _shown(error.instance)
+    return f"{what} is {shown}. {_wanted(error)} {error.schema.get('description', '')}".strip()
 
 
 def _wanted(error: Any) -> str:

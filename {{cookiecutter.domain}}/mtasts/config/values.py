@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
+from mtasts.config.suggest import suggested
 from mtasts.config.yaml_file import Document, Steps
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.lint import value_findings
@@ -47,6 +48,15 @@ REPORTING_MISSING = Rule(
     "RFC 8460 §3",
     """The point of `testing` is to read in the reports which senders would fail. Without an address under
 `tls_reporting` nobody tells you. Add `tls_reporting: {rua: [mailto:tls-reports@example.com]}`.""",
+)
+RUA_SEVERAL = Rule(
+    "MTS145",
+    "Several addresses for TLS reports",
+    Severity.WARNING,
+    "RFC 8460 §3",
+    """RFC 8460 lets a domain name several addresses, and not every sender reports to all of them: Microsoft takes the
+first one alone, and Stalwart sends no mail once an `https:` URI took the report. Put the address that you read first,
+or give one address, and pass the reports on from there.""",
 )
 HOSTNAME_MISSING = Rule(
     "MTS155",
@@ -92,7 +102,7 @@ def check(document: Document, entries: Mapping[str, Mapping[str, Any]]) -> list[
         for steps, finding in part:
             line, column = document.place(steps)
             domain = str(steps[1]) if steps[0] == "domains" else None
-            found.append(finding.at(line=line, column=column, domain=domain))
+            found.append(suggested(data, steps, finding).at(line=line, column=column, domain=domain))
     return list(dict.fromkeys(found))
 
 
@@ -170,6 +180,12 @@ def _zone_unnamed(name: str) -> Finding | None:
 
 def _reporting(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Located]:
     rua = _mapping(data.get("tls_reporting")).get("rua")
+    if isinstance(rua, list) and len(rua) > 1:
+        message = (
+            f"There are {len(rua)} addresses for TLS reports. Microsoft reports to the first one alone, and Stalwart"
+            " sends no mail once an https: URI took the report. Put the address that you read first."
+        )
+        yield ("tls_reporting", "rua"), Finding(RUA_SEVERAL, message)
     for number, uri in enumerate(rua if isinstance(rua, list) else []):
         if isinstance(uri, str) and (fault := rua_fault(uri)):
             yield ("tls_reporting", "rua", number), fault

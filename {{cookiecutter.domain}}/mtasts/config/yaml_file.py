@@ -121,6 +121,16 @@ class Document:
     places: dict[Steps, Place] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
+    def written(self, path: Sequence[str | int]) -> str | None:
+        """Return a scalar as it is written: `on`, which YAML reads as true. None if there is no scalar."""
+        node = self.root
+        for step in path:
+            if isinstance(node, yaml.MappingNode):
+                node = next((value for key, value in node.value if key.value == step), None)
+            else:
+                node = node.value[step] if isinstance(node, yaml.SequenceNode) and isinstance(step, int) else None
+        return node.value if isinstance(node, yaml.ScalarNode) else None
+
     def place(self, path: Sequence[str | int]) -> Place:
         """Return line and column of a path, or of the nearest thing above it that stands in the file."""
         steps = tuple(path)
@@ -136,7 +146,17 @@ def read_text(path: Path, reader: Callable[[Path, int], bytes] = files.read) -> 
     except NotAFileError as error:
         raise _unreadable(f"is {error.strerror}. Put the file itself there.") from None
     except OSError as error:
-        raise _unreadable(f"cannot be read: {error.strerror}. Name a file that exists.") from None
+        raise _unreadable(f"cannot be read: {error.strerror}. {_advice(path, error)}") from None
+
+
+def _advice(path: Path, error: OSError) -> str:
+    """Say what to do about a file that cannot be read: it may be above, or have nearly this name."""
+    if isinstance(error, FileNotFoundError):
+        if above := files.found_above(path):
+            return f"It is in a folder above. Say so before the verb: python -m mtasts -C {above} lint"
+        if near := files.named_alike(path):
+            return f"Did you mean {quote(near, 200)}?"
+    return "Name a file that exists."
 
 
 def decode(content: bytes) -> str:
@@ -176,6 +196,8 @@ def parse(text: str) -> Document:
 
 def _problem(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:
     line = text.split("\n")[mark.line : mark.line + 1]
+    if line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]:
+        return "a tab stands in the indentation, and YAML takes spaces alone; replace it"
     if line and re.match(r"\s*(- *)?\*", line[0]):
         return 'a value that begins with `*` needs quotes, as "*.example.com"'
     return str(error.problem or error.context)

@@ -81,7 +81,7 @@ def publish(
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
     output.hide(credentials.mask(os.environ))
     try:
-        providers.choose_subscription(os.environ)
+        providers.prepare(os.environ)
         read = _variables(config_file)
         output.hide(credentials.mask(os.environ, read))
         if missing := [name for name, default in read.items() if default is None and name not in os.environ]:

@@ -44,7 +44,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation of a rule. Line and column count from 1; None where there is no place."""
+    """One violation of a rule. Line and column count from 1; None where there is no place.
+
+    result_type: RFC 8460's word for it (§4.3), if a report of a sender would have one. suggestion: a value that passes,
+    in place of the one that does not: one YAML scalar of the key's own type.
+    """
 
     rule: Rule
     message: str
@@ -52,6 +56,8 @@ class Finding:
     line: int | None = None
     column: int | None = None
     domain: str | None = None
+    result_type: str | None = None
+    suggestion: str | int | None = None
 
     def at(
         self,
@@ -64,10 +70,20 @@ class Finding:
         given: dict[str, Any] = {"file": file, "line": line, "column": column, "domain": domain}
         return dataclasses.replace(self, **{key: value for key, value in given.items() if value is not None})
 
+    def offering(self, value: str | int | None) -> Finding:
+        """Return the finding with a suggestion, in its message too; as it is for None."""
+        if value is None:
+            return self
+        shown = quote(value, 300) if isinstance(value, str) else str(value)
+        message = self.message if f" {shown}" in self.message else f"{self.message} Write {shown}."
+        return dataclasses.replace(self, suggestion=value, message=message)
+
     def as_dict(self) -> dict[str, object]:
         """Return the stable form for JSON."""
         fields = {name: getattr(self, name) for name in ("message", "file", "line", "column", "domain")}
-        return {"rule": self.rule.id, "severity": self.rule.severity.value, **fields}
+        more = {"result_type": self.result_type} if self.result_type else {}
+        offer = {"suggestion": self.suggestion}
+        return {"rule": self.rule.id, "severity": self.rule.severity.value, **fields, **offer, **more}
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mtasts.findings.finding import Finding, Severity, has_errors
-from mtasts.findings.report import Report, Section, Table, findings_data, more, shown
+from mtasts.findings.report import Report, Section, Table, Unknown, findings_data, more, shown
 
 ROWS = 200  # findings in one table
-FINE = "✓"
+FINE, UNKNOWN = "✓", "?"
+OVERRIDDEN = "⚠️"
 MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!"}
 
 
@@ -24,7 +25,12 @@ def as_text(report: Report) -> str:
     if report.findings:
         lines += [""] if any(section.folded for section in report.sections) else []
         lines += [*map(_text_line, shown(report.findings)), *more(report.findings)]
-    return "\n".join(map(plain, [*lines, *report.notes, *filter(None, [report.summary])]))
+    summary = f"{OVERRIDDEN} {report.summary}" if _is_overridden(report) else report.summary
+    return "\n".join(map(plain, [*lines, *report.notes, *filter(None, [summary])]))
+
+
+def _is_overridden(report: Report) -> bool:
+    return report.overridden and not has_errors(report.all_findings)
 
 
 def as_json(report: Report) -> str:
@@ -45,7 +51,7 @@ def as_azure_devops(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """Return the summary first, then what is wrong, and the sections: those with errors before the others."""
-    mark = "❌" if has_errors(report.all_findings) else "✅"
+    mark = OVERRIDDEN if _is_overridden(report) else "❌" if has_errors(report.all_findings) else "✅"
     heading = f"## {mark} {report.title}: {report.summary}" if report.title else f"**{report.summary}**"
     sections = sorted(report.sections, key=lambda section: not has_errors(section.findings))
     blocks = [heading if report.summary else "", *_markdown_findings(report.findings)]
@@ -197,8 +203,7 @@ def _text_section(section: Section) -> Iterator[str]:
     for part in section.parts:
         yield f"{indent}{part.title}"
         yield from (f"{indent}  {_text_item(item)}" for item in part.items)
-    if section.closing:
-        yield f"{indent}= {section.closing}"
+    yield from (f"{indent}= {line}" for line in section.closing)
     if section.title and not section.folded:
         yield ""
 
@@ -208,6 +213,8 @@ def _text_table(table: Table) -> list[str]:
 
 
 def _text_item(item: str | Finding) -> str:
+    if isinstance(item, Unknown):
+        return f"{UNKNOWN} {item}"
     return f"{FINE} {item}" if isinstance(item, str) else f"{MARKS[item.rule.severity]} {item.rule.id} {_here(item)}"
 
 
@@ -216,7 +223,7 @@ def _markdown_section(section: Section) -> Iterator[str]:
     title = markdown(section.title)
     if title:
         yield f"<details><summary>{title}</summary>" if section.folded else f"### {title}"
-    yield from map(markdown, (*section.lines, section.closing))
+    yield from map(markdown, (*section.lines, *section.closing))
     if section.code:
         yield "\n".join(["```diff", *(plain(line).replace("`", "'") for line in section.code), "```"])
     if section.table:

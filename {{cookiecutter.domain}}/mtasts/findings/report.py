@@ -22,6 +22,12 @@ class Table(NamedTuple):
     empty: str = ""
 
 
+class Unknown(str):
+    """A fact that could not be seen."""
+
+    __slots__ = ()
+
+
 class Part(NamedTuple):
     """What was seen of one thing, in the order in which a person would read it: facts that are fine, and findings."""
 
@@ -32,7 +38,7 @@ class Part(NamedTuple):
 class Section(NamedTuple):
     """What a report tells of one thing: of a domain, or of several that change alike.
 
-    lines: sentences. code: lines that stand as they are, as those of a diff do. closing: what it comes to.
+    lines: sentences. code: lines that stand as they are, as those of a diff do. closing: what it comes to, in lines.
     folded: it is a detail, so Markdown shows its title alone until someone opens it.
     """
 
@@ -41,7 +47,7 @@ class Section(NamedTuple):
     code: Sequence[str] = ()
     table: Table | None = None
     parts: Sequence[Part] = ()
-    closing: str = ""
+    closing: Sequence[str] = ()
     folded: bool = False
 
     @property
@@ -56,6 +62,7 @@ class Report(NamedTuple):
     summary: the line that it comes to, in the toolkit's own words. findings: those that stand in no section.
     notes: what else there is to say. title, basis: what it is a report of, and what it rests on; for Markdown, which
     people read in other places than the run. data: the JSON document, if it is more than the findings.
+    overridden: whether errors were let through by name, so that nobody takes it for a report without errors.
     """
 
     summary: str
@@ -65,6 +72,7 @@ class Report(NamedTuple):
     title: str = ""
     basis: str = ""
     data: Mapping[str, object] | None = None
+    overridden: bool = False
 
     @classmethod
     def of(cls, findings: Sequence[Finding]) -> Report:

@@ -14,10 +14,14 @@ from mtasts.sts.policy import Mode, MxPattern, Policy
 
 @dataclass(frozen=True)
 class Span:
-    """A policy and since when it has been published, until the next span begins. policy: None for none at all."""
+    """A policy and since when the branch has had it, until the next span begins.
+
+    policy: None for none at all. commit: what brought it, empty if none has yet.
+    """
 
     policy: Policy | None
     since: datetime
+    commit: str = ""
 
 
 Timeline = tuple[Span, ...]
@@ -31,9 +35,9 @@ def timelines(history: History) -> dict[str, Timeline]:
         domains = revision.config.domains if revision.config else ()
         before, after = _different(last, domains)
         for name, domain in after.items():
-            _add(found.setdefault(name, []), Span(domain.policy, revision.since))
+            _add(found.setdefault(name, []), Span(domain.policy, revision.since, revision.commit))
         for name in before.keys() - after.keys():
-            _add(found[name], Span(None, revision.since))
+            _add(found[name], Span(None, revision.since, revision.commit))
         last = domains
     return {name: tuple(spans) for name, spans in found.items()}
 
@@ -82,6 +86,21 @@ def covered_since(timeline: Timeline, pattern: MxPattern, now: datetime) -> date
             break
         since = span.since
     return since
+
+
+def in_cache(timeline: Timeline, now: datetime) -> tuple[Policy, datetime] | None:
+    """Return the policy that senders may have in the cache, and until when; None if it asks for nothing any more.
+
+    Of several, the one that can lose mail for longest: those of mode enforce come first.
+    """
+    spans = zip_longest(timeline, timeline[1:])
+    kept = [
+        (span.policy, (following.since if following else now) + timedelta(seconds=span.policy.max_age))
+        for span, following in spans
+        if span.policy and span.policy.mode is not Mode.NONE
+    ]
+    alive = [each for each in kept if each[1] > now]
+    return max(alive, key=lambda each: (each[0].mode is Mode.ENFORCE, each[1]), default=None)
 
 
 def forgotten(timeline: Timeline, now: datetime) -> datetime | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 
 from mtasts.config.hosting import Kind
-from mtasts.config.model import Config
+from mtasts.config.model import Config, Domain
 from mtasts.hosting.page import page
 from mtasts.sts.policy import PATH
 from mtasts.system import files
@@ -43,17 +43,23 @@ def function_files(config: Config, source: Path) -> Files:
 
 
 def static_files(config: Config, source: Path) -> Files:
-    """Return the files for static hosting: one set for all domains, or a folder per domain, as the kind wants it."""
+    """Return the files for static hosting: one set for all domains, or a folder for each, as the kind wants it."""
     if config.hosting.kind.one_policy:
         return {
             PATH[1:]: config.domains[0].policy.render().encode(),
             "index.html": page(config.domains).encode(),
             **_texts(source, _SWA_FILES if config.hosting.kind is Kind.STATIC_WEB_APP else ()),
         }
+    front_door = config.hosting.kind is Kind.FRONT_DOOR
+    hosts: dict[str, tuple[Domain, ...]] = {
+        f"mta-sts.{domain.name}" if front_door else domain.name: (domain,) for domain in config.domains
+    }
+    if front_door and config.hosting.hostname:  # its own name answers, so that it can be tried before there is DNS
+        hosts[config.hosting.hostname.lower()] = config.domains
     return {
-        f"{domain.name}/{name}": content.encode()
-        for domain in config.domains
-        for name, content in ((PATH[1:], domain.policy.render()), ("index.html", page([domain])))
+        f"{host}/{name}": content.encode()
+        for host, domains in hosts.items()
+        for name, content in ((PATH[1:], domains[0].policy.render()), ("index.html", page(domains)))
     }
 
 
@@ -73,18 +79,20 @@ def _texts(source: Path, names: Iterable[str]) -> Files:
     return {name: files.read(source / name, top=source.parent).replace(b"\r\n", b"\n") for name in names}
 
 
-def write(root: Path, function: Files | None, static: Files, servers: Files, prove: Callable[[Path], None]) -> Path:
+def write(root: Path, function: Files | None, static: Files, servers: Files, prove: Callable[[Path], Files]) -> Path:
     """Write build/ below root, in place of an earlier one, and return its path.
 
-    prove: called with the Function's folder before it takes its place; what it raises stops the build.
+    prove: called with the Function's folder before it takes its place; it returns further files of the Function, and
+    what it raises stops the build.
     Raises OSError, too. Whatever is raised, the earlier build stands as it was.
     """
     target, fresh = root / "build", Path(tempfile.mkdtemp(prefix=".build-", dir=root))
     try:
         if function is not None:
             write_files(fresh / "function", function)
-            prove(fresh / "function")
-            _write_zip(fresh / "function.zip", function)
+            further = prove(fresh / "function")
+            write_files(fresh / "function", further)
+            _write_zip(fresh / "function.zip", {**function, **further})
         write_files(fresh / "static", static)
         write_files(fresh, servers)
         _let_all_read(fresh)

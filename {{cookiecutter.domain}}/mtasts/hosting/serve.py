@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from mtasts.config.hosting import Kind
+from mtasts.findings import UserError
 from mtasts.findings.forms import plain
 from mtasts.hosting.build import Files
 from mtasts.system.deadline import Deadline
@@ -76,8 +78,8 @@ def static_host(files: Files, kind: Kind) -> Application:
         name = request.path.lstrip("/") or "index.html"
         if not kind.one_policy:
             host = request.host.partition(":")[0]
-            domains = list(dict.fromkeys(path.partition("/")[0] for path in files))
-            name = f"{domains[0] if host in _LOOPBACK else host.removeprefix('mta-sts.')}/{name}"
+            folder = host if kind is Kind.FRONT_DOOR else host.removeprefix("mta-sts.")
+            name = f"{next(iter(files)).partition('/')[0] if host in _LOOPBACK else folder}/{name}"
         content = files.get(name) if request.method in ("GET", "HEAD") else None
         kind_of = _TYPES.get(Path(name).suffix, "application/octet-stream")
         return Response(status=404) if content is None else Response(content, content_type=kind_of)
@@ -96,10 +98,26 @@ def run(application: Application, port: int, started: Callable[[int], None]) -> 
             raise BadRequest from None
         return application(request)
 
+    _refuse_taken(port)
     server = make_server("127.0.0.1", port, _Request.application(whole), True, request_handler=_Handler)
     started(server.port)
     with server:
         server.serve_forever()
+
+
+def _refuse_taken(port: int) -> None:
+    """Say what to do about a port that cannot be had. werkzeug would print its own words, and end the run."""
+    if os.name == "nt":  # where a second program may have a port too
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            why = "in use by another program" if taken else f"not to be had: {error.strerror}"
+            free = "Choose another with --port, or let --port 0 find a free one."
+            raise UserError(f"Port {port} is {why}. {free}") from None
 
 
 class _Request(Request):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from mtasts.check import mx_hosts, policy_host, served_policy, txt_record
+from mtasts.check.outcome import Does, at_host
 from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, lookup_fault
 from mtasts.check.walk import Clients, observe_all
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.plan.diff import DomainChange
-from mtasts.plan.safety import Danger
+from mtasts.plan.safety import ENFORCE_SOON, MX_AT_ONCE, Danger, removed_in_enforce
 from mtasts.sts.policy import Policy
 from mtasts.sts.record import StsRecord, policy_id
 from mtasts.system import limits
@@ -71,6 +71,24 @@ under way, or someone changed it by hand. This change will replace it. See what 
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A domain that was looked at. live: what was seen, or why the look broke off."""
+
+    live: Live | Exception
+
+    def dangers(self, domain: DomainChange) -> Iterator[Danger]:
+        """Yield what the look says of the domain's change."""
+        return dangers(domain, self.live)
+
+    def shows(self, policy: Policy) -> bool | None:
+        """Tell whether DNS shows the id of a policy; None if that could not be seen."""
+        if isinstance(self.live, Exception) or lookup_fault(self.live.record):
+            return None
+        found = StsRecord.select(self.live.record.values)
+        return found is not None and found.id == policy_id(policy)
+
+
+@dataclass(frozen=True)
 class Live:
     """What was seen of a domain. exchange: its MX hosts, None where they were not to be looked at."""
 
@@ -85,7 +103,7 @@ def look(
     timeout: float,
     jobs: int,
     done: Callable[[str], object] = lambda _: None,
-) -> dict[str, Callable[[DomainChange], Iterator[Danger]]]:
+) -> dict[str, Seen]:
     """Look at many domains at a time, and return what can be said of each. domains: whether at the MX hosts too."""
 
     async def one(name: str, network: Network) -> Live | Exception:
@@ -97,7 +115,7 @@ def look(
             done(name)
 
     found = asyncio.run(observe_all(list(domains), one, clients, timeout, jobs))
-    return {name: partial(dangers, live=live) for name, live in zip(domains, found, strict=True)}
+    return {name: Seen(live) for name, live in zip(domains, found, strict=True)}
 
 
 async def _look(name: str, exchange: bool, network: Network) -> Live:
@@ -110,12 +128,13 @@ async def _look(name: str, exchange: bool, network: Network) -> Live:
 def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
     """Yield what the look at a domain says of its change, or of its state where nothing changes."""
     unknown = ENFORCE_UNSEEN if domain.enforcing else LIVE_UNKNOWN
+    unseen_mx = MX_AT_ONCE if removed_in_enforce(domain) else unknown
     if isinstance(live, Exception) and limits.at_limit(live):
-        found = [Finding(unknown, f"{limits.FULL}, so it was not looked at. Run this again with fewer --jobs.")]
+        found = [Finding(unseen_mx, f"{limits.FULL}, so it was not looked at. Run this again with fewer --jobs.")]
     elif isinstance(live, Exception):
-        found = [Finding(unknown, f"The look at it broke off: {type(live).__name__} {quote(live)}. Report it.")]
+        found = [Finding(unseen_mx, f"The look at it broke off: {type(live).__name__} {quote(live)}. Report it.")]
     else:
-        found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, unknown)]
+        found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, unseen_mx)]
     for finding in found:
         yield Danger(Finding(finding.rule, f"{domain.name}: {finding.message}", domain=domain.name))
 
@@ -142,7 +161,14 @@ def _record_drift(domain: DomainChange, record: Answer, known: list[Policy], unk
     if found and found.id not in map(policy_id, known):
         yield Finding(NOT_IN_FORCE, f"DNS has the id {found.id}. {_than_known(domain)}")
     if not found and domain.before:
-        yield Finding(NOT_IN_FORCE, "DNS announces no policy, and this branch has one. See its last deployment.")
+        yield _unannounced(domain)
+
+
+def _unannounced(domain: DomainChange) -> Finding:
+    if domain.enforcing:
+        message = "DNS announces no policy, so no sender has seen it in testing. Publish mode testing first."
+        return Finding(ENFORCE_SOON, message)
+    return Finding(NOT_IN_FORCE, "DNS announces no policy, and this branch has one. See its last deployment.")
 
 
 def _than_known(domain: DomainChange) -> str:
@@ -169,6 +195,8 @@ def _exchange(domain: DomainChange, observed: mx_hosts.Observed | None, unknown:
             yield _uncovered(domain, f"{lead} {quote(name)}", name)
     if domain.enforcing and observed.unseen:
         yield Finding(ENFORCE_UNSEEN, observed.unseen)
+    if domain.enforcing and (unreached := policy_host.unreached(observed.unreached)):
+        yield Finding(LIVE_UNKNOWN, unreached.message)
     for host in observed.hosts:
         if not after.matches(host.name):
             yield _uncovered(domain, f"{lead} {quote(host.name)}", host.name)
@@ -188,8 +216,10 @@ def _uncovered(domain: DomainChange, leads: str, host: str) -> Finding:
 
 def _enforced(host: mx_hosts.Host, after: Policy) -> Iterator[Finding]:
     """Say what stops enforce at a host that the policy covers."""
-    found = mx_hosts.outcome(host, after)
-    if found is mx_hosts.Outcome.DELIVERS:
+    fate = at_host(host, after)
+    if fate.does is Does.DELIVERS:
         return
-    fault = next(item for item in mx_hosts.evaluate_host(host, after) if isinstance(item, Finding))
-    yield Finding(ENFORCE_FAILS if found is mx_hosts.Outcome.FAILS else ENFORCE_UNSEEN, fault.message)
+    items = [item.message for item in mx_hosts.evaluate_host(host, after) if not isinstance(item, str)]
+    missing = policy_host.unreached(each.address for each in host.probes)
+    message = next(iter(items), missing.message if missing else f"{host.name}: nothing was seen of it.")
+    yield Finding(ENFORCE_UNSEEN if fate.does is Does.UNKNOWN else ENFORCE_FAILS, message)

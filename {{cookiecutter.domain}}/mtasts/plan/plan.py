@@ -6,16 +6,17 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from mtasts.config.model import Config
 from mtasts.findings import Finding, Rule, Severity, has_errors
 from mtasts.history.revisions import History
 from mtasts.history.timeline import Timeline, published, timelines
-from mtasts.plan import safety
+from mtasts.plan import hosting_move, next_steps, safety
 from mtasts.plan.diff import Change, DomainChange, change, moved
 from mtasts.plan.overrides import Allowance, allowed, idle
 from mtasts.plan.safety import Danger
-from mtasts.sts.policy import Mode
+from mtasts.sts.policy import Mode, Policy
 
 REVISION_INVALID = Rule(
     "MTS522",
@@ -35,7 +36,17 @@ wrong, here or there. It is taken to be as late as it can be, so that no policy 
 )
 
 
-Live = Mapping[str, Callable[[DomainChange], Iterable[Danger]]]
+class Seen(Protocol):
+    """A domain as a look at it shows it."""
+
+    def dangers(self, domain: DomainChange) -> Iterable[Danger]:
+        """Return what it says of a change."""
+
+    def shows(self, policy: Policy) -> bool | None:
+        """Tell whether DNS shows the id of a policy; None if that could not be seen."""
+
+
+Live = Mapping[str, Seen]
 
 
 @dataclass(frozen=True)
@@ -48,14 +59,18 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Plan:
-    """A change and its dangers. base: the commit it starts from. next_steps: by domain, what comes after and when."""
+    """A change and its dangers. base: the commit it starts from.
+
+    next_steps: by domain, what comes after and when. hosting_steps: of a move to another hosting.
+    """
 
     base: str
     change: Change
     dangers: tuple[Danger, ...]
     allowed: tuple[Allowed, ...]
-    next_steps: Mapping[str, str]
+    next_steps: Mapping[str, Sequence[str]]
     live: bool
+    hosting_steps: tuple[str, ...] = ()
 
     @property
     def findings(self) -> list[Finding]:
@@ -105,23 +120,43 @@ def plan(
     """
     before, known = in_force(history), timelines(history)
     made = change(before, after)
-    unseen_ttl = after.ttl if live is None else None
+    unseen_ttl = _ttl(before, after) if live is None else None
     found = [*_history(history), *safety.dangers(made, moved(before, after), known, now, unseen_ttl)]
     found += _live(made, after, live) if live else ()
     findings = [danger.finding for danger in found]
     dangers = list(zip(found, allowed(given, findings), strict=True))
     left = [*(danger for danger, by in dangers if not by), *map(Danger, idle(given, findings))]
     left.sort(key=lambda danger: danger.finding.rule.severity is not Severity.ERROR)
-    coming = {} if has_errors(danger.finding for danger in left) else dict(_coming(made, after, known, now))
     let_through = tuple(Allowed(danger, by) for danger, by in dangers if by)
-    return Plan(base, made, tuple(left), let_through, coming, live is not None)
+    is_safe = not has_errors(danger.finding for danger in left)
+    coming = dict(_coming(made, before, after, known, now, live or {})) if is_safe else {}
+    moving = tuple(hosting_move.steps(before, after)) if is_safe else ()
+    return Plan(base, made, tuple(left), let_through, coming, live is not None, moving)
 
 
-def _coming(made: Change, after: Config, known: Mapping[str, Timeline], now: datetime) -> Iterator[tuple[str, str]]:
-    """Yield what comes next for the domains that change; where none does, for all."""
-    for each in made.domains or _still(after):
-        if step := safety.next_step(each, known.get(each.name, ()), after.ttl, now):
-            yield each.name, step
+def _ttl(before: Config | None, after: Config) -> int:
+    """Return how long a resolver may go on with the record that it has."""
+    return max(before.ttl, after.ttl) if before else after.ttl
+
+
+def _coming(
+    made: Change, before: Config | None, after: Config, known: Mapping[str, Timeline], now: datetime, live: Live
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield what comes next for the domains that change; if none does, what is open for all."""
+    for each in made.domains:
+        if steps := [*next_steps.proposed(each, known.get(each.name, ()), _ttl(before, after), now)]:
+            yield each.name, steps
+    if not made:
+        yield from _open(after, known, now, live)
+
+
+def _open(after: Config, known: Mapping[str, Timeline], now: datetime, live: Live) -> Iterator[tuple[str, list[str]]]:
+    """Yield what is open for domains that do not change."""
+    for name, domain in published(after).items():
+        shown = live[name].shows(domain.policy) if name in live else None
+        if steps := [*next_steps.merged(domain.policy, known.get(name, ()), after.ttl, now, shown)]:
+            yield name, steps
+    yield from ((domain.name, [next_steps.retired()]) for domain in after.retired)
 
 
 def _history(history: History) -> Iterator[Danger]:
@@ -137,8 +172,8 @@ def _history(history: History) -> Iterator[Danger]:
 def _live(made: Change, after: Config, live: Live) -> Iterator[Danger]:
     changed = {each.name: each for each in made.domains}
     still = {each.name: each for each in _still(after)}
-    for name, dangers in live.items():
-        yield from dangers(changed.get(name) or still[name])
+    for name, seen in live.items():
+        yield from seen.dangers(changed.get(name) or still[name])
 
 
 def _still(after: Config) -> Iterator[DomainChange]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from itertools import islice
 
 from mtasts.findings import Finding, listed
 from mtasts.findings.report import Report, Section, count, findings_data, more_by_rule, shown
+from mtasts.plan import next_steps
+from mtasts.plan.dates import date
 from mtasts.plan.diff import DomainChange, RecordChange
 from mtasts.plan.plan import Allowed, Plan
-from mtasts.plan.safety import Danger, date
+from mtasts.plan.safety import Danger
 from mtasts.sts.policy import Policy
 from mtasts.sts.record import policy_id
 
@@ -19,6 +20,12 @@ SHOWN = 20  # names, records or steps in one list
 LINES = 60  # of a diff
 GROUPS = 100  # of domains that change alike
 TITLE = "MTA-STS"
+
+_NOT_LOOKED = (
+    "Not looked at: HTTPS, DNS and the MX hosts. So nothing here shows that a policy was ever published: "
+    "the history has what was merged. plan --live looks."
+)
+_LOOKED = ", and with what HTTPS, DNS and the MX hosts have now"
 
 _SIGNS = {(True, False): "-", (False, True): "+", (True, True): "~"}
 
@@ -28,12 +35,18 @@ def verdict(plan: Plan) -> str:
     if plan.unsafe:
         when = f" Merged from {date(plan.safe_from)} on it is safe." if plan.safe_from else ""
         return f"Not safe: {count(plan.findings)}.{when}"
-    if not plan.change:
-        return "Nothing changes for senders."
     number = len(plan.change.domains)
-    what = {0: "no domain changes", 1: "1 domain changes"}.get(number, f"{number} domains change")
-    errors = "1 error" if len(plan.allowed) == 1 else f"{len(plan.allowed)} errors"
-    return f"{f'Allowed, with {errors} let through by name' if plan.allowed else 'Safe'}: {what}."
+    what = {0: _without_domains(plan), 1: "1 domain changes"}.get(number, f"{number} domains change")
+    if plan.allowed:
+        errors = "1 error" if len(plan.allowed) == 1 else f"{len(plan.allowed)} errors"
+        return f"Allowed, with {errors} let through by name: {what}."
+    return f"Safe: {what}." if plan.change else "Nothing changes for senders."
+
+
+def _without_domains(plan: Plan) -> str:
+    if plan.change.hosting:
+        return "the hosting changes"
+    return "no domain changes" if plan.change else "nothing changes for senders"
 
 
 def plan_report(plan: Plan) -> Report:
@@ -41,11 +54,11 @@ def plan_report(plan: Plan) -> Report:
     groups = _groups(plan)
     wholes = [*_more(groups), *_wholes(plan)]
     sections = [*map(_section, groups[:GROUPS]), *([Section(lines=wholes)] if wholes else [])]
-    notes = [*map(_allowed, plan.allowed), *_next(plan)]
-    notes += [] if plan.live or not plan.change else ["Not looked at: HTTPS, DNS and the MX hosts. --live does."]
-    looked = "and with what HTTPS, DNS and the MX hosts have now" if plan.live else "alone; `--live` was not given"
-    basis = f"Compared with commit {plan.base[:12]} and its history, {looked}."
-    return Report(verdict(plan), plan.findings, notes, sections, TITLE, basis, _data(plan))
+    steps = [*next_steps.lines(plan.next_steps), *(f"next, for the hosting: {step}" for step in plan.hosting_steps)]
+    notes = [*map(_allowed, plan.allowed), *steps, *([] if plan.live else [_NOT_LOOKED])]
+    basis = f"Compared with commit {plan.base[:12]} and its history{_LOOKED if plan.live else ''}."
+    overridden = bool(plan.allowed)
+    return Report(verdict(plan), plan.findings, notes, sections, TITLE, basis, _data(plan), overridden)
 
 
 def invalid_report(findings: Sequence[Finding]) -> Report:
@@ -57,7 +70,7 @@ def invalid_report(findings: Sequence[Finding]) -> Report:
 def _data(plan: Plan) -> dict[str, object]:
     """Return the document that plan.schema.json describes."""
     change = plan.change
-    steps = plan.next_steps
+    steps = {name: next_steps.said(" ".join(own), name) for name, own in plan.next_steps.items()}
     return {
         "verdict": "unsafe" if plan.unsafe else "safe" if change else "unchanged",
         "safe_from": _iso(plan.safe_from),
@@ -68,6 +81,7 @@ def _data(plan: Plan) -> dict[str, object]:
         "allowed": [{**_danger(each.danger), "commit": each.by.commit} for each in plan.allowed],
         "domains": [_domain(each, steps.get(each.name)) for each in change.domains],
         "next": [{"domain": name, "step": step} for name, step in steps.items()],
+        "hosting_steps": list(plan.hosting_steps),
         "hosting": _before_after(change.hosting),
         "tls_reporting": _before_after(change.reporting),
     }
@@ -113,15 +127,6 @@ def _record(record: RecordChange) -> str:
     sign = _SIGNS[record.before is not None, record.after is not None]
     values = " to ".join(value for value in (record.before, record.after) if value is not None)
     return f"{sign} {record.name} {record.type} {values}"
-
-
-def _next(plan: Plan) -> Iterator[str]:
-    """Yield each next step once, with whose it is."""
-    found: dict[str, list[str]] = {}
-    for name, step in plan.next_steps.items():
-        found.setdefault(step, []).append(name)
-    for step, names in islice(found.items(), GROUPS):
-        yield f"next: {names[0] if len(names) == 1 else f'{len(names)} domains'}: {step}"
 
 
 def _wholes(plan: Plan) -> Iterator[str]:

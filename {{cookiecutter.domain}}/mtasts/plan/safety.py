@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from mtasts.findings import Finding, Rule, Severity, listed, quote
-from mtasts.history.timeline import Span, Timeline, covered_since, covers, forgotten, testing_since
+from mtasts.history.timeline import Timeline, covered_since, covers, forgotten, testing_since
+from mtasts.plan.dates import DAY, date, days, duration
 from mtasts.plan.diff import Change, DomainChange
-from mtasts.sts.policy import Mode, Policy
+from mtasts.plan.next_steps import until_forgotten
+from mtasts.sts.policy import Mode, MxPattern, Policy
 
 ENFORCE_SOON = Rule(
     "MTS502",
@@ -72,13 +74,13 @@ MX_AT_ONCE = Rule(
     Severity.ERROR,
     "RFC 8461 §8.1",
     """In `enforce` a move to another MX host takes three steps: the new `mx` joins the old one; when the record's TTL
-is over, and all senders know it, the MX records change; when those lead to the old host no more, the old `mx` goes.
-This change takes the steps at once, or too early. What the MX records say is not known here: where they need the old
-`mx` no more, `plan --live` sees that, and has no objection.""",
+is over after its id was published, and all senders know it, the MX records change; when those lead to the old host no
+more, the old `mx` goes. This change takes the steps at once, or removes an `mx` while nobody has seen that the MX
+records need it no more. `plan --live` looks at them, and has no objection if they do not lead there.""",
 )
 
 
-DAY = 86_400  # seconds: the max_age of a policy on its way out
+_LOOK = "Run plan --live, which looks."
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,12 @@ def dangers(
 ) -> Iterator[Danger]:
     """Yield what is unsafe in a change. timelines: of the domains before it. moved: whether the hosting moves.
 
-    unseen_ttl: of the records, in seconds, where nobody looks at the MX records; else None.
+    unseen_ttl: of the records, in seconds, if nobody looks at the MX records; else None.
     """
     for domain in change.domains:
-        timeline = timelines.get(domain.name, ())
-        found = [*_dangers(domain, timeline, now)]
-        found += _at_once(domain, timeline, timedelta(seconds=unseen_ttl), now) if unseen_ttl is not None else ()
+        found = [*_dangers(domain, timelines.get(domain.name, ()), now)]
+        if unseen_ttl is not None:
+            found += map(Danger, unseen_removal(domain, timelines.get(domain.name, ()), unseen_ttl, now))
         yield from (Danger(danger.finding.at(domain=domain.name), danger.safe_from) for danger in found)
     both = [domain.name for domain in change.domains if domain.before and domain.after != domain.before]
     if moved and both:
@@ -137,23 +139,31 @@ def _too_soon(name: str, timeline: Timeline, now: datetime) -> Iterator[Danger]:
         yield Danger(Finding(ENFORCE_SOON, message), ready)
 
 
-def _at_once(domain: DomainChange, timeline: Timeline, ttl: timedelta, now: datetime) -> Iterator[Danger]:
-    """Yield what is unsafe if an mx goes in enforce: senders must know its successor before (RFC 8461 §8.1)."""
+def removed_in_enforce(domain: DomainChange) -> list[MxPattern]:
+    """Return the mx that a change removes in enforce: if mail still goes to such a host, it is lost."""
+    before, after = domain.before, domain.after
+    if not before or not after or {before.mode, after.mode} != {Mode.ENFORCE}:
+        return []
+    return [pattern for pattern in before.mx if not covers(after, pattern)]
+
+
+def unseen_removal(domain: DomainChange, timeline: Timeline, ttl: int, now: datetime) -> Iterator[Finding]:
+    """Yield what is unsafe if an mx goes in enforce, and nobody has seen where the MX records lead (RFC 8461 §8.1)."""
     name, before, after = domain.name, domain.before, domain.after
-    if not before or not after or before.mx == after.mx or {before.mode, after.mode} != {Mode.ENFORCE}:
+    gone = removed_in_enforce(domain)
+    if not gone or not before or not after:
         return
-    gone = [pattern for pattern in before.mx if not covers(after, pattern)]
     since = {pattern: covered_since(timeline, pattern, now) for pattern in (*gone, *after.mx)}
-    oldest, newest = min(gone, key=since.__getitem__, default=None), max(after.mx, key=since.__getitem__, default=None)
-    if not oldest or not newest or since[newest] <= since[oldest] or since[newest] + ttl <= now:
-        return
-    ready, old, new = since[newest] + ttl, quote(oldest), quote(newest)
-    if covers(before, newest):
-        message = f"{name}: mx {old} goes, and not all senders know {new} yet. Remove it from {date(ready)} on."
-        yield Danger(Finding(MX_AT_ONCE, message), ready)
+    oldest, newest = min(gone, key=since.__getitem__), max(after.mx, key=since.__getitem__)
+    old, new = quote(oldest), quote(newest)
+    if since[newest] > since[oldest] and not covers(before, newest):
+        wait = f"{duration(ttl)}, the record's TTL, after the id of that change is published"
+        message = f"{name}: mx {old} goes as {new} comes. Add {new} first. The MX records may name it {wait}."
+    elif since[newest] > since[oldest] and now < since[newest] + timedelta(seconds=ttl):
+        message = f"{name}: mx {old} goes, and not all senders know {new} yet. {_LOOK}"
     else:
-        message = f"{name}: mx {old} goes as {new} comes. Add that first: MX records may name it from {date(ready)} on."
-        yield Danger(Finding(MX_AT_ONCE, message))
+        message = f"{name}: mx {old} goes, and nobody looked whether the MX records still lead there. {_LOOK}"
+    yield Finding(MX_AT_ONCE, message)
 
 
 def _removed(domain: DomainChange, before: Policy, timeline: Timeline, now: datetime) -> Iterator[Danger]:
@@ -161,59 +171,11 @@ def _removed(domain: DomainChange, before: Policy, timeline: Timeline, now: date
     name, last = domain.name, forgotten(timeline, now)
     if before.mode is not Mode.NONE:
         rule = ENFORCE_REMOVED if before.mode is Mode.ENFORCE else REMOVED_EARLY
-        first = f"Publish mode none with max_age {DAY} first"
-        then = f"; done now, it may be retired from {date(last)} on." if last else "."
-        yield Danger(Finding(rule, f"{name} is in {before.mode}, and senders go on with what they know. {first}{then}"))
+        first = f"Publish mode none with max_age {DAY} first; it may be retired {until_forgotten(timeline, now)}."
+        yield Danger(Finding(rule, f"{name} is in {before.mode}, and senders go on with what they know. {first}"))
     elif last and now < last:
         message = f"{name}: senders may know a policy from before mode none. Retire it from {date(last)} on."
         yield Danger(Finding(REMOVED_EARLY, message), last)
     elif not domain.listed[1]:
         message = f"{name}: its entry goes, and its DNS records would stay. Write retired: true there first."
         yield Danger(Finding(REMOVED_EARLY, message))
-
-
-def next_step(domain: DomainChange, timeline: Timeline, ttl: int, now: datetime) -> str | None:
-    """Return what comes after the change, and when, if it is merged now. None where the domain has arrived."""
-    after = domain.after
-    timeline = timeline if timeline and timeline[-1].policy == after else (*timeline, Span(after, now))
-    if not after:
-        gone = "Once none of its records is left in DNS, its entry in policy.yaml can go."
-        return gone if domain.listed[1] else None
-    return " ".join(filter(None, [_next_mode(after, timeline, now), _next_mx(domain, ttl, now)])) or None
-
-
-def _next_mode(after: Policy, timeline: Timeline, now: datetime) -> str | None:
-    since = testing_since(timeline)
-    if since:
-        ready = since + timedelta(seconds=after.max_age)
-        return f"It may go to enforce {_from(ready, now)}, when the TLS reports show no failure."
-    if after.mode is Mode.NONE:
-        return f"It may be retired (retired: true) {_from(forgotten(timeline, now), now)}."
-    return None
-
-
-def _from(moment: datetime | None, now: datetime) -> str:
-    return f"from {date(moment)} on" if moment and now < moment else "now"
-
-
-def _next_mx(domain: DomainChange, ttl: int, now: datetime) -> str | None:
-    """Return the step of a move (RFC 8461 §8.1): senders know the new mx when the record's TTL is over."""
-    before, after = domain.before, domain.after
-    if not before or not after or after.mode is Mode.NONE or not set(after.mx) - set(before.mx):
-        return None
-    return f"The MX records may name the new hosts from {date(now + timedelta(seconds=ttl))} on."
-
-
-def date(moment: datetime) -> str:
-    """Return a moment for people, in UTC, the minute begun counted in full: nobody comes too early."""
-    full = moment.astimezone(timezone.utc)
-    if full.second or full.microsecond:
-        full = full.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    return f"{full:%Y-%m-%d %H:%M} UTC"
-
-
-def days(seconds: float) -> str:
-    """Return a time in days, or in hours where it is short."""
-    number, unit = (seconds / DAY, "day") if seconds >= DAY else (seconds / 3600, "hour")
-    shown = f"{int(number * 10) / 10:g}"
-    return f"{shown} {unit}{'' if shown == '1' else 's'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mtasts.findings import Finding, Rule, Severity, quote
+from mtasts.sts import corrections
 from mtasts.sts.names import pattern_fault, public_suffix_fault
 from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, Field, MxPattern, Policy, read
 
@@ -56,6 +57,18 @@ MX_COVERED = Rule(
     "RFC 8461 §4.1",
     """The wildcard already matches this host, so the line changes nothing. Remove the host, or, better, remove the
 wildcard and list each host: the narrower the policy, the less it lets through.""",
+)
+
+
+PROVIDER_SLIP = Rule(
+    "MTS129",
+    "A pattern matches no MX host of its provider",
+    Severity.WARNING,
+    "RFC 8461 §4.1",
+    """Exchange Online gives each domain a host below `mail.protection.outlook.com`, such as
+`example-com.mail.protection.outlook.com`, and with DNSSEC one below a zone such as `h-v1.mx.microsoft`. A `*` stands
+for one label, so `*.mail.protection.outlook.com` covers the first kind, and `*.mx.microsoft` covers no host of the
+second: name the zone. Compare the pattern with `nslookup -type=mx DOMAIN`.""",
 )
 
 
@@ -143,10 +156,38 @@ def _mx_findings(mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
     seen: set[str] = set()
     for number, pattern in patterns:
         covering = None if pattern.startswith("*.") else parents.get(pattern.lower().partition(".")[2])
-        fault = pattern_fault(pattern) or public_suffix_fault(pattern)
-        if fault := fault or _idle(pattern, pattern.lower() in seen, covering):
+        fault = pattern_fault(pattern)
+        fault = fault.offering(_better(pattern)) if fault else public_suffix_fault(pattern)
+        if fault := fault or _provider_slip(pattern) or _idle(pattern, pattern.lower() in seen, covering):
             yield ("mx", number), fault
         seen.add(pattern.lower())
+
+
+def _better(pattern: str) -> str | None:
+    """Return the pattern that was meant, if it passes."""
+    return corrections.passing(
+        pattern,
+        corrections.mx_pattern,
+        lambda better: pattern_fault(better) or public_suffix_fault(better) or "." not in better,
+    )
+
+
+_EXCHANGE = "*.mail.protection.outlook.com"
+# What is written for Exchange Online, and matches none of its hosts: one label less or more.
+_PROVIDER_SLIPS = {
+    **dict.fromkeys(("mail.protection.outlook.com", "protection.outlook.com", "outlook.com"), _EXCHANGE),
+    **dict.fromkeys(("*.protection.outlook.com", "*.outlook.com"), _EXCHANGE),
+    **dict.fromkeys(("mx.microsoft", "*.mx.microsoft")),
+}
+
+
+def _provider_slip(pattern: str) -> Finding | None:
+    if pattern.lower() not in _PROVIDER_SLIPS:
+        return None
+    better = _PROVIDER_SLIPS[pattern.lower()]
+    advice = "" if better else " Name the zone, as in '*.h-v1.mx.microsoft'."
+    message = f"mx {quote(pattern)} matches no MX host of Exchange Online: a `*` is exactly one label.{advice}"
+    return Finding(PROVIDER_SLIP, message).offering(better)
 
 
 def _idle(pattern: str, again: bool, covering: str | None) -> Finding | None:

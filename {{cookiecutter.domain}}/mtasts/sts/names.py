@@ -93,8 +93,7 @@ def domain_fault(name: str) -> Finding | None:
     """Return what is wrong with the name of a mail domain, or None."""
     for prefix in ("mta-sts.", "_mta-sts."):
         if name.lower().startswith(prefix):
-            domain = name[len(prefix) :]
-            message = f"{quote(name)} is a name made from the mail domain. Write {quote(domain)}."
+            message = f"{quote(name)} is the name of a policy host. Use the mail domain, the part after the @."
             return Finding(DOMAIN_PREFIX, message)
     if fault := name_fault(name, "domain", DOMAIN_OCTETS):
         return fault
@@ -107,7 +106,7 @@ def pattern_fault(pattern: str) -> Finding | None:
     """Return what is wrong with an mx pattern, or None: a host name, or `*.` and a host name (RFC 8461 §4.1)."""
     host = pattern.removeprefix("*.")
     if "*" in host:
-        message = f"mx {quote(pattern)}: a `*` stands for the whole first label, once. Write it as '*.example.com'."
+        message = f"mx {quote(pattern)}: a `*` stands for the whole first label, once. Use the form '*.example.com'."
         return Finding(WILDCARD, message)
     return _fault(host, "mx", 253, pattern.removesuffix(host))
 
@@ -115,13 +114,11 @@ def pattern_fault(pattern: str) -> Finding | None:
 def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
     shown = f"{what} {quote(head + name)}"
     if len(name) > 1 and name.endswith("."):
-        return Finding(NAME_DOT, f"{shown} ends in a dot. Write {quote(head + name.rstrip('.'))}.")
+        return Finding(NAME_DOT, f"{shown} ends in a dot. Policies have none: remove it.")
     if _is_address(name):
         return Finding(NAME_ADDRESS, f"{shown} is an IP address, and certificates hold names. Write the name.")
     if not name.isascii():
-        label = a_label(name)
-        offer = f"Write {quote(head + label)}." if label else "Write it in A-labels (xn--…)."
-        return Finding(NAME_ULABEL, f"{shown} has letters outside ASCII. {offer}")
+        return Finding(NAME_ULABEL, f"{shown} has letters outside ASCII. Use A-labels (xn--…).")
     if len(name) > octets:
         return Finding(NAME_LONG, f"{shown} has {len(name)} octets, and {octets} is the most. Shorten it.")
     if not _NAME.fullmatch(name):
@@ -185,16 +182,6 @@ def _suffixes() -> Any:
     import publicsuffixlist  # here, since few runs need it
 
     return publicsuffixlist.PublicSuffixList()
-
-
-def a_label(name: str) -> str | None:
-    """Return a name with letters outside ASCII in A-labels, or None where IDNA 2008 has no form for it."""
-    import idna  # here, since few runs need it
-
-    try:
-        return idna.encode(name[:253], uts46=True).decode()
-    except (idna.IDNAError, UnicodeError):
-        return None
 
 
 def _is_address(name: str) -> bool:

@@ -195,6 +195,9 @@ def read(text: str) -> tuple[list[Field], list[Finding]]:
 
 
 def _scan(text: str) -> Iterator[Field | Finding]:
+    if cause := _cause(text):
+        yield Finding(LINE_FORM, cause, line=1, column=1)
+        return
     *ended, last = text.split("\n")
     lines = [line.removesuffix("\r") for line in ended] + ([last] if last else [])
     if not lines:
@@ -203,6 +206,22 @@ def _scan(text: str) -> Iterator[Field | Finding]:
         yield _scan_line(line, number)
         if line.lstrip().startswith("<"):
             return  # HTML: a finding for each of its lines would say nothing more
+
+
+def _cause(text: str) -> str | None:
+    """Return what is wrong with the text as a whole: a finding for each line would not name it."""
+    if text.count("\x00") > len(text) // 4 or text.startswith(("\udcff\udcfe", "\udcfe\udcff", "\ufffe")):
+        return 'The text is UTF-16, as Notepad\'s "Unicode" is. Save it as UTF-8.'
+    if text.lstrip().startswith("{\\rtf"):
+        return "The text is RTF, as a word processor saves it. Save it as plain text."
+    if "\r" in text.rstrip("\r") and "\n" not in text:
+        return "The lines end in a carriage return alone, and senders see one line. End them with CRLF or LF."
+    if len(text.split()) > 2 and len(text.splitlines()) == 1 and len(_KEY.findall(text)) > 1:
+        return "All keys stand in one line. Write each in a line of its own."
+    return None
+
+
+_KEY = re.compile(r"\b(?:version|mode|max_age|mx)\s*:")
 
 
 def _scan_line(line: str, number: int) -> Field | Finding:
@@ -222,8 +241,12 @@ def _line_fault(line: str) -> str | None:
         return "starts with a byte order mark. Save the file as UTF-8 without one."
     if line.lstrip().startswith("<"):
         return "is HTML, and senders take plain text alone. Serve the policy's own text."
-    if any(unicodedata.category(char) in ("Cc", "Cs") and char != "\t" for char in line):
+    if any(unicodedata.category(char) == "Cs" for char in line):
+        return "holds bytes that are not UTF-8, as in a Latin-1 file. Save it as UTF-8, or use ASCII alone."
+    if any(unicodedata.category(char) == "Cc" and char != "\t" for char in line):
         return "holds a control character. Remove it."
+    if re.match(r"\s*-\s", line):
+        return "is an item of a YAML list. In a policy each host has a line `mx: HOST` of its own."
     if line[0] in " \t":
         return "starts with white space. Begin it with the key."
     if re.match(r"[^:\s]+[ \t]+:", line):

@@ -12,6 +12,7 @@ from mtasts.findings import quote
 from mtasts.sts.policy import Policy
 
 SPACE = " \t"
+_BLANK = re.compile(r"(v=\w+)[ \t]*;")  # RFC 8461 §3.1: blanks may stand around a `;`. The prose says `v=STSv1;`
 _EXTENSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}=[\x21-\x3a\x3c\x3e-\x7e]+")
 
 
@@ -45,7 +46,7 @@ class StsRecord:
     @classmethod
     def select(cls, txts: Iterable[str]) -> StsRecord | None:
         """Return the record in force among a name's TXT values: the only one that begins as a record, if valid."""
-        records = [txt for txt in txts if txt.startswith(cls.PREFIX)]
+        records = in_force(txts, cls.PREFIX)
         try:
             return cls.parse(records[0]) if len(records) == 1 else None
         except RecordError:
@@ -69,15 +70,35 @@ def _policy_id(text: str) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
 
+def in_force(txts: Iterable[str], prefix: str) -> list[str]:
+    """Return the TXT values that count as records: those that begin with a prefix such as `v=STSv1;`.
+
+    If there is none, those with a blank before that `;`: the ABNF allows it and the prose discards it (erratum 6285).
+    """
+    found = list(txts)
+    return [txt for txt in found if txt.startswith(prefix)] or [txt for txt in found if _version(txt) == prefix]
+
+
+def is_doubtful(txt: str, prefix: str) -> bool:
+    """Tell whether a value is a record for some senders alone: it has a blank before its first `;`."""
+    return not txt.startswith(prefix) and _version(txt) == prefix
+
+
+def _version(txt: str) -> str:
+    """Return how a value begins up to its first `;`, without blanks before that; empty if it is no record's."""
+    begins = _BLANK.match(txt)
+    return f"{begins[1]};" if begins else ""
+
+
 def fields(txt: str, prefix: str, uris: bool = False) -> list[tuple[int, str]]:
     """Split a record behind its version, with each field's position. One `;` may end it. Raises RecordError.
 
     uris: whether a field `rua=` may hold what RFC 8461's own fields may not.
     """
-    if not txt.startswith(prefix):
+    if _version(txt) != prefix:
         raise RecordError(f"it does not begin with {prefix}", 0)
     found: list[tuple[int, str]] = []
-    position = len(prefix)
+    position = txt.index(";") + 1
     *ended, last = txt[position:].split(";")
     for number, part in enumerate([*ended, last] if last.strip(SPACE) else ended):
         field = part.lstrip(SPACE)

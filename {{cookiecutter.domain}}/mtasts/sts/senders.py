@@ -40,6 +40,12 @@ class Reading:
         return min(self.lenient.values(), key=lambda policy: _BINDING.index(policy.mode))
 
     @property
+    def strongest(self) -> Policy | None:
+        """The policy that can lose most mail, of all that some sender reads."""
+        found = [*([self.strict] if self.strict else []), *self.lenient.values()]
+        return min(found, key=lambda policy: _BINDING.index(policy.mode), default=None)
+
+    @property
     def some_only(self) -> bool:
         """Whether some senders follow this policy, while the strictest ones see none."""
         return self.strict is None and bool(self.lenient)

@@ -10,7 +10,10 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
+
+NAMES = 1000  # of files that are compared with one that is missing
 
 _KINDS = (
     (stat.S_ISREG, ""),
@@ -74,6 +77,27 @@ def reason(error: OSError) -> str:
     if isinstance(error, NotAFileError):
         return f"{error.filename} is {error.strerror}. Put the file itself there."
     return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
+
+
+def found_above(path: Path) -> str | None:
+    """Return the way to the nearest folder above this one that has the file, as `..`; None if none has."""
+    if path.is_absolute() or ".." in path.parts:
+        return None
+    here = Path.cwd()
+    folder = next((each for each in here.parents if (each / path).is_file()), None)
+    return os.path.relpath(folder, here) if folder else None
+
+
+def named_alike(path: Path) -> str | None:
+    """Return the file beside a missing one whose name is nearest to it; None if none is near."""
+    from difflib import get_close_matches  # here, since few runs need it
+
+    try:
+        names = [each.name for each in islice(path.parent.iterdir(), NAMES) if each.is_file()]
+    except OSError:
+        return None
+    close = get_close_matches(path.name.lower(), names, 1, 0.75)
+    return path.with_name(close[0]).as_posix() if close else None
 
 
 def _stay_inside(path: Path, ways: Iterable[Path], top: Path | None) -> None:

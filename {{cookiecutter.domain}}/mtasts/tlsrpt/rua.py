@@ -54,21 +54,11 @@ def rua_fault(uri: str) -> Finding | None:
         message = f"rua {quote(uri)} holds a piece of the DNS record. Write the address alone, as mailto:…"
         return Finding(RUA_RECORD, message)
     if re.fullmatch(r"[^@\s:/]+@[^@\s:/]+", uri):
-        return Finding(RUA_MAILTO, f"rua {quote(uri)} lacks its scheme. Write {quote('mailto:' + uri)}.")
+        return Finding(RUA_MAILTO, f"rua {quote(uri)} lacks its scheme. Put mailto: before it.")
     if re.match(r"(?i)(mailto|https):", uri) and re.search("[,!;]", uri):
-        message = f"rua {quote(uri)} holds `,` `!` or `;`. {_offer(uri) or 'Percent-encode them.'}"
-        return Finding(RUA_ENCODING, message)
+        several = len(re.findall("@|https:", uri, re.IGNORECASE)) > 1
+        advice = "Give each address an item of its own." if several else "They part things in the record."
+        return Finding(RUA_ENCODING, f"rua {quote(uri)} holds `,` `!` or `;`. {advice}")
     if _URI.fullmatch(uri):
         return None
-    offer = _offer(uri)
-    what = "holds `[`, `]` or `#` where a URI cannot" if offer else "is neither a mailto: nor an https: URI"
-    return Finding(RUA_FORM, f"rua {quote(uri)} {what}. {offer or 'Write one of them.'}")
-
-
-def _offer(uri: str) -> str:
-    """Return the advice to write a URI with what it cannot hold percent-encoded, nothing if that is none either."""
-    fragment = uri.find("#") if uri[:6].lower() == "https:" else -1
-    encoded = "".join(
-        f"%{ord(char):02X}" if char in ",!;[]#" and place != fragment else char for place, char in enumerate(uri)
-    )
-    return f"Write {quote(encoded, len(encoded))}." if _URI.fullmatch(encoded) else ""
+    return Finding(RUA_FORM, f"rua {quote(uri)} is neither a mailto: nor an https: URI. Use one of them.")
