@@ -111,11 +111,11 @@ def test_a_pull_request_cannot_edit_what_judges_it(edit: str, system: str, main:
 
 def test_all_edits_at_once_do_not_help_either(system: str, main: Repository, opened: Open) -> None:
     """Prove the same for a pull request that changes the whole way, and opens it to a danger that only plan sees."""
-    text = policy(main).replace("mode: testing", "mode: enforce")
+    text = policy(main).replace("mode: testing", "mode: none")
     done = ran(system, opened({"policy.yaml": text, **EDITS}))
     assert done.results["check"] == "success", done.said
     assert done.results["plan"] == "failure"
-    assert "MTS502" in done.said
+    assert "MTS506" in done.said
 
 
 @pytest.mark.parametrize("target", ["../../good.yaml", "{}/good.yaml", ".git/good.yaml", "good.yaml", "/dev/zero"])
@@ -155,11 +155,11 @@ def test_a_merge_queue_is_judged_too(bake: Bake, tmp_path: Path) -> None:
     main = Repository(bake(pipelines="github", hosting="web-server", output=tmp_path))
     main.commit({}, WHEN, "Begin")
     main.branch("topic")
-    main.commit({"policy.yaml": policy(main).replace("mode: testing", "mode: enforce")}, LATER)
+    main.commit({"policy.yaml": policy(main).replace("mode: testing", "mode: none")}, LATER)
     main.switch("main")
     done = PullRequest(tmp_path / "run", main, "topic").on_github("merge_group")
     assert done.results == {"check": "success", "plan": "failure", "test": "success", "comment": "skipped"}
-    assert "MTS502" in done.said
+    assert "MTS506" in done.said
 
 
 def test_a_target_branch_without_the_action_is_said(system: str, main: Repository, opened: Open) -> None:
@@ -254,7 +254,7 @@ def test_github_keeps_one_comment(bake: Bake, tmp_path: Path, comments: list[Any
     main = Repository(bake(pipelines="github", hosting="web-server", output=tmp_path))
     main.commit({}, WHEN, "Begin")
     main.branch("topic")
-    main.commit({"policy.yaml": policy(main).replace("mode: testing", "mode: enforce")}, LATER)
+    main.commit({"policy.yaml": policy(main).replace("mode: testing", "mode: none")}, LATER)
     main.switch("main")
     request = PullRequest(tmp_path / "run", main, "topic")
     request.comments(*comments)
@@ -303,7 +303,7 @@ def test_azure_repos_gets_the_plan_by_the_target_branchs_toolkit(
     main.commit({}, WHEN, "Begin")
     main.branch("topic")
     main.commit(
-        {"policy.yaml": policy(main).replace("mode: testing", "mode: enforce"), "mtasts/cli/comment.py": FORGED}, LATER
+        {"policy.yaml": policy(main).replace("mode: testing", "mode: none"), "mtasts/cli/comment.py": FORGED}, LATER
     )
     main.switch("main")
     threads = "/fabrikam/project/_apis/git/repositories/repository/pullRequests/22/threads"
