@@ -262,7 +262,7 @@ def test_github_keeps_one_comment(bake: Bake, tmp_path: Path, comments: list[Any
     assert (done.results["plan"], done.results["comment"]) == ("failure", "success"), done.said
     assert [note for note in done.notes if note.startswith("gh")] == [asked]
     body = (request.folder / "comments.body").read_text(encoding="utf-8")
-    assert body.startswith("<!-- mta-sts-plan -->\n**Unsafe")
+    assert body.startswith("<!-- mta-sts-plan -->\n## ❌ MTA-STS: Not safe: 1 error.\n")
     summary = (request.folder / "summary.md").read_text(encoding="utf-8")
     assert body == f"<!-- mta-sts-plan -->\n{summary}"
 
@@ -320,5 +320,5 @@ def test_azure_repos_gets_the_plan_by_the_target_branchs_toolkit(
     assert "A comment on pull request 22 is written." in done.said
     (sent,) = [request for request, _ in httpserver.log if request.method == "POST"]
     content = sent.get_json()["comments"][0]["content"]
-    assert content.startswith("<!-- mta-sts-plan -->\n**Unsafe")
+    assert content.startswith("<!-- mta-sts-plan -->\n## ❌ MTA-STS: Not safe: 1 error.\n")
     assert re.search(r"##vso\[task\.uploadsummary\].*/plan\.md", done.said)
