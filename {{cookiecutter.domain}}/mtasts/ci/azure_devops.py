@@ -33,7 +33,7 @@ CLOSED = 4
 # Over plain HTTP anyone on the way could read the token. This machine itself is where the tests have their server.
 _ADDRESS = r"(https://[\w.-]+|http://(localhost|127\.0\.0\.1))(:\d{1,5})?(/[\w.~%-]+)*/?"
 _FORMS = {
-    "SYSTEM_ACCESSTOKEN": "[!-~]+",
+    "SYSTEM_ACCESSTOKEN": r"(?!\$\()[!-~]+",  # a macro that is left as it was, $(NAME), is none
     "SYSTEM_COLLECTIONURI": _ADDRESS,
     "SYSTEM_TEAMPROJECTID": r"[\w-]+",
     "BUILD_REPOSITORY_ID": r"[\w-]+",
@@ -71,7 +71,7 @@ class Threads:
     @classmethod
     def of(cls, environment: Mapping[str, str], seconds: float = 30.0) -> Threads:
         """Read the agent's variables. Raises WrongUseError."""
-        values = {name: environment.get(name, "").strip() for name in _FORMS}
+        values = {name: environment.get(name, "") for name in _FORMS}
         wrong = [name for name, form in _FORMS.items() if not re.fullmatch(form, values[name], re.ASCII)]
         if wrong:
             raise WrongUseError(f"Not set, or not usable: {', '.join(wrong)}. {_ORIGIN}")
