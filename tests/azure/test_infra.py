@@ -58,8 +58,8 @@ def test_the_values_are_those_of_policy_yaml(tmp_path: Path) -> None:
     [
         ("name: mtasts-example, ", "", "hosting has no name, so"),
         ("region: westeurope, ", "", "hosting has no region, so"),
-        ("name: mtasts-example, region: westeurope, ", "", "hosting has no name and no region, so"),
-        ("kind: KIND", "kind: web-server", "hosting.kind is web-server, and Azure has no part in that."),
+        ("name: mtasts-example, region: westeurope, ", "", "hosting lacks name and region, which Azure needs"),
+        ("kind: KIND", "kind: web-server", "hosting.kind is web-server, so there is nothing to deploy to Azure."),
     ],
 )
 def test_what_cannot_be_deployed_is_refused(tmp_path: Path, words: str, instead: str, message: str) -> None:

@@ -114,8 +114,8 @@ def test_windows_line_endings_stay(bake: Bake) -> None:
     assert after == policy("static-web-app", hosting=f'  hostname: "{HOST}"\n').replace("\n", "\r\n")
 
 
-ANOTHER_KIND = "hosting.kind is {}, and these are the outputs of another kind."
-NO_OUTPUTS = "outputs.json does not hold the outputs of a deployment."
+ANOTHER_KIND = "hosting.kind is {}, but these outputs are of another kind."
+NO_OUTPUTS = "outputs.json does not contain the outputs of a deployment."
 
 
 @pytest.mark.slow
@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_edited_is_left_alone(bake: Bake) -> None:
     outputs = arm(hostname=HOST, verifications=[{"domain": "example.com", "verification": "_com"}])
     code, said, after = taken(bake(hosting="front-door"), text, outputs)
     lines = f"hosting.hostname: '{HOST}'; domains.example.com.verification: '_com'"
-    why = "policy.yaml is written in a way that no value can be added to."
+    why = "policy.yaml has a layout that cannot be edited automatically."
     assert (code, said, after) == (1, f"Error: {why} Add by hand: {lines}\n", text)
 
 

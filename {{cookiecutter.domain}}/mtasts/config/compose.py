@@ -1,4 +1,4 @@
-"""Entries of domains merged into a policy.yaml: what stands there already is neither lost nor changed."""
+"""Entries of domains merged into a policy.yaml. What is there already is neither lost nor changed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _attempt(text: str | None, entries: Sequence[Entry], force: bool) -> Merged 
     except EditError as error:
         return (f"policy.yaml {error}",)
     errors = [finding for finding in model.read(found.text or "")[1] if finding.rule.severity is Severity.ERROR]
-    return tuple(f"With it, policy.yaml would not pass lint: {_shown(error)}" for error in errors[:3]) or found
+    return tuple(f"With this domain, policy.yaml would not pass lint: {_shown(error)}" for error in errors[:3]) or found
 
 
 def _shown(finding: Finding) -> str:
@@ -159,7 +159,7 @@ class _Merge:
         changed = _changes(entry.policy, now)
         if now.get("retired"):
             changed["retired"] = False
-            self._notes[entry.domain].append("It was retired in policy.yaml, and is not any more.")
+            self._notes[entry.domain].append("It was retired in policy.yaml, and is active again.")
         if self._data["domains"].get(name):
             self._values.update({("domains", name, key): value for key, value in changed.items()})
         elif changed or entry.domain not in self._names:
@@ -184,7 +184,7 @@ class _Merge:
     def _note_rest(self, owner: Entry, now: Sequence[str]) -> None:
         if rest := [quote(uri) for uri in now if uri not in owner.rua]:
             message = (
-                f"TLS reports go to {listed(rest, ADDRESSES)} too, as policy.yaml has it. Remove what nobody reads."
+                f"policy.yaml also sends TLS reports to {listed(rest, ADDRESSES)}. Remove addresses that nobody reads."
             )
             self._notes[owner.domain].append(message)
 
@@ -192,11 +192,11 @@ class _Merge:
 def _not_taken(addresses: Sequence[str], full: bool) -> str:
     shown = listed(list(map(quote, addresses)), ADDRESSES)
     why = (
-        f"tls_reporting takes {ADDRESSES} addresses at most. Choose which of them to keep"
+        f"tls_reporting accepts at most {ADDRESSES} addresses. Choose which of them to keep"
         if full
-        else "tls_reporting counts for every domain in policy.yaml. Add it there if all may report to it"
+        else "tls_reporting applies to every domain in policy.yaml. Add it there if all may report to it"
     )
-    return f"Its TLS reports go to {shown} today. That was not taken: {why}."
+    return f"Its TLS reports go to {shown} today. This was not added: {why}."
 
 
 def _changes(policy: Policy, now: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,9 +220,9 @@ def _differences(entry: Entry, now: Mapping[str, Any], rua: Collection[str]) -> 
     """Yield what is said of an entry that stays as it was."""
     told = list(_told(entry, now, rua))
     if now.get("retired"):
-        yield "It is retired there, and stays so. To take in what is published, add --force."
+        yield "It is retired in policy.yaml, and stays so. To replace its entry with what is published, add --force."
     elif told:
-        yield f"Its entry there differs: {'; '.join(told)}. To take in what is published, add --force."
+        yield f"Its entry in policy.yaml differs: {'; '.join(told)}. To replace it with what is published, add --force."
 
 
 def _told(entry: Entry, now: Mapping[str, Any], rua: Collection[str]) -> Iterator[str]:
@@ -230,17 +230,17 @@ def _told(entry: Entry, now: Mapping[str, Any], rua: Collection[str]) -> Iterato
         if key == "mx":
             yield from _mx_told([str(pattern) for pattern in entry.policy.mx], now.get("mx", ()))
         else:
-            yield f"{key} is {now[key]} there, and {value} is published"
+            yield f"{key} is {now[key]}, but {value} is published"
     if missing := [uri for uri in entry.rua if uri not in rua]:
-        yield f"TLS reports go to {listed(list(map(quote, missing)))} too today"
+        yield f"TLS reports also go to {listed(list(map(quote, missing)))} today"
 
 
 def _mx_told(published: Sequence[str], there: Sequence[str]) -> Iterator[str]:
     only = (
-        (published, there, "are published and not there"),
-        (there, published, "are there and not published"),
+        (published, there, "only published: mx"),
+        (there, published, "only in policy.yaml: mx"),
     )
     for these, those, how in only:
         lower = {name.lower() for name in those}
         if names := [quote(name) for name in these if name.lower() not in lower]:
-            yield f"mx {listed(names, 20)} {how}"
+            yield f"{how} {listed(names, 20)}"

@@ -52,7 +52,7 @@ def with_values(text: str, values: Mapping[Path, Value]) -> str:
     except (yaml.YAMLError, DocumentError, _UnforeseenError):
         same = False
     if not same:
-        raise EditError(f"is written in a way that no value can be added to. Add by hand: {by_hand(values)}")
+        raise EditError(f"has a layout that cannot be edited automatically. Add by hand: {by_hand(values)}")
     return changed
 
 
@@ -234,7 +234,7 @@ def _in_flow(parent: Any, value: Value) -> str:
 
 
 def scalar(text: str) -> str:
-    """Return a key or item as people write it, in quotes where YAML would read something else."""
+    """Return a key or item as people write it, in quotes if YAML would read something else."""
     text = str(text)  # the reader takes no class made from str
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text) and yaml_file.parse(text).data == text == yaml.safe_load(text):
         return text

@@ -20,42 +20,44 @@ VERSION_UNKNOWN = Rule(
     "version is not STSv1",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """`version: STSv1` is the only version there is. The key and the value are case-sensitive, and a sender ignores
-a policy without it.""",
+    """`STSv1` is the only version. Write `version: STSv1` exactly like this: the key and the value are
+case-sensitive, and senders ignore a policy without this line.""",
 )
 MODE = Rule(
     "MTS111",
-    "mode is none of testing, enforce, none",
+    "mode is not testing, enforce or none",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """`testing`: senders deliver as ever, and report what would have failed. `enforce`: senders refuse to deliver
-where TLS or the MX host fails. `none`: the domain has no policy any more, the step before its removal. Start with
-`testing`, read the TLS reports, then go to `enforce`.""",
+    """`testing`: senders deliver as before, and report what would have failed. `enforce`: senders do not
+deliver if TLS verification or MX matching fails. `none`: the domain has no policy any more; this is the step
+before you remove it. Start with `testing`, read the TLS reports, then move to `enforce`.""",
 )
 MAX_AGE = Rule(
     "MTS112",
     "max_age is not between 1 and 31557600 seconds",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """`max_age` says for how many seconds a sender may keep the policy, at most one year (31557600). With `0` no
-sender would keep it, so it would protect nothing. A day is 86400, a week 604800, a month 2592000.""",
+    """`max_age` is the number of seconds for which a sender may keep the policy, at most one year (31557600).
+If it is `0`, no sender keeps the policy, so it protects nothing. A day is 86400, a week 604800, a month
+2592000.""",
 )
 MX_MISSING = Rule(
     "MTS114",
     "mx is missing",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """A policy in `testing` or `enforce` names at least one MX host. Without one it is invalid, and senders go on
-as if the domain had none. List every host that `nslookup -type=mx DOMAIN` shows, backups too.""",
+    """A policy in `testing` or `enforce` must name at least one MX host. Without one it is invalid, and senders
+treat the domain as if it had no policy. List every host that `nslookup -type=mx DOMAIN` shows, including
+backups.""",
 )
 LINE_FORM = Rule(
     "MTS116",
     "A line of the policy has the wrong form",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """Each line is `key: value`, with nothing before the key and no space before the colon. There is no blank line,
-no byte order mark, no comment, no HTML and no control character. Strict senders throw the whole policy away for one
-such line. `python -m mtasts render` writes the safest form.""",
+    """Each line has the form `key: value`, with nothing before the key and no space before the colon. Blank
+lines, a byte order mark, comments, HTML and control characters are not allowed. Strict senders ignore the whole
+policy because of one such line. `python -m mtasts render` writes the safest form.""",
 )
 
 
@@ -69,7 +71,7 @@ _FIELD = re.compile(r"(?P<key>[A-Za-z0-9][A-Za-z0-9_.-]{0,31}):(?P<rest>.*)", re
 
 
 class Mode(str, Enum):
-    """What a sender does where a check fails (RFC 8461 §5)."""
+    """What a sender does if a check fails (RFC 8461 §5)."""
 
     ENFORCE = "enforce"
     TESTING = "testing"
@@ -211,13 +213,13 @@ def _scan(text: str) -> Iterator[Field | Finding]:
 def _cause(text: str) -> str | None:
     """Return what is wrong with the text as a whole: a finding for each line would not name it."""
     if text.count("\x00") > len(text) // 4 or text.startswith(("\udcff\udcfe", "\udcfe\udcff", "\ufffe")):
-        return 'The text is UTF-16, as Notepad\'s "Unicode" is. Save it as UTF-8.'
+        return 'The text is UTF-16 (in Notepad: "Unicode"). Save it as UTF-8.'
     if text.lstrip().startswith("{\\rtf"):
-        return "The text is RTF, as a word processor saves it. Save it as plain text."
+        return "The text is RTF, from a word processor. Save it as plain text."
     if "\r" in text.rstrip("\r") and "\n" not in text:
-        return "The lines end in a carriage return alone, and senders see one line. End them with CRLF or LF."
+        return "The lines end in a carriage return only, so senders see one line. End them with CRLF or LF."
     if len(text.split()) > 2 and len(text.splitlines()) == 1 and len(_KEY.findall(text)) > 1:
-        return "All keys stand in one line. Write each in a line of its own."
+        return "All keys are on one line. Write each key on its own line."
     return None
 
 
@@ -226,7 +228,7 @@ _KEY = re.compile(r"\b(?:version|mode|max_age|mx)\s*:")
 
 def _scan_line(line: str, number: int) -> Field | Finding:
     found = _FIELD.fullmatch(line)
-    fault = _line_fault(line) or (None if found else "is not `key: value`. Correct or remove it.")
+    fault = _line_fault(line) or (None if found else "does not have the form `key: value`. Correct it or remove it.")
     if fault or not found:
         return Finding(LINE_FORM, f"The line {quote(line)} {fault}", line=number, column=1)
     # Not in the expression: one that parts white space from a value that may hold some takes its square of time.
@@ -236,19 +238,19 @@ def _scan_line(line: str, number: int) -> Field | Finding:
 
 def _line_fault(line: str) -> str | None:
     if not line.strip():
-        return "is blank, and senders take no blank lines. Remove it."
+        return "is blank, and strict senders reject blank lines. Remove it."
     if line.startswith("\ufeff"):
         return "starts with a byte order mark. Save the file as UTF-8 without one."
     if line.lstrip().startswith("<"):
-        return "is HTML, and senders take plain text alone. Serve the policy's own text."
+        return "is HTML, but a policy must be plain text. Serve only the text of the policy."
     if any(unicodedata.category(char) == "Cs" for char in line):
-        return "holds bytes that are not UTF-8, as in a Latin-1 file. Save it as UTF-8, or use ASCII alone."
+        return "contains bytes that are not UTF-8, as in a Latin-1 file. Save it as UTF-8, or use only ASCII."
     if any(unicodedata.category(char) == "Cc" and char != "\t" for char in line):
-        return "holds a control character. Remove it."
+        return "contains a control character. Remove it."
     if re.match(r"\s*-\s", line):
-        return "is an item of a YAML list. In a policy each host has a line `mx: HOST` of its own."
+        return "is an item of a YAML list. Write a line `mx: HOST` for each host."
     if line[0] in " \t":
-        return "starts with white space. Begin it with the key."
+        return "starts with white space. Start it with the key."
     if re.match(r"[^:\s]+[ \t]+:", line):
         return "has white space before the colon. Write `key: value`."
     return None
@@ -259,7 +261,7 @@ def _faults(fields: list[Field]) -> Iterator[Finding]:
         yield from _key_faults(key, [field for field in fields if field.key == key], fields)
     for field in fields:
         if field.key not in KEYS and (not field.value or "\t" in field.value):
-            message = f"{quote(field.key)} has no value, or a tab within it. Remove the line."
+            message = f"{quote(field.key)} has no value, or its value contains a tab. Remove the line."
             yield Finding(LINE_FORM, message, line=field.line, column=field.column)
 
 
@@ -295,8 +297,8 @@ def value_fault(key: str, value: str) -> Finding | None:
 
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE, "mx": MX_MISSING}
 _ADVICE = {
-    "version": "There is only STSv1, in this spelling.",
-    "mode": "Write testing, enforce or none, in lower case.",
-    "max_age": f"It is a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
-    "mx": "A policy lists the hosts that take the domain's mail. Write an mx line for each.",
+    "version": "It must be STSv1, in this spelling.",
+    "mode": "It must be testing, enforce or none, in lower case.",
+    "max_age": f"It must be a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
+    "mx": "List every host that the domain's MX records name.",
 }
