@@ -133,7 +133,7 @@ UNNAMED = [
         "mail_1.underscore.example.",
         "contains an underscore, so no public certificate and no policy can name it",
     ),
-    ("address", "192.0.2.1.", "is an IP address. Give the server a name that its certificate has"),
+    ("address", "192.0.2.1.", "is an IP address. Write the server's host name"),
     ("google", "abcdef123.mx-verification.google.com.", "is a verification record, not a mail server. Remove it"),
     ("microsoft", "ms12345678.msv1.invalid.", "is a verification record, not a mail server. Remove it"),
     ("wildcard", "*.co.uk.", "is not a host name, so no policy can name it. Correct the MX record."),
@@ -375,7 +375,7 @@ def test_an_entry_that_exists_stays_unless_forced(internet: Internet, tmp_path: 
     assert (code, path.read_text(encoding="utf-8")) == (0, before), shown
     assert "bare.example stands in" in shown
     assert "only published: mx 'a.example.net', 'b.example.net'" in shown
-    assert "mx 'old.example.net' are there and not published" in shown
+    assert "only in policy.yaml: mx 'old.example.net'" in shown
     assert "--force" in shown
     code, shown = take_in(internet, "bare.example", path, "--force")
     changed = own.replace("old.example.net", "a.example.net, b.example.net")

@@ -699,9 +699,9 @@ def test_a_refusal_is_exit_code_1(httpserver: HTTPServer, github: Environment) -
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, b"cannot be read: No such file or directory. Give the path of a file that exists."),
+        (None, b"cannot be read: No such file or directory. Name a file that exists."),
         (b" \n", b"is empty. Name what `plan` has written."),
-        (b"caf\xe9", b"is not UTF-8 text (see byte 4)."),
+        (b"caf\xe9", b"is not UTF-8 text, from byte 4 on."),
         (b"a" * (1024 * 1024 + 1), b"is larger than 1 MiB. Name what `plan` has written."),
     ],
 )

@@ -32,7 +32,7 @@ HINTS = [
     (["check", "_mta-sts.example.com."], 2, "Did you mean example.com?"),
     (["check", "b\u00fccher.example"], 2, "Did you mean xn--bcher-kva.example?"),
     (["check", "example.com:25"], 2, "Did you mean example.com?"),
-    (["check", "example..com"], 2, "is not a host name. Write labels of letters, digits and hyphens."),
+    (["check", "example..com"], 2, "is not a host name. Use letters, digits and hyphens"),
     (["import", "https://example.com/"], 2, "Did you mean example.com?"),
     (["render", "https://example.com/"], 2, "Did you mean example.com?"),
     (["lnit"], 2, "No such verb: 'lnit'. Did you mean lint?"),

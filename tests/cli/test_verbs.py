@@ -257,8 +257,8 @@ def test_a_build_proves_that_azure_finds_the_function(repository: Path, missing:
         ("raise SystemExit('over')\n", "over"),
         ("def f(:\n", "SyntaxError"),
         ("app = func.FunctionApp()\n", "function_app.app has no function"),
-        ("raise SystemExit(0)\n", "it ends while it is imported"),
-        ("import os; os._exit(0)\n", "it ends while it is imported"),
+        ("raise SystemExit(0)\n", "the import ends the process"),
+        ("import os; os._exit(0)\n", "the import ends the process"),
     ],
 )
 def test_a_function_that_azure_would_not_find_is_not_built(

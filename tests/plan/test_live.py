@@ -180,7 +180,7 @@ def test_without_live_nobody_is_asked(internet: Internet, repository: Repository
     done = internet.run("plan", repository.folder / "policy.yaml", "--format", "markdown", "--resolver", "192.0.2.1")
     assert done.returncode == 0
     text = done.stdout.decode()
-    assert text.count("This plan did not check HTTPS, DNS or the MX hosts.") == 1
+    assert text.count("This plan uses the git history only: what was merged, not what was published.") == 1
     assert text.splitlines()[-1].endswith(" and its history.") and "--live` was not given" not in text
 
 

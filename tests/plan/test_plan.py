@@ -155,7 +155,7 @@ def test_a_year_of_a_domain(world: World) -> None:
     # The way out, by shortcuts and by steps.
     gone, retired = policy(**new), policy("example.com: retired: true", **new)
     month = "28 days (the max_age of the previous policy) after the new id is published"
-    said = f"Publish mode none with max_age 86400 first. You can retire it {month}."
+    said = f"Keep its entry, with mode: none and max_age: 86400. You can retire it {month}."
     world.refused(gone, "2026-11-01T12:00:00", ("MTS507", said))
     world.refused(retired, "2026-11-01T12:00:00", ("MTS507", said))
     long = policy("example.com: mode: none, max_age: 604800", **new)
@@ -163,7 +163,7 @@ def test_a_year_of_a_domain(world: World) -> None:
     world.refused(long, "2026-11-01T12:00:00", ("MTS506", said))
     none = policy("example.com: mode: none, max_age: 86400", **new)
     world.accepted(none, "2026-11-01T12:00:00", f"You can retire example.com (retired: true) {month}.")
-    said = "senders may know a policy from before mode none. Retire it from 2026-11-29 12:00 UTC on."
+    said = "senders may still follow a policy from before mode none. Retire it from 2026-11-29 12:00 UTC on."
     for early in (gone, retired):
         world.refused(early, "2026-11-29T11:59:00", ("MTS505", said))
     said = "if you delete its entry now, its DNS records stay. Set retired: true first."
@@ -187,9 +187,9 @@ def test_a_testing_domain_is_not_dropped_either(world: World) -> None:
     """Its senders would go on reporting what cannot be corrected any more."""
     world.merge(policy(f"example.com: {TESTING}"), "2026-01-01T00:00:00")
     said = (
-        "example.com is in testing, and senders still follow the policy that they cached. Publish mode none with "
-        "max_age 86400 first. You can retire it 7 days (the max_age of the previous policy) after the new id is "
-        "published."
+        "example.com is in testing, and senders still follow the policy that they cached. Keep its entry, with "
+        "mode: none and max_age: 86400. You can retire it 7 days (the max_age of the previous policy) after the new id "
+        "is published."
     )
     world.refused(policy(), "2026-06-01T00:00:00", ("MTS505", said))
 
@@ -198,7 +198,7 @@ def test_a_testing_domain_is_not_dropped_either(world: World) -> None:
 def test_enforce_out_of_nowhere_is_refused(world: World, before: str | None) -> None:
     """There is no date: testing has to begin first."""
     world.merge(policy(*([f"example.com: {before}"] if before else [])), "2026-01-01T00:00:00")
-    said = "example.com is not in testing. Publish mode testing first, for at least one max_age."
+    said = "example.com is not in testing. Start with mode: testing, and move to enforce after one max_age."
     world.refused(policy(f"example.com: {ENFORCE}"), "2026-06-01T00:00:00", ("MTS502", said))
 
 
@@ -619,10 +619,8 @@ def test_main_says_what_is_open_and_what_nobody_saw(repository: Repository) -> N
     assert step.endswith(
         f" on, if the deployment of commit {commit} announced it and the TLS reports show no failures."
     )
-    assert note.startswith(
-        "- This plan did not check HTTPS, DNS or the MX hosts. It uses the git history, which has what was "
-    )
-    assert done.stdout.decode().count("did not check HTTPS") == 1
+    assert note.startswith("- This plan uses the git history only: what was merged, not what was published.")
+    assert done.stdout.decode().count("git history only") == 1
 
 
 def test_the_json_is_what_its_schema_says(repository: Repository) -> None:

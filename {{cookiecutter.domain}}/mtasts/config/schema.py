@@ -46,6 +46,7 @@ _JUDGED_BY_MEANING = {
     ("domains", "maxLength"),
     ("max_age", "minimum"),
 }
+_SECONDS = "It is in seconds: a week is 604800."
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE}
 _TYPES = {
     "integer": "a whole number without quotes: digits only, and no leading 0",
@@ -111,7 +112,8 @@ def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
     if error.validator in ("enum", "const"):
         known = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
         return f"{_word(steps, value, written) or f'{what} is {_shown(value)}'}. {_choices(known)}"
-    return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), error.schema.get("description"))))
+    hint = _SECONDS if steps[-1:] == ("max_age",) else error.schema.get("description")
+    return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), hint)))
 
 
 def _word(steps: Steps, value: object, written: str | None) -> str | None:

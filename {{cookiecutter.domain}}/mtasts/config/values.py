@@ -80,6 +80,9 @@ to DNS by hand and remove `hostname`.""",
 
 Located = tuple[Steps, Finding]
 
+_NO_CNAME = "hosting.hostname is not set, so mta-sts.<domain> has no CNAME yet."
+_PROVISION = "Run provision with create, and commit policy.yaml from its artifact."
+_HOW = {"web-server": "Write your web server's name, unless mta-sts has an address record."}
 POLICY_KEYS = ("mode", "max_age", "mx")
 
 
@@ -198,8 +201,7 @@ def _hosting(data: Mapping[str, Any]) -> Iterator[Located]:
     hosting = _mapping(data.get("hosting"))
     hostname = hosting.get("hostname")
     if "kind" in hosting and hostname is None:
-        message = "hostname is not set, so there is no CNAME yet. Add it once the hosting exists."
-        yield ("hosting",), Finding(HOSTNAME_MISSING, message)
+        yield ("hosting",), Finding(HOSTNAME_MISSING, f"{_NO_CNAME} {_HOW.get(str(hosting['kind']), _PROVISION)}")
     if isinstance(hostname, str) and (fault := _hostname_fault(hostname, _mapping(data.get("domains")))):
         yield ("hosting", "hostname"), fault
 

@@ -22,8 +22,8 @@ GROUPS = 100  # of domains that change alike
 TITLE = "MTA-STS"
 
 _NOT_LOOKED = (
-    "This plan did not check HTTPS, DNS or the MX hosts. It uses the git history, which has what was merged, "
-    "not what was published. plan --live checks them."
+    "This plan uses the git history only: what was merged, not what was published. Add --live to check HTTPS, DNS and "
+    "the MX hosts."
 )
 _LOOKED = ", and with what HTTPS, DNS and the MX hosts show now"
 

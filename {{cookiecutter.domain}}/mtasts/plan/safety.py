@@ -128,7 +128,7 @@ def _dangers(domain: DomainChange, timeline: Timeline, now: datetime) -> Iterato
 def _too_soon(name: str, timeline: Timeline, now: datetime) -> Iterator[Danger]:
     since, policy = testing_since(timeline), timeline[-1].policy if timeline else None
     if not since or not policy:
-        message = f"{name} is not in testing. Publish mode testing first, for at least one max_age."
+        message = f"{name} is not in testing. Start with mode: testing, and move to enforce after one max_age."
         yield Danger(Finding(ENFORCE_SOON, message))
         return
     ready = since + timedelta(seconds=policy.max_age)
@@ -175,7 +175,9 @@ def _removed(domain: DomainChange, before: Policy, timeline: Timeline, now: date
     name, last = domain.name, forgotten(timeline, now)
     if before.mode is not Mode.NONE:
         rule = ENFORCE_REMOVED if before.mode is Mode.ENFORCE else REMOVED_EARLY
-        first = f"Publish mode none with max_age {DAY} first. You can retire it {until_forgotten(timeline, now)}."
+        first = (
+            f"Keep its entry, with mode: none and max_age: {DAY}. You can retire it {until_forgotten(timeline, now)}."
+        )
         yield Danger(
             Finding(rule, f"{name} is in {before.mode}, and senders still follow the policy that they cached. {first}")
         )

@@ -174,9 +174,9 @@ def _max_age_fault(mode: str | None, max_age: int) -> Finding | None:
         return Finding(MAX_AGE, message)
     least, most = _SENSE.get(mode or "", (1, MAX_AGE_LIMIT))
     if max_age < least:
-        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too short for {mode}. Use at least {least}.")
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too short for {mode}: {least} is the minimum.")
     if most < max_age <= MAX_AGE_LIMIT:
-        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too long for {mode}. Use at most {most}.")
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too long for {mode}: {most} is the maximum.")
     return None
 
 

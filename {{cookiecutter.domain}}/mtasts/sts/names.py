@@ -147,7 +147,7 @@ def _no_name(text: str) -> str | None:
         return None
     for pattern, what in _PASTED:
         if pattern.fullmatch(text):
-            return f"{what}. Write only the name."
+            return f"{what}. Only the name belongs here."
     if re.fullmatch(r"[^\s,;]+(?:\s*[,;]\s*|\s+)[^\s,;].*", text):
         return "contains more than one name. Write one name."
     if "_" in text and _NAME.fullmatch(text.replace("_", "-").removesuffix(".")):

@@ -57,10 +57,10 @@ def rua_fault(uri: str) -> Finding | None:
         return Finding(RUA_RECORD, message)
     if re.fullmatch(r"[^@\s:/]+@[^@\s:/]+", uri):
         return Finding(RUA_MAILTO, f"rua {quote(uri)} lacks mailto:. Put it before the address.")
-    if re.match(r"(?i)(mailto|https):", uri) and re.search("[,!;]", uri):
+    if re.match(r"(?i)(mailto|https):", uri) and (found := re.search("[,!;]", uri)):
         several = len(re.findall("@|https:", uri, re.IGNORECASE)) > 1
         advice = "Write each address as its own item." if several else "Percent-encode it."
-        return Finding(RUA_ENCODING, f"rua {quote(uri)} contains `,` `!` or `;`, a separator in the record. {advice}")
+        return Finding(RUA_ENCODING, f"rua {quote(uri)} contains `{found[0]}`, a separator in the record. {advice}")
     if not _URI.fullmatch(uri):
         return Finding(RUA_FORM, f"rua {quote(uri)} is not a mailto: or https: URI. Use one of the two.")
     host = uri.partition("@")[2].partition("?")[0]
