@@ -140,7 +140,7 @@ def test_a_year_of_a_domain(world: World) -> None:
     # The hosting moves; not with the policy.
     longer = "mode: enforce, max_age: 4838400, mx: [mx2.example.com]"
     other = policy(f"example.com: {longer}", hostname="new.example.net")
-    said = "The hosting and the policy of example.com change together. Move the hosting first, alone."
+    said = "The hosting and the policy of example.com change together. Move only the hosting first."
     world.refused(other, "2026-04-01T08:00:00", ("MTS509", said))
     world.accepted(moved.replace("app.example", "new.example"), "2026-04-01T08:00:00")
     new = {"hostname": "new.example.net"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,12 @@ _JUDGED_BY_MEANING = {
 }
 _SECONDS = "It is in seconds: a week is 604800."
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE}
+_BOUNDS = {
+    **dict.fromkeys(("minItems", "minProperties"), "At least {} is needed."),
+    "maxItems": "At most {} are allowed.",
+    "minimum": "The minimum is {}.",
+    "maximum": "The maximum is {}.",
+}
 _TYPES = {
     "integer": "a whole number without quotes: digits only, and no leading 0",
     "array": "a list, one `- item` per line",
@@ -103,7 +109,8 @@ def _unknown(key: str, known: list[str]) -> Finding:
 
 
 def _absent(key: str, error: Any) -> Finding:
-    return Finding(WRONG_VALUE, f"{key} is missing. {error.schema['properties'][key]['description']}")
+    part = error.schema["properties"][key]
+    return Finding(WRONG_VALUE, f"{key} is missing. {_choices(part['enum']) if 'enum' in part else _expected(part)}")
 
 
 def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
@@ -112,8 +119,14 @@ def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
     if error.validator in ("enum", "const"):
         known = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
         return f"{_word(steps, value, written) or f'{what} is {_shown(value)}'}. {_choices(known)}"
-    hint = _SECONDS if steps[-1:] == ("max_age",) else error.schema.get("description")
+    hint = _SECONDS if steps[-1:] == ("max_age",) else _expected(error.schema) if steps else ""
     return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), hint)))
+
+
+def _expected(part: Mapping[str, str]) -> str:
+    """Return what belongs in a part of the schema, by its description."""
+    text = part.get("description", "")
+    return f"Expected: {text[0].lower()}{text[1:]}" if text else ""
 
 
 def _word(steps: Steps, value: object, written: str | None) -> str | None:
@@ -137,7 +150,7 @@ def _wanted(error: Any) -> str:
         return f"Write {_TYPES[value if isinstance(value, str) else value[0]]}."
     if error.validator == "pattern":
         return ""
-    return f"The {'maximum' if error.validator.startswith('max') else 'minimum'} is {value}."
+    return _BOUNDS[error.validator].format(value)
 
 
 def _shown(value: object) -> str:

@@ -63,7 +63,7 @@ _BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
 @dataclass(frozen=True)
 class OddNumber:
-    """What some readers of YAML take for a number, as it is written: here it is no number, and no text either.
+    """What some readers of YAML read as a number, as it is written. Here it is neither a number nor text.
 
     YAML 1.1 reads `0604700` as octal, `604:30:00` in base 60 and `1_2` as 12; YAML 1.2 reads each of them otherwise.
     """
@@ -85,7 +85,7 @@ class _Loader(_Fastest):  # type: ignore[misc]
 
 
 class _Numeric:
-    """What PyYAML asks whether a text is a number. Most are digits alone: those need no long expression."""
+    """Tells PyYAML whether a text is a number. Most are plain digits, which need no long expression."""
 
     @staticmethod
     def match(text: str) -> re.Match[str] | None:
@@ -156,7 +156,7 @@ def read_text(path: Path, reader: Callable[[Path, int], bytes] = files.read) -> 
 
 
 def _advice(path: Path, error: OSError) -> str:
-    """Say what to do about a file that cannot be read: it may be above, or have nearly this name."""
+    """Say what to do about a file that cannot be read: it may be in a parent folder, or have a similar name."""
     if isinstance(error, FileNotFoundError):
         if above := files.found_above(path):
             return f"It is in a parent folder. Run: python -m mtasts -C {above} lint"

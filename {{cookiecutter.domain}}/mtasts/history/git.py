@@ -35,7 +35,7 @@ class GitError(UserError):
 
 
 class Answer(NamedTuple):
-    """What one run of git ended with. code: its exit code; output: at most BYTES; error: its first words."""
+    """The result of one run of git. code: its exit code; output: at most BYTES; error: its first words."""
 
     code: int
     output: bytes

@@ -33,7 +33,7 @@ class NoRepositoryError(GitError):
 class Change:
     """A commit that changed a file. seconds: its committer's clock, -1 if it shows no time; parent: None for a root.
 
-    path: of the file in this commit. blob: its content, None where it was deleted, or is no regular file.
+    path: of the file in this commit. blob: its content, None if it was deleted, or is not a regular file.
     """
 
     commit: str
@@ -47,7 +47,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Message:
-    """What a commit says of itself."""
+    """The message of a commit."""
 
     commit: str
     text: str
@@ -151,7 +151,7 @@ class Repository:
         """Yield the commits on the branch that changed a file, the newest first, and follow it through renames.
 
         On the branch are a commit's first parents: a merge counts, and what it merged does not. `git log --follow`
-        would go on with any file that this one was copied from, which never was the policy.
+        would continue with any file that this one was copied from, which was never the policy.
         """
         start: tuple[str, str] | None = (commit, path)
         while start:
@@ -162,7 +162,7 @@ class Repository:
                     break
 
     def _before(self, change: Change) -> tuple[str, str] | None:
-        """Return the commit and the path to go on with, where the file came by its path through a rename."""
+        """Return the commit and the path to continue with, if the file got its path through a rename."""
         if change.status != "A" or not change.parent:
             return None
         words = ("diff-tree", "-r", "-z", "--find-renames", "--diff-filter=R", "--name-status")

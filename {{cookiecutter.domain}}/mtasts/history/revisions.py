@@ -57,7 +57,7 @@ class History:
 def read(repository: Repository, commit: str, now: datetime) -> History:
     """Return what the branch of a commit has had in force for as long as a sender may remember it. Raises GitError.
 
-    It begins with the revision that was in force MAX_AGE_LIMIT seconds ago: what was before, nobody has any more.
+    It begins with the revision that was in force MAX_AGE_LIMIT seconds ago: nobody has an older policy any more.
     """
     changes = list(repository.changes(commit, repository.path_at(commit) or repository.path))
     dates = corrected([change.seconds for change in reversed(changes)], now)

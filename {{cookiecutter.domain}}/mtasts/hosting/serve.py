@@ -59,7 +59,7 @@ class FunctionsHost:
         import azure.functions as func
 
         headers = {name.lower(): value for name, value in request.headers.items()}
-        # Azure hands the app its own names alone, and here the loopback ones stand for the default name.
+        # Azure passes only the app's own names to it; here the loopback names replace the default name.
         if request.host.rpartition(":")[0] in _LOOPBACK or request.host in _LOOPBACK:
             headers["host"] = self.name
         call = func.HttpRequest(request.method, request.url, headers=headers, body=request.get_data())
@@ -72,7 +72,7 @@ class FunctionsHost:
 
 
 def static_host(files: Files, kind: Kind) -> Application:
-    """Return what serves the static files: by the host's domain, or to every host where the kind knows one set."""
+    """Return what serves the static files: by the host's domain, or to every host if the kind has one set."""
 
     def answer(request: Request) -> Response:
         name = request.path.lstrip("/") or "index.html"

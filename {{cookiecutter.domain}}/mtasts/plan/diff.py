@@ -1,4 +1,4 @@
-"""What a change does, seen from outside: policies, records, reporting, hosting. Whether it is safe is not said here."""
+"""What a change does, seen from outside: policies, records, reporting, hosting. safety.py tells whether it is safe."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DomainChange:
 
     @property
     def enforcing(self) -> bool:
-        """Whether the domain goes to enforce."""
+        """Whether the domain moves to enforce."""
         before, after = (policy is not None and policy.mode is Mode.ENFORCE for policy in (self.before, self.after))
         return after and not before
 

@@ -75,12 +75,12 @@ merge.""",
 
 @dataclass(frozen=True)
 class Seen:
-    """A domain that was looked at. live: what was seen, or why the look broke off."""
+    """A domain that was looked at. live: what was seen, or the error that ended it."""
 
     live: Live | Exception
 
     def dangers(self, domain: DomainChange) -> Iterator[Danger]:
-        """Yield what the look says of the domain's change."""
+        """Yield what was found about the domain's change."""
         return dangers(domain, self.live)
 
     def shows(self, policy: Policy) -> bool | None:
@@ -93,7 +93,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Live:
-    """What was seen of a domain. exchange: its MX hosts, None where they were not to be looked at."""
+    """What was seen of a domain. exchange: its MX hosts, None if they were not needed."""
 
     record: Answer
     host: policy_host.Observed
@@ -129,7 +129,7 @@ async def _look(name: str, exchange: bool, network: Network) -> Live:
 
 
 def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
-    """Yield what the look at a domain says of its change, or of its state where nothing changes."""
+    """Yield what was found about a domain's change, or about its state if nothing changes."""
     unknown = ENFORCE_UNSEEN if domain.enforcing else LIVE_UNKNOWN
     unseen_mx = MX_AT_ONCE if removed_in_enforce(domain) else unknown
     if isinstance(live, Exception) and limits.at_limit(live):
@@ -143,7 +143,7 @@ def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
 
 
 def _drift(domain: DomainChange, live: Live, unknown: Rule) -> Iterator[Finding]:
-    """Say where HTTPS or DNS has neither what the branch had nor what the change brings."""
+    """Report HTTPS or DNS that has neither the policy of the branch nor the one of the change."""
     known = [each for each in (domain.before, domain.after) if each]
     served = served_policy.read(live.host.text)
     if not served and domain.before:

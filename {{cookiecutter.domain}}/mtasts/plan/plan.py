@@ -115,9 +115,9 @@ def plan(
     now: datetime,
     live: Live | None = None,
 ) -> Plan:
-    """Return what is to be said of the change from what a branch had in force to a new policy.yaml.
+    """Return the plan for the change from what a branch had in force to a new policy.yaml.
 
-    given: the Allow lines. live: the domains that were looked at, and what is to be said of each; None without --live.
+    given: the Allow lines. live: the domains that were looked at, with what was found; None without --live.
     """
     before, known = in_force(history), timelines(history)
     made = change(before, after)
@@ -136,7 +136,7 @@ def plan(
 
 
 def _ttl(before: Config | None, after: Config) -> int:
-    """Return how long a resolver may go on with the record that it has."""
+    """Return how long a resolver may keep the record that it has."""
     return max(before.ttl, after.ttl) if before else after.ttl
 
 
@@ -161,7 +161,7 @@ def _open(after: Config, known: Mapping[str, Timeline], now: datetime, live: Liv
 
 
 def _history(history: History) -> Iterator[Danger]:
-    """Yield what is to be said of the history itself."""
+    """Yield the findings about the history itself."""
     for skipped in history.skipped:
         message = f"Commit {skipped.commit[:12]} is skipped, because its policy.yaml does not pass lint: {skipped.why}"
         yield Danger(Finding(REVISION_INVALID, message))

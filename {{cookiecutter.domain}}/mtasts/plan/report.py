@@ -31,7 +31,7 @@ _SIGNS = {(True, False): "-", (False, True): "+", (True, True): "~"}
 
 
 def verdict(plan: Plan) -> str:
-    """Return the one line that it comes to."""
+    """Return the verdict in one line."""
     if plan.unsafe:
         when = f" It is safe to merge from {date(plan.safe_from)} on." if plan.safe_from else ""
         return f"Not safe: {count(plan.findings)}.{when}"

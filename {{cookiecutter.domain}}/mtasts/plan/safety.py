@@ -1,4 +1,4 @@
-"""Whether a change is safe, by what the branch has had in force (RFC 8461 §8). The network is not asked here."""
+"""Whether a change is safe, by what the branch has had in force (RFC 8461 §8). Uses no network."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def dangers(
         yield from (Danger(danger.finding.at(domain=domain.name), danger.safe_from) for danger in found)
     both = [domain.name for domain in change.domains if domain.before and domain.after != domain.before]
     if moved and both:
-        message = f"The hosting and the policy of {listed(both)} change together. Move the hosting first, alone."
+        message = f"The hosting and the policy of {listed(both)} change together. Move only the hosting first."
         yield Danger(Finding(HOSTING_TOO, message))
 
 

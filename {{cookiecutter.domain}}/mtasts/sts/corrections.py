@@ -76,7 +76,7 @@ def domain(text: str) -> str:
 
 
 def mx_hosts(text: str) -> list[str]:
-    """Return the texts that stand for hosts, in a list or in what a DNS tool printed."""
+    """Return the texts that name hosts, from a list or from the output of a DNS tool."""
     return _DNS_TOOL.findall(text) or [host for host in re.split(r"[,;\s()]+", text) if host]
 
 

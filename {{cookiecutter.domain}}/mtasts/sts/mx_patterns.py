@@ -1,4 +1,4 @@
-"""What an MX host is for a policy: a provider's host, a host of its own name, or nothing that a policy can name."""
+"""What an MX host is for a policy: a provider's host, a host of its own, or one that no policy can name."""
 
 from __future__ import annotations
 

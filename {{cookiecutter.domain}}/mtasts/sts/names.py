@@ -156,7 +156,7 @@ def _no_name(text: str) -> str | None:
 
 
 def is_verification(host: str) -> bool:
-    """Tell whether an MX host is one that takes no mail, and only proved the domain to Google or to Microsoft."""
+    """Tell whether an MX host receives no mail, and only proved the domain to Google or Microsoft."""
     return bool(re.fullmatch(_VERIFICATION, host.removesuffix(".")))
 
 

@@ -132,7 +132,7 @@ class Policy:
 
     @classmethod
     def parse(cls, text: str) -> Policy:
-        """Read a policy as it is served. Unknown keys are passed over, the first of a repeated key counts.
+        """Read a policy as it is served. Unknown keys are ignored; the first of a repeated key counts.
 
         Raises PolicyError with every fault that makes a strict sender throw the policy away.
         """
@@ -181,7 +181,7 @@ class Field:
 
 
 def unique(patterns: Iterable[MxPattern]) -> tuple[MxPattern, ...]:
-    """Return the patterns in their order, without those that differ from an earlier one by case alone."""
+    """Return the patterns in their order, without those that differ from an earlier one only by case."""
     seen: dict[str, MxPattern] = {}
     for pattern in patterns:
         seen.setdefault(pattern.lower(), pattern)
