@@ -64,7 +64,8 @@ HOSTNAME_MISSING = Rule(
     Severity.WARNING,
     "RFC 8461 §3.3",
     """`mta-sts.<domain>` is a CNAME to this name. Azure assigns it when the hosting is created; for a web
-server it is the server's own name. Until you set it, `records` cannot print the CNAME.""",
+server it is the server's own name. Until you set it, `records` cannot print the CNAME. If your web server has
+no name other than `mta-sts.<domain>`, add its address to DNS by hand and ignore this warning.""",
 )
 HOSTNAME_LOOP = Rule(
     "MTS156",

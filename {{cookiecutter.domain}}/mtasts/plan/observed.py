@@ -52,7 +52,8 @@ ENFORCE_UNSEEN = Rule(
     "RFC 8461 §5",
     """`plan --live` got no answer from DNS or from an MX host, so it cannot tell whether enforce would lose
 mail. Most networks of CI systems block port 25: run `python -m mtasts plan --live` from a network that may send
-mail. If that finds no error, or the TLS reports from testing show no failures, allow it by name.""",
+mail. If that finds no error, or the TLS reports from testing show no failures, allow it by name, with a line
+`Allow: MTS510 example.com` in a commit message.""",
 )
 LIVE_UNKNOWN = Rule(
     "MTS520",

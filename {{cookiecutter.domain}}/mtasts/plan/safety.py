@@ -57,7 +57,7 @@ MAX_AGE_CUT = Rule(
     "RFC 8461 §10.2",
     """A long `max_age` protects a domain from an attacker who blocks DNS or HTTPS for a while. A large cut is
 rarely intended, and often the first step of someone who wants to remove the protection. Cut it by half at most,
-or allow it by name.""",
+or allow it by name, with a line `Allow: MTS508 example.com` in a commit message.""",
 )
 HOSTING_TOO = Rule(
     "MTS509",
