@@ -8,7 +8,8 @@ from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.findings.suggest import Review, suggest
 from mtasts.sts import corrections
 from mtasts.sts.names import pattern_fault, public_suffix_fault
-from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, Field, MxPattern, Policy, read
+from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, MxPattern, Policy, read
+from mtasts.sts.policy_lines import Field
 
 DUPLICATE_KEY = Rule(
     "MTS103",

@@ -80,6 +80,31 @@ derived from it.""",
 
 DOMAIN_OCTETS = 253 - len("_mta-sts.")
 
+# What word processors and web pages put in place of quotes, hyphens and blanks.
+_TYPOGRAPHIC = re.compile("[\u201c-\u201e\u2018\u2019\u2010-\u2015\u2212\u00a0\u200b-\u200d\u2060\ufeff]")
+
+# What is pasted with a name, or instead of it: more useful than naming the letters that are allowed. The first counts.
+_COMMA, _BLANK = "contains a comma or semicolon. Remove it.", "contains white space. Remove it."
+_SEPARATED = (_COMMA, _BLANK)
+_PASTED = (
+    (
+        _TYPOGRAPHIC.pattern,
+        "contains a quote, dash or blank from a word processor. Type the name again, in plain ASCII.",
+    ),
+    (
+        r"^\s*(?i:mx\s+)?[0-9]{1,5}\s+\S+\s*$",
+        "includes the preference of its MX record. Only the host name belongs here.",
+    ),
+    (r"(?i)\s(?:mx|exchanger|by)\s", "is a whole line of DNS output. Only the host name belongs here."),
+    (r"[\"'`<>()\[\]{}]", "contains quotes or brackets. Remove them."),
+    (r"://", "is a URL. Only the host name belongs here."),
+    (r"@", "is a mail address. Only a host name belongs here."),
+    (r"[,;]", _COMMA),
+    (r"\s", _BLANK),
+    (r":[0-9]+$", "includes a port. Only the host name belongs here."),
+    (r"_", "contains an underscore, which host names cannot have. Use a name without one."),
+)
+
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _VERIFICATION = r"(?i:(.+\.)?mx-verification\.google\.com|ms[0-9]+\.msv1\.invalid)"  # compiled if a run needs it
@@ -106,6 +131,9 @@ def domain_fault(name: str) -> Finding | None:
 def pattern_fault(pattern: str) -> Finding | None:
     """Return what is wrong with an mx pattern, or None: a host name, or `*.` and a host name (RFC 8461 §4.1)."""
     host = pattern.removeprefix("*.")
+    if pattern == "*":
+        message = "mx '*' matches no host: a `*` stands for the first label only. List your MX hosts by name."
+        return Finding(WILDCARD, message)
     if "*" in host:
         message = f"mx {quote(pattern)}: `*` can only stand for the whole first label. Use the form '*.example.com'."
         return Finding(WILDCARD, message)
@@ -131,28 +159,15 @@ def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
     return None
 
 
-# What is pasted with a name, or in its place: the cause says more than the letters that a name may have.
-_PASTED = (
-    (re.compile(r"\s*(?:mx\s+)?[0-9]{1,5}\s+\S+\s*", re.IGNORECASE), "includes the preference of the MX record"),
-    (re.compile(r".*\s(?:mx\s|exchanger\s|by\s).*", re.IGNORECASE), "is a whole line of DNS output"),
-    (re.compile(r".*://.*"), "is a URL"),
-    (re.compile(r".*@.*"), "is a mail address"),
-    (re.compile(r".+[^:]:[0-9]+"), "includes a port"),
-)
-
-
 def _no_name(text: str) -> str | None:
-    """Return what a text is that holds a name and more, and what to do; None for all else."""
+    """Return what is wrong with a text that contains more than a name, and what to do; None for all else."""
     if _NAME.fullmatch(text) or _is_address(text):
         return None
-    for pattern, what in _PASTED:
-        if pattern.fullmatch(text):
-            return f"{what}. Only the name belongs here."
-    if re.fullmatch(r"[^\s,;]+(?:\s*[,;]\s*|\s+)[^\s,;].*", text):
-        return "contains more than one name. Write one name."
-    if "_" in text and _NAME.fullmatch(text.replace("_", "-").removesuffix(".")):
-        return "contains an underscore, which host names cannot have. Write a name without one."
-    return None
+    if not text.strip():
+        return "is empty. Write a host name."
+    found = next((what for form, what in _PASTED if re.search(form, text)), None)
+    several = sum("." in part for part in re.split(r"[\s,;]+", text)) > 1
+    return "contains several names. Write each on its own line." if several and found in _SEPARATED else found
 
 
 def is_verification(host: str) -> bool:

@@ -6,7 +6,6 @@ Written in the form that every sender takes: version, mode, mx, max_age; ASCII; 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +13,7 @@ from functools import cached_property
 
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.names import pattern_fault
+from mtasts.sts.policy_lines import LINE_FORM, Field, scan
 
 VERSION_UNKNOWN = Rule(
     "MTS110",
@@ -50,24 +50,10 @@ MX_MISSING = Rule(
 treat the domain as if it had no policy. List every host that `nslookup -type=mx DOMAIN` shows, including
 backups.""",
 )
-LINE_FORM = Rule(
-    "MTS116",
-    "A line of the policy has the wrong form",
-    Severity.ERROR,
-    "RFC 8461 §3.2",
-    """Each line has the form `key: value`, with nothing before the key and no space before the colon. Blank
-lines, a byte order mark, comments, HTML and control characters are not allowed. Strict senders ignore the whole
-policy because of one such line. `python -m mtasts render` writes the safest form.""",
-)
-
-
 VERSION = "STSv1"
 MAX_AGE_LIMIT = 31_557_600  # seconds: a year, erratum 7282
 PATH = "/.well-known/mta-sts.txt"
 KEYS = ("version", "mode", "mx", "max_age")
-
-_SPACE = " \t"
-_FIELD = re.compile(r"(?P<key>[A-Za-z0-9][A-Za-z0-9_.-]{0,31}):(?P<rest>.*)", re.DOTALL)
 
 
 class Mode(str, Enum):
@@ -170,16 +156,6 @@ class Policy:
         return frozenset(pattern.lower() for pattern in self.mx)
 
 
-@dataclass(frozen=True)
-class Field:
-    """One line of a policy's text. Line and column (of the value) count from 1."""
-
-    key: str
-    value: str
-    line: int
-    column: int
-
-
 def unique(patterns: Iterable[MxPattern]) -> tuple[MxPattern, ...]:
     """Return the patterns in their order, without those that differ from an earlier one only by case."""
     seen: dict[str, MxPattern] = {}
@@ -190,70 +166,10 @@ def unique(patterns: Iterable[MxPattern]) -> tuple[MxPattern, ...]:
 
 def read(text: str) -> tuple[list[Field], list[Finding]]:
     """Return a policy's fields, and each fault that makes a strict sender throw it away, in no order."""
-    scanned = list(_scan(text))
+    scanned = list(scan(text))
     fields = [item for item in scanned if isinstance(item, Field)]
     findings = [item for item in scanned if isinstance(item, Finding)]
     return fields, findings + (list(_faults(fields)) if fields else [])
-
-
-def _scan(text: str) -> Iterator[Field | Finding]:
-    if cause := _cause(text):
-        yield Finding(LINE_FORM, cause, line=1, column=1)
-        return
-    *ended, last = text.split("\n")
-    lines = [line.removesuffix("\r") for line in ended] + ([last] if last else [])
-    if not lines:
-        yield Finding(LINE_FORM, "The policy is empty. Write version, mode, mx and max_age.", line=1, column=1)
-    for number, line in enumerate(lines, 1):
-        yield _scan_line(line, number)
-        if line.lstrip().startswith("<"):
-            return  # HTML: a finding for each of its lines would say nothing more
-
-
-def _cause(text: str) -> str | None:
-    """Return what is wrong with the text as a whole: a finding for each line would not name it."""
-    if text.count("\x00") > len(text) // 4 or text.startswith(("\udcff\udcfe", "\udcfe\udcff", "\ufffe")):
-        return 'The text is UTF-16 (in Notepad: "Unicode"). Save it as UTF-8.'
-    if text.lstrip().startswith("{\\rtf"):
-        return "The text is RTF, from a word processor. Save it as plain text."
-    if "\r" in text.rstrip("\r") and "\n" not in text:
-        return "The lines end in a carriage return only, so senders see one line. End them with CRLF or LF."
-    if len(text.split()) > 2 and len(text.splitlines()) == 1 and len(_KEY.findall(text)) > 1:
-        return "All keys are on one line. Write each key on its own line."
-    return None
-
-
-_KEY = re.compile(r"\b(?:version|mode|max_age|mx)\s*:")
-
-
-def _scan_line(line: str, number: int) -> Field | Finding:
-    found = _FIELD.fullmatch(line)
-    fault = _line_fault(line) or (None if found else "does not have the form `key: value`. Correct it or remove it.")
-    if fault or not found:
-        return Finding(LINE_FORM, f"The line {quote(line)} {fault}", line=number, column=1)
-    # Not in the expression: one that parts white space from a value that may hold some takes its square of time.
-    rest = found["rest"].lstrip(_SPACE)
-    return Field(found["key"], rest.rstrip(_SPACE), number, len(line) - len(rest) + 1)
-
-
-def _line_fault(line: str) -> str | None:
-    if not line.strip():
-        return "is blank, and strict senders reject blank lines. Remove it."
-    if line.startswith("\ufeff"):
-        return "starts with a byte order mark. Save the file as UTF-8 without one."
-    if line.lstrip().startswith("<"):
-        return "is HTML, but a policy must be plain text. Serve only the text of the policy."
-    if any(unicodedata.category(char) == "Cs" for char in line):
-        return "contains bytes that are not UTF-8, as in a Latin-1 file. Save it as UTF-8, or use only ASCII."
-    if any(unicodedata.category(char) == "Cc" and char != "\t" for char in line):
-        return "contains a control character. Remove it."
-    if re.match(r"\s*-\s", line):
-        return "is an item of a YAML list. Write a line `mx: HOST` for each host."
-    if line[0] in " \t":
-        return "starts with white space. Start it with the key."
-    if re.match(r"[^:\s]+[ \t]+:", line):
-        return "has white space before the colon. Write `key: value`."
-    return None
 
 
 def _faults(fields: list[Field]) -> Iterator[Finding]:
@@ -272,12 +188,22 @@ def _key_faults(key: str, own: list[Field], fields: list[Field]) -> Iterator[Fin
             yield fault.at(line=field.line, column=field.column)
     modes = [field.value for field in fields if field.key == "mode"]
     if not own and not (key == "mx" and modes[:1] == ["none"]):
-        yield missing(key).at(line=1, column=1)
+        near = next((field for field in fields if field.key not in KEYS and _plain(field.key) == _plain(key)), None)
+        yield _misspelt(key, near) if near else missing(key).at(line=1, column=1)
+
+
+def _plain(key: str) -> str:
+    return re.sub("[^a-z]", "", key.lower())
+
+
+def _misspelt(key: str, near: Field) -> Finding:
+    message = f"{key} is missing, and {quote(near.key)} is another key to senders. Write {key} there, in these letters."
+    return Finding(_RULES[key], message, line=near.line, column=1)
 
 
 def missing(key: str) -> Finding:
     """Return the finding for a key of the policy that is not there."""
-    return Finding(_RULES[key], f"{key} is missing. {_ADVICE[key]}")
+    return Finding(_RULES[key], f"{key} is missing. {_MISSING.get(key) or _ADVICE[key]}")
 
 
 def value_fault(key: str, value: str) -> Finding | None:
@@ -302,3 +228,4 @@ _ADVICE = {
     "max_age": f"It must be a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
     "mx": "List every host that the domain's MX records name.",
 }
+_MISSING = {"version": "Write `version: STSv1`."}
