@@ -1,6 +1,6 @@
 """What is deployed: build/function and function.zip, and build/static. The same input gives the same bytes.
 
-All of it is made beside the earlier build, and takes its place only when it is whole.
+It is made beside the earlier build, and replaces it only when it is complete.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def needs_function(config: Config) -> bool:
 
 
 def function_files(config: Config, source: Path) -> Files:
-    """Return the Function's own files: the code as it stands in source, and the finished policies and page."""
+    """Return the Function's own files: the code from source, and the finished policies and page."""
     found = _texts(source, _FUNCTION_FILES)
     policies = {domain.name: domain.policy.render() for domain in config.domains}
     built = {"hostname": config.hosting.hostname, "policies": policies}
@@ -84,7 +84,7 @@ def write(root: Path, function: Files | None, static: Files, servers: Files, pro
 
     prove: called with the Function's folder before it takes its place; it returns further files of the Function, and
     what it raises stops the build.
-    Raises OSError, too. Whatever is raised, the earlier build stands as it was.
+    Raises OSError, too. If anything is raised, the earlier build is unchanged.
     """
     target, fresh = root / "build", Path(tempfile.mkdtemp(prefix=".build-", dir=root))
     try:
@@ -111,7 +111,7 @@ def _let_all_read(folder: Path) -> None:
 def _replace(target: Path, fresh: Path) -> None:
     earlier = fresh.with_name(f"{fresh.name}-earlier")
     if target.is_symlink():
-        target.unlink()  # the link alone: what it leads to is not ours
+        target.unlink()  # only the link: its target is not ours
     elif target.exists():
         target.rename(earlier)
     try:

@@ -59,7 +59,7 @@ class FunctionsHost:
         import azure.functions as func
 
         headers = {name.lower(): value for name, value in request.headers.items()}
-        # Azure hands the app its own names alone, and here the loopback ones stand for the default name.
+        # Azure passes only the app's own names to it; here the loopback names replace the default name.
         if request.host.rpartition(":")[0] in _LOOPBACK or request.host in _LOOPBACK:
             headers["host"] = self.name
         call = func.HttpRequest(request.method, request.url, headers=headers, body=request.get_data())
@@ -72,7 +72,7 @@ class FunctionsHost:
 
 
 def static_host(files: Files, kind: Kind) -> Application:
-    """Return what serves the static files: by the host's domain, or to every host where the kind knows one set."""
+    """Return what serves the static files: by the host's domain, or to every host if the kind has one set."""
 
     def answer(request: Request) -> Response:
         name = request.path.lstrip("/") or "index.html"
@@ -88,7 +88,7 @@ def static_host(files: Files, kind: Kind) -> Application:
 
 
 def run(application: Application, port: int, started: Callable[[int], None]) -> None:
-    """Serve on the loopback address until interrupted. started is told the port, chosen freely where it is 0."""
+    """Serve on the loopback address until interrupted. started is told the port, chosen freely if it is 0."""
 
     def whole(request: Request) -> Response:
         try:
@@ -106,7 +106,7 @@ def run(application: Application, port: int, started: Callable[[int], None]) -> 
 
 
 def _refuse_taken(port: int) -> None:
-    """Say what to do about a port that cannot be had. werkzeug would print its own words, and end the run."""
+    """Say what to do about a port that cannot be used. werkzeug would print its own message and end the run."""
     if os.name == "nt":  # where a second program may have a port too
         return
     with socket.socket() as probe:
@@ -115,9 +115,9 @@ def _refuse_taken(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
-            why = "in use by another program" if taken else f"not to be had: {error.strerror}"
+            why = "is in use by another program" if taken else f"cannot be used: {error.strerror}"
             free = "Choose another with --port, or let --port 0 find a free one."
-            raise UserError(f"Port {port} is {why}. {free}") from None
+            raise UserError(f"Port {port} {why}. {free}") from None
 
 
 class _Request(Request):
