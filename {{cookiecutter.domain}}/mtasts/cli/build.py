@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import ROOT, load_served, policy_file
+from mtasts.cli._usage import verb
 from mtasts.findings import UserError
 from mtasts.hosting import build
 from mtasts.hosting.bytecode import bytecode
@@ -14,11 +15,15 @@ from mtasts.hosting.function import can_index, files, index
 from mtasts.system.files import reason
 
 
-@click.command("build")
-@click.option("--packages/--no-packages", default=True, help="With the Function's dependencies, or without.")
+@verb("build", "build --no-packages")
+@click.option(
+    "--packages/--no-packages",
+    default=True,
+    help="Put the Function's dependencies into its package, or leave them out.",
+)
 @policy_file
 def command(packages: bool, path: Path) -> None:
-    """Write build/: the Function's package and the static files."""
+    """Write what is deployed into build/: the Function's package, or the static files."""
     config, root = load_served(path), path.resolve().parent
     try:
         function = build.function_files(config, ROOT / "function") if build.needs_function(config) else None

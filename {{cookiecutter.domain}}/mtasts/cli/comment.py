@@ -8,16 +8,17 @@ from pathlib import Path
 import click
 
 from mtasts.ci.pipeline import comment
+from mtasts.cli._usage import verb
 from mtasts.findings.forms import plain
 from mtasts.system import credentials, output
 
 BYTES = 1024 * 1024
 
 
-@click.command("comment")
+@verb("comment", "comment plan.md")
 @click.argument("file", type=click.Path(path_type=Path))
 def command(file: Path) -> None:
-    """Keep FILE, Markdown, as the one comment on the pull request that this pipeline runs for, edited in place.
+    """Write FILE, which is Markdown, as the one comment of this pipeline on its pull request, or edit that comment.
 
     On GitHub it needs GITHUB_TOKEN, and the permission pull-requests: write. On Azure DevOps it needs
     SYSTEM_ACCESSTOKEN, and the right "Contribute to pull requests".

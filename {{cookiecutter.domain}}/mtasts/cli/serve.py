@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import ROOT, load_served, policy_file
+from mtasts.cli._usage import verb
 from mtasts.config.model import Config
 from mtasts.findings import UserError
 from mtasts.hosting import build, serve
@@ -15,11 +16,17 @@ from mtasts.sts.policy import PATH, policy_host
 from mtasts.system import files
 
 
-@click.command("serve")
-@click.option("--port", type=click.IntRange(0, 65535), default=7071, show_default=True, help="0: any free one.")
+@verb("serve", "serve --port 8080")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7071,
+    show_default=True,
+    help="Listen on this port. 0 takes any that is free.",
+)
 @policy_file
 def command(port: int, path: Path) -> None:
-    """Serve the policies on this machine, through the real function_app.py."""
+    """Serve the policies on this machine, as the hosting will."""
     config = load_served(path)
     with tempfile.TemporaryDirectory() as folder:
         serve.run(_application(config, Path(folder), port), port, lambda bound: _started(config, bound))
