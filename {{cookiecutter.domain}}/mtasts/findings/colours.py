@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import re
 
-_BOLD, _RED, _GREEN, _YELLOW, _CYAN = "1", "1;31", "32", "33", "36"  # readable on a light and on a dark ground
+_BOLD, _RED, _GREEN, _MAGENTA = "1", "1;31", "32", "1;35"  # readable on a light and on a dark ground
 _RULE = r"(?: MTS\d{3})?"
 
 # What to colour in a line: the group of the first expression that fits.
 _STYLES = (
     (rf" *(✗{_RULE})", _RED),
-    (rf" *(!{_RULE})(?= )", _YELLOW),
+    (rf" *(!{_RULE})(?= )", _MAGENTA),
     (r" *(✓)", _GREEN),
-    (r" *(\?)(?= )", _CYAN),
+    (r" *(\?)(?= )", _BOLD),
     (r" *(= .*)", _BOLD),
     (r"(?:.*?: )??(error MTS\d{3})(?=: )", _RED),
-    (r"(?:.*?: )??(warning MTS\d{3})(?=: )", _YELLOW),
+    (r"(?:.*?: )??(warning MTS\d{3})(?=: )", _MAGENTA),
     (r"  (\+.*)", _GREEN),
     (r"  (-.*)", _RED),
-    (r"  (~.*)", _YELLOW),
+    (r"  (~.*)", _BOLD),
     (r"(Not safe: .*|(?:.* with errors: )?\d+ errors?(?:, \d+ warnings?)?$)", _RED),
-    (r"(Allowed, .*|⚠️ .*|(?:.* with errors: )?\d+ warnings?$)", _YELLOW),
+    (r"(Allowed, .*|⚠️ .*|(?:.* with errors: )?\d+ warnings?$)", _MAGENTA),
     (r"(Safe: .*|Nothing changes for senders\.|(?:.* with errors: )?no findings$)", _GREEN),
     (r"  MTS\d{3}  (error)", _RED),
-    (r"  MTS\d{3}  (warning)", _YELLOW),
+    (r"  MTS\d{3}  (warning)", _MAGENTA),
     (r"(\S+)$", _BOLD),  # the title of what follows: a domain
 )
 
