@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mtasts.ci.api import SECONDS
-from mtasts.ci.azure_devops import AzureDevOps
 from mtasts.ci.comment import keep
-from mtasts.ci.github import GitHub
 from mtasts.ci.variables import Variables
 from mtasts.findings import WrongUseError, quote
 from mtasts.findings.forms import format_for
@@ -26,6 +24,8 @@ def comment(environment: Mapping[str, str], text: str, seconds: float = SECONDS)
     variables = Variables(environment)
     ci = format_for(environment)
     if ci == "github":
+        from mtasts.ci.github import GitHub  # here and below, since a repository has that of its own system alone
+
         return keep(GitHub(variables, seconds), text)
     if ci != "azure-devops":
         raise WrongUseError(_NO_PIPELINE)
@@ -35,4 +35,6 @@ def comment(environment: Mapping[str, str], text: str, seconds: float = SECONDS)
             f"There is no comment: the repository is of the kind {quote(provider)}, and Azure DevOps has "
             "threads for pull requests in Azure Repos alone. The text is on the run's summary page."
         )
+    from mtasts.ci.azure_devops import AzureDevOps
+
     return keep(AzureDevOps(variables, seconds), text)

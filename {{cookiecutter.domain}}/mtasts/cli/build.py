@@ -8,10 +8,9 @@ import click
 
 from mtasts.cli._common import ROOT, load_served, policy_file
 from mtasts.cli._usage import verb
+from mtasts.config.model import Config
 from mtasts.findings import UserError
 from mtasts.hosting import build
-from mtasts.hosting.bytecode import bytecode
-from mtasts.hosting.function import can_index, files, index
 from mtasts.system.files import reason
 
 
@@ -26,11 +25,10 @@ def command(packages: bool, path: Path) -> None:
     """Write what is deployed into build/: the Function's package, or the static files."""
     config, root = load_served(path), path.resolve().parent
     try:
-        function = build.function_files(config, ROOT / "function") if build.needs_function(config) else None
-        if function is not None and packages:
-            function.update(files(ROOT / "function" / "requirements.txt", root / ".wheels"))
+        hosting = build.of(config.hosting.kind)
+        function = _function_files(config, packages, root) if build.needs_function(config) else None
         static = ROOT / "static"
-        kinds = build.static_files(config, static), build.server_files(config, static)
+        kinds = hosting.static_files(config, static), hosting.server_files(config, static)
         target = build.write(root, function, *kinds, prove=_prove if packages else lambda _: {})
     except (OSError, UserError) as error:
         why = reason(error) if isinstance(error, OSError) else error
@@ -39,8 +37,21 @@ def command(packages: bool, path: Path) -> None:
         click.echo(f"{target.name}/{written.name}{'/' if written.is_dir() else ''}")
 
 
+def _function_files(config: Config, packages: bool, root: Path) -> build.Files:
+    """Return the files of the Function, with its dependencies or without."""
+    from mtasts.hosting import function  # here and below, since only a repository with a Function has it
+
+    found = function.own_files(config, ROOT / "function")
+    if packages:
+        found.update(function.files(ROOT / "function" / "requirements.txt", root / ".wheels"))
+    return found
+
+
 def _prove(package: Path) -> build.Files:
     """Prove that Azure will find the Function, and return its bytecode. Say so if this Python can do neither."""
+    from mtasts.hosting.bytecode import bytecode
+    from mtasts.hosting.function import can_index, index
+
     if can_index():
         index(package)
         return bytecode(package)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtasts.cli import _announced, _ownership
+from mtasts.cli import _announced
 from mtasts.cli._common import ROOT, load, policy_file, print_report
 from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.cli._usage import Choice, verb
 from mtasts.config.model import Config
 from mtasts.dns.forms import as_table
 from mtasts.dns.records import Stage, records
-from mtasts.dns.recordset import Past
 from mtasts.findings import Finding, UserError
 from mtasts.history import revisions
 from mtasts.history.git import GitError
@@ -27,6 +26,7 @@ from mtasts.system import files
 
 if TYPE_CHECKING:
     from mtasts.dns.publish import Look, Published
+    from mtasts.dns.recordset import Past
 
 _FORMS = ("text", "markdown")
 
@@ -103,6 +103,9 @@ def _publish(file: Path, doit: bool, force: bool, path: Path, look: Look | None)
 
 def _past(path: Path) -> Past:
     """Return what this branch has published: nothing where there is no git."""
+    from mtasts.cli import _ownership  # here, since only a repository with dns/ has it
+    from mtasts.dns.recordset import Past
+
     try:
         repository = Repository.of(path)
         found = revisions.read(repository, repository.resolve("HEAD"), datetime.now(timezone.utc))

@@ -34,12 +34,16 @@ def command(port: int, path: Path) -> None:
 
 def _application(config: Config, folder: Path, port: int) -> serve.Application:
     try:
+        hosting = build.of(config.hosting.kind)
         if not build.needs_function(config):
-            return serve.static_host(build.static_files(config, ROOT / "static"), config.hosting.kind)
-        build.write_files(folder, build.function_files(config, ROOT / "function"))
+            return serve.static_host(hosting.static_files(config, ROOT / "static"), config.hosting.kind)
+        from mtasts.hosting import function  # here, since only a repository with a Function has it
+        from mtasts.hosting.functions_host import FunctionsHost
+
+        build.write_files(folder, function.own_files(config, ROOT / "function"))
     except OSError as error:
         raise UserError(f"Nothing is served. {files.reason(error)}") from None
-    return serve.FunctionsHost(folder, f"localhost:{port}")
+    return FunctionsHost(folder, f"localhost:{port}")
 
 
 def _started(config: Config, port: int) -> None:

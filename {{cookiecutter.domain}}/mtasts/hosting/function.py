@@ -1,4 +1,4 @@
-"""The Function's dependencies, as the wheels for Linux and Python 3.13 that its lock names by hash.
+"""An Azure Function: its own files, and its dependencies as the wheels for Linux and Python 3.13 that its lock names.
 
 They are unpacked as they are, so the package is the same to the byte from any machine.
 """
@@ -6,6 +6,7 @@ They are unpacked as they are, so the package is the same to the byte from any m
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import re
 import subprocess
@@ -14,7 +15,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mtasts.config.model import Config
 from mtasts.findings import UserError
+from mtasts.hosting.build import Files, sites, texts
+from mtasts.hosting.page import page
 from mtasts.system.files import read
 
 FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks for them
@@ -31,6 +35,26 @@ if not function_app.app.get_functions():
     sys.exit("function_app.app has no function")
 print("\\n{_DONE}")
 """
+
+
+def static_files(config: Config, source: Path) -> Files:  # noqa: ARG001
+    """Return the policies as files, a folder for each domain."""
+    return sites({domain.name: (domain,) for domain in config.domains})
+
+
+def server_files(config: Config, source: Path) -> Files:  # noqa: ARG001
+    """Return nothing: Azure's server needs no file of ours."""
+    return {}
+
+
+def own_files(config: Config, source: Path) -> Files:
+    """Return the Function's own files: the code as it stands in source, and the finished policies and page."""
+    found = texts(source, ("function_app.py", "host.json", "requirements.txt"))
+    policies = {domain.name: domain.policy.render() for domain in config.domains}
+    built = {"hostname": config.hosting.hostname, "policies": policies}
+    found["policies.json"] = json.dumps(built, indent=2).encode()
+    found["index.html"] = page(config.domains).encode()
+    return found
 
 
 def files(lock: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
