@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import mtasts
 from conftest import ROOT
-from mtasts.cli import VERBS, _version, main
+from mtasts.cli import VERBS, _common, main
 from mtasts.cli._usage import Verb
 
 PROGRAM = "python -m mtasts "
@@ -133,14 +133,14 @@ CRUFT = [
 def test_the_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, commit: str) -> None:
     """A report of a fault can say which template it is of. A broken .cruft.json costs the commit alone."""
     (tmp_path / ".cruft.json").write_text(text, encoding="utf-8", errors="surrogateescape")
-    monkeypatch.setattr(_version, "ROOT", tmp_path)
+    monkeypatch.setattr(_common, "ROOT", tmp_path)
     assert said("--version") == (0, f"mtasts {mtasts.__version__}{commit}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links take a right there")
 def test_the_version_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does it wait for a pipe, or need the file."""
-    monkeypatch.setattr(_version, "ROOT", tmp_path)
+    monkeypatch.setattr(_common, "ROOT", tmp_path)
     assert said("--version") == (0, f"mtasts {mtasts.__version__}")
     (tmp_path / "elsewhere.json").write_text(f'{{"commit": "{COMMIT}"}}', encoding="utf-8")
     (tmp_path / ".cruft.json").symlink_to("elsewhere.json")

@@ -104,9 +104,10 @@ def _meant(word: str) -> str:
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from mtasts.cli._version import version  # here, since few runs need it
+        from mtasts.cli._common import ROOT  # here, since few runs need them
+        from mtasts.system.version import version
 
-        click.echo(version())
+        click.echo(version(ROOT))
         ctx.exit()
 
 

@@ -10,11 +10,11 @@ from difflib import get_close_matches
 import click
 
 from mtasts.cli._common import echo
-from mtasts.cli._layout import columns, wrapped
 from mtasts.cli._usage import PROGRAM, verb
 from mtasts.cli.catalogue import CATALOGUE, catalogue_table, explanation
 from mtasts.findings import Rule, colours, listed
 from mtasts.findings.forms import plain
+from mtasts.findings.layout import columns, wrapped
 from mtasts.plan.ways import WAYS, Way
 from mtasts.system import terminal
 

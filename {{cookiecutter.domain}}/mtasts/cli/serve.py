@@ -35,14 +35,14 @@ def command(port: int, path: Path) -> None:
 def _application(config: Config, folder: Path, port: int) -> serve.Application:
     try:
         hosting = build.of(config.hosting.kind)
-        if not build.needs_function(config):
+        function = hosting.function_files(config, ROOT / "function")
+        if function is None:
             return serve.static_host(hosting.static_files(config, ROOT / "static"), config.hosting.kind)
-        from mtasts.hosting import function  # here, since only a repository with a Function has it
-        from mtasts.hosting.functions_host import FunctionsHost
-
-        build.write_files(folder, function.own_files(config, ROOT / "function"))
+        build.write_files(folder, function)
     except OSError as error:
         raise UserError(f"Nothing is served. {files.reason(error)}") from None
+    from mtasts.hosting.functions_host import FunctionsHost  # here, since only a repository with a Function has it
+
     return FunctionsHost(folder, f"localhost:{port}")
 
 

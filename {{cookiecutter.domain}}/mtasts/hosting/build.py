@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
 
 from mtasts.config.hosting import Kind
 from mtasts.config.model import Config, Domain
@@ -25,31 +24,37 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 Files = dict[str, bytes]
 
 
-class Hosting(Protocol):
-    """A kind of hosting, a module of this folder: what is built for it. source: the folder static/."""
+class Hosting:
+    """What is built for a kind of hosting. source: the folder static/ or function/."""
 
-    def static_files(self, config: Config, source: Path) -> Files:
-        """Return the files for static hosting."""
+    def static_files(self, config: Config, source: Path) -> Files:  # noqa: ARG002
+        """Return the files for static hosting: a folder for each domain."""
+        return sites({domain.name: (domain,) for domain in config.domains})
 
-    def server_files(self, config: Config, source: Path) -> Files:
+    def server_files(self, config: Config, source: Path) -> Files:  # noqa: ARG002
         """Return configuration for web servers of one's own."""
+        return {}
+
+    def function_files(self, config: Config, source: Path, wheels: Path | None = None) -> Files | None:  # noqa: ARG002
+        """Return the files of a Function, None if there is none. wheels: the folder for its dependencies, if any."""
+        return None
+
+    def prove(self, package: Path, say: Callable[[str], object]) -> Files:  # noqa: ARG002
+        """Prove that a Function's package can be run, and return what else it gets. say: told what was not tried."""
+        return {}
 
 
 def of(kind: Kind) -> Hosting:
     """Return what builds for a kind. A repository has that of its own kind alone."""
     name = f"mtasts.hosting.{kind.value.replace('-', '_')}"
     try:
-        return cast(Hosting, import_module(name))
+        found: Hosting = import_module(name).HOSTING
     except ModuleNotFoundError as missing:
         if missing.name != name:
             raise
         update = f"""cruft update --variables-to-update '{{"hosting": "{kind.value}"}}'"""
         raise UserError(f"This repository has no files for the hosting {kind.value}. Bring them in: {update}") from None
-
-
-def needs_function(config: Config) -> bool:
-    """Tell whether the hosting is the Azure Function; the other kinds serve the static files."""
-    return config.hosting.kind is Kind.FUNCTION
+    return found
 
 
 def site(domains: Sequence[Domain]) -> Files:

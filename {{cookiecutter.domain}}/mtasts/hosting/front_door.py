@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mtasts.config.model import Config, Domain
-from mtasts.hosting.build import Files, sites
+from mtasts.hosting.build import Files, Hosting, sites
 from mtasts.sts.policy import policy_host
 
 
-def static_files(config: Config, source: Path) -> Files:  # noqa: ARG001
-    """Return the sites. Front Door's own host name answers too, so that it can be tried before there is DNS."""
-    hosts: dict[str, Sequence[Domain]] = {policy_host(domain.name): (domain,) for domain in config.domains}
-    if config.hosting.hostname:
-        hosts[config.hosting.hostname.lower()] = config.domains
-    return sites(hosts)
+class FrontDoor(Hosting):
+    """A site for each policy host, and for Front Door's own host name, so that it can be tried before there is DNS."""
+
+    def static_files(self, config: Config, source: Path) -> Files:  # noqa: ARG002
+        """Return the sites."""
+        hosts: dict[str, Sequence[Domain]] = {policy_host(domain.name): (domain,) for domain in config.domains}
+        if config.hosting.hostname:
+            hosts[config.hosting.hostname.lower()] = config.domains
+        return sites(hosts)
 
 
-def server_files(config: Config, source: Path) -> Files:  # noqa: ARG001
-    """Return nothing: Azure's server needs no file of ours."""
-    return {}
+HOSTING = FrontDoor()

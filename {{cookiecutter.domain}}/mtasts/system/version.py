@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import mtasts
-from mtasts.cli._common import ROOT
 from mtasts.system import files
 
 BYTES = 1024 * 1024
 LETTERS = 12  # of a commit
 
 
-def version() -> str:
+def version(repository: Path) -> str:
     """Return the template's version, and its commit if .cruft.json, which cruft writes, names one."""
-    commit = _commit()
+    commit = _commit(repository)
     return f"mtasts {mtasts.__version__}{f' (commit {commit[:LETTERS]} of the template)' if commit else ''}"
 
 
-def _commit() -> str | None:
+def _commit(repository: Path) -> str | None:
     """Return the commit in .cruft.json; None if there is none, or if the file is not as cruft writes it."""
     try:
-        found = json.loads(files.read(ROOT / ".cruft.json", BYTES, ROOT))["commit"]
+        found = json.loads(files.read(repository / ".cruft.json", BYTES, repository))["commit"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return found if isinstance(found, str) and re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", found) else None
