@@ -82,9 +82,8 @@ def passes(folder: Path, hosting: str) -> None:
 def offers(folder: Path, pipelines: str, hosting: str, provider: str) -> None:
     """Expect the verbs and rules that the answers need, and that nothing calls what is not there."""
     shown = verb(folder, "--help").stdout.decode().partition("Verbs:")[2].partition("Example:")[0]
-    assert re.findall("^  ([a-z]+) ", shown, re.MULTILINE) == sorted(
-        {*VERBS, *(AZURE_VERBS if hosting in AZURE else ())}
-    )
+    verbs = sorted([*VERBS, *AZURE_VERBS]) if hosting in AZURE else list(VERBS)
+    assert re.findall("^  ([a-z]+) ", shown, re.MULTILINE) == verbs
     listed = verb(folder, "explain").stdout.decode().replace("\r\n", "\n").partition("\n\n")[0]
     assert f"\n\n{listed}\n\n" in (folder / "README.md").read_text(encoding="utf-8")
     assert ("| MTS231 |" in listed) == (provider != "manual")
