@@ -129,8 +129,8 @@ TAIL = "tls_reporting: {rua: ['mailto:a@example.com']}\nhosting: {kind: web-serv
         ("  - mx1", "\t- mx1", ["MTS102"], "a tab stands in the indentation"),  # G8
         ("mode: testing", "mode: on", ["MTS111"], "mode is on, which YAML reads as true"),  # G8
         ("mode: testing", "mode: No", ["MTS111"], "mode is No, which YAML reads as false"),
-        ("max_age:", "maxage:", ["MTS104"], "Did you mean 'max_age'?"),  # G8: and no second finding that it is missing
-        ("Version".lower(), "Version", ["MTS104"], "Did you mean 'version'?"),
+        ("max_age:", "maxage:", ["MTS104"], "Did you mean max_age?"),  # G8: and no second finding that it is missing
+        ("Version".lower(), "Version", ["MTS104"], "Did you mean version?"),
         ("- mx1.example.com", "- 10 mx1.example.com", ["MTS123"], "Write 'mx1.example.com'."),  # G8
     ],
 )

@@ -113,8 +113,10 @@ def pattern_fault(pattern: str) -> Finding | None:
 
 def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
     shown = f"{what} {quote(head + name)}"
+    if cause := _no_name(name):
+        return Finding(NAME_FORM, f"{shown} {cause}")
     if len(name) > 1 and name.endswith("."):
-        return Finding(NAME_DOT, f"{shown} ends in a dot. Policies have none: remove it.")
+        return Finding(NAME_DOT, f"{shown} ends in a dot. Remove the dot.")
     if _is_address(name):
         return Finding(NAME_ADDRESS, f"{shown} is an IP address, and certificates hold names. Write the name.")
     if not name.isascii():
@@ -123,6 +125,30 @@ def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
         return Finding(NAME_LONG, f"{shown} has {len(name)} octets, and {octets} is the most. Shorten it.")
     if not _NAME.fullmatch(name):
         return Finding(NAME_FORM, f"{shown} is not a host name. Write labels of letters, digits and hyphens.")
+    return None
+
+
+# What is pasted with a name, or in its place: the cause says more than the letters that a name may have.
+_PASTED = (
+    (re.compile(r"\s*(?:mx\s+)?[0-9]{1,5}\s+\S+\s*", re.IGNORECASE), "has the preference of an MX record before it"),
+    (re.compile(r".*\s(?:mx\s|exchanger\s|by\s).*", re.IGNORECASE), "is a whole line of DNS"),
+    (re.compile(r".*://.*"), "is a URL"),
+    (re.compile(r".*@.*"), "is a mail address"),
+    (re.compile(r".+[^:]:[0-9]+"), "has a port"),
+)
+
+
+def _no_name(text: str) -> str | None:
+    """Return what a text is that holds a name and more, and what to do; None for all else."""
+    if _NAME.fullmatch(text) or _is_address(text):
+        return None
+    for pattern, what in _PASTED:
+        if pattern.fullmatch(text):
+            return f"{what}. Write the name alone."
+    if re.fullmatch(r"[^\s,;]+(?:\s*[,;]\s*|\s+)[^\s,;].*", text):
+        return "holds more than one name. Write one name."
+    if "_" in text and _NAME.fullmatch(text.replace("_", "-").removesuffix(".")):
+        return "has an underscore, which host names cannot have. Write a name without one."
     return None
 
 

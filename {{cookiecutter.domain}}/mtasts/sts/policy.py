@@ -287,13 +287,16 @@ def value_fault(key: str, value: str) -> Finding | None:
         "mode": value in set(Mode),
         "max_age": bool(re.fullmatch("[0-9]{1,10}", value)) and int(value) <= MAX_AGE_LIMIT,
     }[key]
-    return None if valid else Finding(_RULES[key], f"{key} is {quote(value)}. {_ADVICE[key]}")
+    if valid:
+        return None
+    shown = f"Unknown {key} {quote(value)}" if key in ("version", "mode") else f"{key} is {quote(value)}"
+    return Finding(_RULES[key], f"{shown}. {_ADVICE[key]}")
 
 
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE, "mx": MX_MISSING}
 _ADVICE = {
-    "version": "The only version is STSv1, in this spelling. Write `version: STSv1`.",
-    "mode": "Senders know testing, enforce and none, in lower case. Write one of them.",
+    "version": "There is only STSv1, in this spelling.",
+    "mode": "Write testing, enforce or none, in lower case.",
     "max_age": f"It is a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
     "mx": "A policy lists the hosts that take the domain's mail. Write an mx line for each.",
 }
