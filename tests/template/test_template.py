@@ -138,6 +138,21 @@ def test_every_choice_of_files_lints_builds_and_passes_its_own_tests(
         offers(folder, pipelines, hosting, provider)
 
 
+def test_a_hosting_that_a_repository_was_not_made_for(bake: Bake) -> None:
+    """Who only writes another kind into policy.yaml is told what else it takes; lint judges it all the same."""
+    folder = bake(hosting="web-server")
+    policy = (folder / "policy.yaml").read_text(encoding="utf-8").replace("kind: web-server", "kind: static-web-app")
+    (folder / "policy.yaml").write_text(policy, encoding="utf-8")
+    said = (
+        "This repository has no files for the hosting static-web-app. "
+        """Bring them in: cruft update --variables-to-update '{"hosting": "static-web-app"}'"""
+    )
+    for words in (["build"], ["serve", "--port", "0"]):
+        done = verb(folder, *words)
+        assert (done.returncode, said in done.stderr.decode(), b"Traceback" in done.stderr) == (1, True, False)
+    assert verb(folder, "lint").returncode == 0
+
+
 # In no file of a repository with a web server of one's own, whose owner enters the records by hand.
 NAMED_NOWHERE = {
     "azure login": "azure/login|AzureCLI@|azureSubscription|AZURE_(CLIENT|TENANT|SUBSCRIPTION)_ID|AZURE_RESOURCE_GROUP",
