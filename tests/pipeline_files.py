@@ -185,7 +185,7 @@ def uses_lines(path: Path) -> list[str]:
     """Return each line with an action from elsewhere, with its comment."""
     text = path.read_text(encoding="utf-8")
     lines = [text.splitlines()[node.start_mark.line] for node in values_of(yaml.compose(text), "uses")]
-    return [line.strip(" -") for line in lines if "uses: $/" not in line]
+    return [line.strip(" -") for line in lines if "uses: $/" not in line and "uses: ./" not in line]
 
 
 def run(command: Sequence[str | Path], **options: Any) -> "subprocess.CompletedProcess[str]":
@@ -202,13 +202,6 @@ def tool(name: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]
 
 
 SECRETS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLOUDFLARE_TOKEN", "RFC2136_KEY_SECRET"]
-
-
-# When Azure DevOps comments: on a pull request that is not a fork's, also on one that is not safe.
-COMMENTS = (
-    "and(succeededOrFailed(), eq(variables['Build.Reason'], 'PullRequest'),"
-    " ne(variables['System.PullRequest.IsFork'], 'True'))"
-)
 
 
 class Stage:
@@ -257,8 +250,7 @@ echo "##vso[task.setvariable variable=current;isOutput=true]true"
         while waiting:
             name = next(name for name, job in waiting.items() if not needs_of(job) & waiting.keys())
             job = waiting.pop(name)
-            reported = "!cancelled() && needs.plan.result != 'skipped'" in job.get("if", "")
-            ready = all(ended[need] in ("success", "failure" if reported else "") for need in needs_of(job))
+            ready = all(ended[need] == "success" for need in needs_of(job))
             ready = ready and (job.get("if") != "${{ inputs.create }}" or given["create"] == "true")
             ended[name] = self.job(name, job) if ready and self.not_overtaken(job) else "skipped"
         return ended
@@ -297,16 +289,12 @@ echo "##vso[task.setvariable variable=current;isOutput=true]true"
             None: good,
             "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}": good and "AZURE_DNS_RESOURCE_GROUP" in self.values,
             "${{ steps.login.outcome != 'failure' }}": good and self.outcomes["login"] != "failure",
-            "${{ !cancelled() && hashFiles('hosting.md', 'announcement.md') != '' }}": any(self.work.glob("[ha]*.md")),
-            "${{ !cancelled() && hashFiles('plan.md') != '' }}": (self.work / "plan.md").exists(),
-            "${{ hashFiles('plan.md') != '' }}": good and (self.work / "plan.md").exists(),
             "${{ steps.tip.outputs.current == 'true' }}": good and self.outputs.get("tip.current") == "true",
             "and(succeeded(), eq(variables['tip.current'], 'true'))": (
                 good and self.outputs.get("tip.current") == "true"
             ),
             "succeeded()": good,
             "succeededOrFailed()": True,
-            COMMENTS: True,
         }[condition]
 
     def step(self, step: dict[str, Any]) -> bool:

@@ -203,8 +203,8 @@ NOT_FOR_WEB_SERVER = {
 AZURE = ["infra/deploy.sh", "mtasts/cli/outputs.py", "mtasts/cli/parameters.py", "mtasts/hosting/azure.py"]
 PIPELINES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
 SHARED = {
-    "github": [".github/dependabot.yml", ".github/actions/toolkit/action.yml", "mtasts/ci/github.py"],
-    "azure-devops": [".azuredevops/steps/toolkit.yml", "mtasts/ci/azure_devops.py"],
+    "github": [".github/dependabot.yml", ".github/actions/toolkit/action.yml"],
+    "azure-devops": [".azuredevops/steps/toolkit.yml", "mtasts/ci/azure_devops.py", "mtasts/cli/comment.py"],
 }
 OCTODNS = [
     *("dns/README.md", "mtasts/dns/octodns.py", "mtasts/dns/publish.py", "mtasts/dns/recordset.py"),

@@ -41,6 +41,7 @@ ONLY_FOR = {
     ".github/actions/variables": _AZURE,
     **{f".azuredevops/steps/{name}.yml": _AZURE for name in ("variables", "azure", "policy")},
     **{f"mtasts/cli/{verb}.py": _AZURE for verb in ("outputs", "parameters")},
+    "mtasts/cli/comment.py": ("azure-devops",),
     "mtasts/hosting/azure.py": _AZURE,
     "mtasts/hosting/bytecode.py": ("function",),
     "mtasts/hosting/functions_host.py": ("function",),

@@ -11,7 +11,7 @@ from pathlib import Path
 from mtasts.findings import Rule
 
 _ALL = {
-    "sts": ("lint", "names", "policy"),
+    "sts": ("lint", "names", "policy", "policy_lines"),
     "tlsrpt": ("rua",),
     "config": ("hosting", "schema", "values", "yaml_file"),
     "check": (
