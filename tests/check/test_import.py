@@ -408,7 +408,7 @@ def test_a_fresh_repository_takes_its_domain_in(internet: Internet, bake: Bake) 
     assert (after.hosting, after.ttl) == (before.hosting, before.ttl)
     assert after.rua == ("https://x.example/tls", "mailto:tls-reports@published.example")
     assert after.domains[0].policy.render() == PUBLISHED.decode().replace("\n", "\r\n")
-    assert "TLS reports go to 'mailto:tls-reports@published.example' too" in shown
+    assert "policy.yaml also sends TLS reports to 'mailto:tls-reports@published.example'" in shown
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[1].startswith("# The policy, as RFC 8461 has it.")
     assert lines[2:8] == [

@@ -217,15 +217,15 @@ APP_NAMES = [
     ("app\n", r"holds '\n'", "app"),
 ]
 REGIONS = [
-    ("West Europe", "by its short name, such as westeurope", "westeurope"),
-    ("(Europe) West Europe", "by its short name", "westeurope"),
-    ("EastUS2", "by its short name", "eastus2"),
-    ("west-us-3", "by its short name", "westus3"),
-    ("", "by its short name", None),
-    ("eu", "by its short name", None),
-    ("Sweden Central (swedencentral)", "by its short name", None),  # not swedencentralswedencentral
-    ("westeurope;x", "by its short name", None),
-    ("éast us", "by its short name", None),
+    ("West Europe", "short name of the app's Azure region, such as westeurope", "westeurope"),
+    ("(Europe) West Europe", "The short name of the app's", "westeurope"),
+    ("EastUS2", "The short name of the app's", "eastus2"),
+    ("west-us-3", "The short name of the app's", "westus3"),
+    ("", "The short name of the app's", None),
+    ("eu", "The short name of the app's", None),
+    ("Sweden Central (swedencentral)", "The short name of the app's", None),  # not swedencentralswedencentral
+    ("westeurope;x", "The short name of the app's", None),
+    ("éast us", "The short name of the app's", None),
 ]
 CHOICES = [
     (
