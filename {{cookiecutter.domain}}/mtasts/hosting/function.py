@@ -137,13 +137,13 @@ def index(package: Path) -> None:
     command = [sys.executable, *_ALONE, _INDEX, str(package.resolve())]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
-        ended = done.stderr.strip().rpartition("\n")[2] or "it ends while it is imported"
+        ended = done.stderr.strip().rpartition("\n")[2] or "the import ends the process"
         reason = "" if done.returncode == 0 and done.stdout.endswith(f"\n{_DONE}\n") else ended
     except subprocess.TimeoutExpired:
-        reason = "it takes longer than a minute"
+        reason = "the import takes longer than a minute"
     if reason:
         raise UserError(
-            f"function_app.py cannot be imported with the package alone: {reason[:300]}. Azure would find no function "
+            f"function_app.py cannot be imported from the package: {reason[:300]}. Azure would find no function "
             "and answer 404 to everything. If a dependency is missing, add it to function/requirements.in and run the "
             "command at the top of function/requirements.txt in function/."
         )
