@@ -115,8 +115,8 @@ def test_explain_is_laid_out_for_the_terminal(folder: Path) -> None:
     rule = at_terminal(folder, "explain", "mts113", columns=60)
     assert rule.startswith("\x1b[1mMTS113: max_age does not suit the mode\x1b[0m\n\nwarning, RFC 8461 §10.2\n\n")
     way = at_terminal(folder, "explain", "retire", columns=60)
-    assert way.startswith("\x1b[1mretire: To retire a domain\x1b[0m\n\n1. Give the domain ")
-    assert re.search(r"\n2\. From then on, .*\n   \S", way)
+    assert way.startswith("\x1b[1mretire: Retiring a domain\x1b[0m\n\n1. Give the domain ")
+    assert re.search(r"\n2\. From that date on, .*\n   \S", way)
     every = at_terminal(folder, "explain", columns=60, NO_COLOR="1")
     assert every.startswith("Rules\n  MTS101  error    The file cannot be read\n")
     assert "\n\nWays\n  enforce   From testing to enforce\n" in every
@@ -127,4 +127,4 @@ def test_explain_is_laid_out_for_the_terminal(folder: Path) -> None:
 def test_explain_gives_a_pipe_markdown(folder: Path) -> None:
     """As the README has it."""
     assert piped(folder, "explain").startswith("| rule | severity | what | stands on |\n")
-    assert piped(folder, "explain", "retire").startswith("### To retire a domain\n\n1. ")
+    assert piped(folder, "explain", "retire").startswith("### Retiring a domain\n\n1. ")

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtasts.findings.colours import heading, painted
+from mtasts.findings import Finding, Rule, Severity
+from mtasts.findings.colours import heading, painted, painter
+from mtasts.findings.forms import as_text
+from mtasts.findings.report import Part, Report, Section
 
 BOLD, RED, GREEN, MAGENTA, END = "\x1b[1m", "\x1b[1;31m", "\x1b[32m", "\x1b[1;35m", "\x1b[0m"
 
@@ -19,25 +22,16 @@ LINES = [
     ("a.yaml:1:1: warning MTS155: No host.", f"a.yaml:1:1: {MAGENTA}warning MTS155{END}: No host."),
     # The first of them is the line's own: what a file is called cannot choose the colour.
     ("error MTS1: error MTS101: x: warning MTS155: y", f"error MTS1: {RED}error MTS101{END}: x: warning MTS155: y"),
-    ("2 errors, 1 warning", f"{RED}2 errors, 1 warning{END}"),
-    ("1 warning", f"{MAGENTA}1 warning{END}"),
-    ("no findings", f"{GREEN}no findings{END}"),
     # check
-    ("example.com", f"{BOLD}example.com{END}"),
     ("  DNS", "  DNS"),
     ("    ✓ mx.example.com (192.0.2.1): STARTTLS", f"    {GREEN}✓{END} mx.example.com (192.0.2.1): STARTTLS"),
     ("    ✗ MTS308 It redirects.", f"    {RED}✗ MTS308{END} It redirects."),
     ("    ! MTS224 It stands elsewhere.", f"    {MAGENTA}! MTS224{END} It stands elsewhere."),
     ("    ? mx.example.com: port 25 is blocked", f"    {BOLD}?{END} mx.example.com: port 25 is blocked"),
     ("  = Senders see no policy.", f"  {BOLD}= Senders see no policy.{END}"),
-    ("1 domain, 1 with errors: 2 errors, 1 warning", f"{RED}1 domain, 1 with errors: 2 errors, 1 warning{END}"),
-    ("1 domain, none with errors: no findings", f"{GREEN}1 domain, none with errors: no findings{END}"),
     # plan
     ("  - mode: testing", f"  {RED}- mode: testing{END}"),
     ("  + mode: enforce", f"  {GREEN}+ mode: enforce{END}"),
-    ("Not safe: 1 error.", f"{RED}Not safe: 1 error.{END}"),
-    ("Safe: 1 domain changes.", f"{GREEN}Safe: 1 domain changes.{END}"),
-    ("Nothing changes for senders.", f"{GREEN}Nothing changes for senders.{END}"),
     # explain
     ("  MTS113  warning  max_age does not suit the mode",
      f"  MTS113  {MAGENTA}warning{END}  max_age does not suit the mode"),
@@ -51,9 +45,31 @@ def test_what_is_coloured(line: str, coloured: str) -> None:
     assert painted(line) == coloured
 
 
+ERROR = Rule("MTS101", "A title", Severity.ERROR, "RFC 8461 §3.2", "Why.")
+WARNING = Rule("MTS113", "A title", Severity.WARNING, "RFC 8461 §10.2", "Why.")
+SUMMARIES = [
+    (Report("1 error", [Finding(ERROR, "It is wrong.")]), f"{RED}1 error{END}"),
+    (Report("1 warning", [Finding(WARNING, "It is odd.")]), f"{MAGENTA}1 warning{END}"),
+    (Report("Safe: 1 domain changes."), f"{GREEN}Safe: 1 domain changes.{END}"),
+    (Report("Allowed.", overridden=True), f"{MAGENTA}⚠️ Allowed.{END}"),
+    (Report("", [Finding(WARNING, "It is odd.")]), f"{MAGENTA}warning MTS113{END}: It is odd."),
+    (
+        Report("x", sections=[Section("example.com", parts=[Part("MX", [Finding(ERROR, "It is wrong.")])])]),
+        f"{BOLD}example.com{END}\n  MX\n    {RED}✗ MTS101{END} It is wrong.\n\n{RED}x{END}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("report", "coloured"), SUMMARIES)
+def test_a_title_and_the_summary(report: Report, coloured: str) -> None:
+    """The last line says by its colour how it went, whatever its words are."""
+    paint = painter(report)
+    assert "\n".join(map(paint, as_text(report).split("\n"))).endswith(coloured)
+
+
 @given(st.text(st.characters(exclude_characters="\x1b"), max_size=60))
 def test_the_words_stay(line: str) -> None:
     """Without its colours a line is what it was, so a copy from the terminal is right; and every colour ends."""
-    for coloured in (painted(line), heading(line)):
+    for coloured in (painted(line), heading(line), painter(Report(line))(line)):
         assert re.sub(r"\x1b\[[0-9;]+m", "", coloured) == line
         assert coloured.count("\x1b") in (0, 2) and coloured.count(END) == coloured.count("\x1b") // 2

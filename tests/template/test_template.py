@@ -93,6 +93,9 @@ def offers(folder: Path, pipelines: str, hosting: str, provider: str) -> None:
     called = {name for path in commands(folder) for name in re.findall(r"-m (mtasts[\w.]*)(?= )", path.read_text())}
     assert called - modules - {"mtasts"} == set()
     assert (folder / "mtasts" / "ci" / "azure_devops.py").exists() == (pipelines == "azure-devops")
+    pipelines_text = "".join(path.read_text(encoding="utf-8") for path in commands(folder))
+    assert "# only:" not in pipelines_text
+    assert ("function/local.txt" in pipelines_text) == (hosting == "function")
 
 
 def imported(folder: Path) -> Iterator[str]:
@@ -110,7 +113,7 @@ def imported(folder: Path) -> Iterator[str]:
 
 def commands(folder: Path) -> list[Path]:
     """Return the files that run the toolkit."""
-    found = [folder.rglob(pattern) for pattern in (".github/**/*.yml", ".azuredevops/**/*.yml", "infra/*.sh")]
+    found = [folder.rglob(pattern) for pattern in (".github/**/*.yml", ".azuredevops/**/*.*", "infra/*.sh")]
     return [path for paths in found for path in paths]
 
 

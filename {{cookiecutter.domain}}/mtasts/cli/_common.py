@@ -82,6 +82,9 @@ def print_report(report: Report, form: str | None = None, file: Path | None = No
     if file:
         write(file, FORMATS[form or own](report) + "\n")
     shown = own if file else form or own
-    (echo if shown == "text" else click.echo)(FORMATS[shown](report))
+    if shown == "text":
+        echo(FORMATS[shown](report), colours.painter(report))
+    else:
+        click.echo(FORMATS[shown](report))
     if has_errors(report.all_findings):
         sys.exit(1)

@@ -6,34 +6,50 @@ A line is coloured when it is printed, after it was made harmless: no text from 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+from mtasts.findings.finding import Severity, has_errors
+from mtasts.findings.forms import FINE, MARKS, UNKNOWN, plain, summary_line
+from mtasts.findings.report import Report
 
 _BOLD, _RED, _GREEN, _MAGENTA = "1", "1;31", "32", "1;35"  # readable on a light and on a dark ground
-_RULE = r"(?: MTS\d{3})?"
+_STYLES = {Severity.ERROR: _RED, Severity.WARNING: _MAGENTA}
+_RULE = r"MTS\d{3}"
 
 # What to colour in a line: the group of the first expression that fits.
-_STYLES = (
-    (rf" *(✗{_RULE})", _RED),
-    (rf" *(!{_RULE})(?= )", _MAGENTA),
-    (r" *(✓)", _GREEN),
-    (r" *(\?)(?= )", _BOLD),
+_PARTS = (
+    *((rf" *({re.escape(MARKS[severity])}(?: {_RULE})?)(?= )", style) for severity, style in _STYLES.items()),
+    (rf" *({re.escape(FINE)})(?= )", _GREEN),
+    (rf" *({re.escape(UNKNOWN)})(?= )", _BOLD),
     (r" *(= .*)", _BOLD),
-    (r"(?:.*?: )??(error MTS\d{3})(?=: )", _RED),
-    (r"(?:.*?: )??(warning MTS\d{3})(?=: )", _MAGENTA),
+    *((rf"(?:.*?: )??({severity.value} {_RULE})(?=: )", style) for severity, style in _STYLES.items()),
+    *((rf"  {_RULE}  ({severity.value})(?= )", style) for severity, style in _STYLES.items()),
     (r"  (\+.*)", _GREEN),
     (r"  (-.*)", _RED),
     (r"  (~.*)", _BOLD),
-    (r"(Not safe: .*|(?:.* with errors: )?\d+ errors?(?:, \d+ warnings?)?$)", _RED),
-    (r"(Allowed, .*|⚠️ .*|(?:.* with errors: )?\d+ warnings?$)", _MAGENTA),
-    (r"(Safe: .*|Nothing changes for senders\.|(?:.* with errors: )?no findings$)", _GREEN),
-    (r"  MTS\d{3}  (error)", _RED),
-    (r"  MTS\d{3}  (warning)", _MAGENTA),
-    (r"(\S+)$", _BOLD),  # the title of what follows: a domain
 )
 
 
+def painter(report: Report) -> Callable[[str], str]:
+    """Return what colours the lines of a report's text: titles, the summary by what was found, and what is marked."""
+    wholes = {plain(section.title): _BOLD for section in report.sections}
+    wholes[plain(summary_line(report))] = _summary_style(report)
+
+    def paint(line: str) -> str:
+        return styled(line, wholes[line]) if line and line in wholes else painted(line)
+
+    return paint
+
+
+def _summary_style(report: Report) -> str:
+    if has_errors(report.all_findings):
+        return _RED
+    return _MAGENTA if report.all_findings or report.overridden else _GREEN
+
+
 def painted(line: str) -> str:
-    """Return a line of a report's text with colours, as a terminal reads them."""
-    for expression, style in _STYLES:
+    """Return a line with its mark or its severity in colours, as a terminal reads them."""
+    for expression, style in _PARTS:
         if found := re.match(expression, line):
             start, end = found.span(1)
             return f"{line[:start]}{styled(line[start:end], style)}{line[end:]}"

@@ -25,8 +25,12 @@ def as_text(report: Report) -> str:
     if report.findings:
         lines += [""] if any(section.folded for section in report.sections) else []
         lines += [*map(_text_line, shown(report.findings)), *more(report.findings)]
-    summary = f"{OVERRIDDEN} {report.summary}" if _is_overridden(report) else report.summary
-    return "\n".join(map(plain, [*lines, *report.notes, *filter(None, [summary])]))
+    return "\n".join(map(plain, [*lines, *report.notes, *filter(None, [summary_line(report)])]))
+
+
+def summary_line(report: Report) -> str:
+    """Return the last line of the text."""
+    return f"{OVERRIDDEN} {report.summary}" if _is_overridden(report) else report.summary
 
 
 def _is_overridden(report: Report) -> bool:
