@@ -236,15 +236,12 @@ def report_faults(text: str, _: Answers) -> list[str]:
 
 
 def mend_report(text: str, good: Answers) -> str:
-    """Return the one address that was meant, percent-encoded if it must be."""
+    """Return the one address that was meant, percent-encoded if it must be, with a scheme if one was answered."""
     from mtasts.tlsrpt.corrections import rua
 
     better = rua(text) or rua(re.split("[,; ]+", text.strip(",; "))[0])
-    return (
-        better
-        if report_faults(better, good) or re.match("(mailto|https):", text, re.IGNORECASE)
-        else better.removeprefix("mailto:")
-    )
+    plain = better.removeprefix("mailto:")
+    return better if "mailto:" in text.lower() or report_faults(plain, good) else plain
 
 
 def schema_faults(key: str, text: str) -> list[str]:

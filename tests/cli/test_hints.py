@@ -88,6 +88,15 @@ def test_from_a_subdirectory(repository: Path, folder: str, above: str, words: l
     assert run(repository / folder, "-C", above, "lint") == (0, "no findings\n")
 
 
+def test_the_toolkit_can_be_run_by_its_path(bake: Bake) -> None:
+    """`python -m mtasts` is Python's own word, which finds no mtasts in a subdirectory; this does, and says -C."""
+    folder = bake(hosting="web-server")
+    for words, code, said in ((["lint"], 1, "python -m mtasts -C .. lint"), (["-C", "..", "lint"], 0, "MTS155")):
+        command = [sys.executable, str(Path("..", "mtasts")), *words]
+        done = subprocess.run(command, cwd=folder / "static", capture_output=True, text=True, check=False)
+        assert (done.returncode, said in done.stdout) == (code, True), done.stderr
+
+
 def test_no_second_policy_is_made_in_a_subdirectory(repository: Path) -> None:
     """Nobody would see that it is not the one that is published."""
     code, printed = run(repository / "deep", "import", "example.com")

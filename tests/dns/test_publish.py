@@ -9,12 +9,14 @@ import contextlib
 import hashlib
 import http.client
 import json
+import re
 import shutil
 import socket
 import ssl
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -264,6 +266,26 @@ def test_the_life_of_a_domain(world: World) -> None:
         ]
         published("hosting")
         assert world.publish("announcement", "--doit") == (0, "no changes\n")
+
+
+def test_the_deployment_says_from_when_on_the_mail_may_move(world: World) -> None:
+    """K1: merged three days ago and announced now, so senders know the new host an hour from now (RFC 8461 §8.1)."""
+    text = policy("example.com:", mode="enforce")
+    world.commit(text, (datetime.now(timezone.utc) - timedelta(days=9)).isoformat(timespec="seconds"))
+    with world.serving({"example.com": OTHERS}):
+        assert world.publish("announcement", "--doit").code == 0
+        both = text.replace("[mx.example.com]", "[mx.example.com, new.example.com]")
+        world.commit(both, (datetime.now(timezone.utc) - timedelta(days=3)).isoformat(timespec="seconds"))
+        begun = datetime.now(timezone.utc)
+        assert "next:" not in world.publish("announcement").printed  # a dry run publishes nothing
+        done = world.publish("announcement", "--doit")
+        said = re.fullmatch(
+            r"next: The MX records of example\.com may name new\.example\.com from (.+) UTC on\.", done.lines[-1]
+        )
+        assert said, done.printed
+        when = datetime.strptime(said[1], "%Y-%m-%d %H:%M").replace(tzinfo=timezone.utc)
+        assert begun + timedelta(hours=1) <= when <= datetime.now(timezone.utc) + timedelta(hours=1, minutes=1)
+        assert world.publish("announcement", "--doit").printed == "no changes\n"
 
 
 def test_domains_share_a_zone_and_one_of_them_retires(world: World) -> None:
@@ -677,8 +699,8 @@ def test_half_of_fifty_zones_fail_and_running_again_completes(world: World) -> N
     with world.serving(repaired):
         done = world.publish("announcement", "--doit")
         assert done.code == 0
-        assert len(done.lines) == 2 * len(bad)
-        assert all(line.startswith("create ") for line in done.lines)
+        assert len(done.lines) == 2 * len(bad) + 1 and done.lines[-1].startswith("next: 25 domains may go to enforce ")
+        assert all(line.startswith("create ") for line in done.lines[:-1])
         for name in bad:
             assert world.zone(name) == sorted(["@ 60 NS ns.invalid.", sts(TESTING), tlsrpt()])
         for name in good:

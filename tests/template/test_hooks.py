@@ -354,7 +354,7 @@ def test_all_problems_in_one_message() -> None:
     lines = [line.strip() for line in text.splitlines()]
     assert lines[2:6] == [
         "domain: 'Example.com.'",
-        "MTS120 domain 'Example.com.' ends in a dot. Write 'Example.com'.",
+        "MTS120 domain 'Example.com.' ends in a dot. Policies have none: remove it.",
         "Answer 'example.com'.",
         r"max_age: 'soon\x1b[31m'",
     ]

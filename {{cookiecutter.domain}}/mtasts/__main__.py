@@ -1,9 +1,12 @@
-"""Run the toolkit: python -m mtasts VERB."""
+"""Run the toolkit: python -m mtasts VERB, in the repository; from elsewhere python PATH/mtasts VERB."""
 
 import gc
 import os
 import sys
 from contextlib import suppress
+
+if not __package__:  # run by its path: Python looks for modules in this folder then, not in the repository
+    sys.path[0] = os.path.dirname(os.path.abspath(sys.path[0]))  # noqa: PTH100, PTH120 - pathlib is slow to import
 
 gc.set_threshold(50_000)  # most of a run is importing, and imports leave no garbage to look for
 
