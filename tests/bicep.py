@@ -33,10 +33,6 @@ class Prediction:
         """Return the resources of a type, such as Microsoft.Web/sites."""
         return [each for each in self.resources if each["type"].lower() == kind.lower()]
 
-    def roles(self) -> dict[str, dict[str, Any]]:
-        """Return the properties of the roles that are made, by their ids."""
-        return {each["name"]: each["properties"] for each in self.of("Microsoft.Authorization/roleDefinitions")}
-
 
 @functools.cache
 def compiler() -> str:
@@ -68,17 +64,27 @@ def _environment() -> dict[str, str]:
 
 def predict(template: Path, parameters: Mapping[str, Any], group: str | None = None) -> Prediction:
     """Return what a deployment would make, in a resource group, or in the subscription."""
+    folder = template.parent
+    files = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    lines = [f"using '{template.name}'", *(f"param {name} = {literal(parameters[name])}" for name in parameters)]
+    found = json.loads(_snapshot(tuple(sorted(files.items())), "\n".join(lines), group))
+    assert found["diagnostics"] == []
+    return Prediction(sorted(found["predictedResources"], key=lambda each: str(each["id"])), found["outputs"])
+
+
+@functools.cache  # the compiler takes a second or two, and many tests ask the same
+def _snapshot(files: tuple[tuple[Path, bytes], ...], parameters: str, group: str | None) -> bytes:
     with tempfile.TemporaryDirectory() as folder:  # with all of infra/: a path in `using` is relative
-        file = shutil.copytree(template.parent, Path(folder, "infra")) / "snapshot.bicepparam"
-        lines = [f"using '{template.name}'", *(f"param {name} = {literal(parameters[name])}" for name in parameters)]
-        file.write_text("\n".join(lines), encoding="utf-8")
+        for path, content in files:
+            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, path).write_bytes(content)
+        file = Path(folder, "snapshot.bicepparam")
+        file.write_text(parameters, encoding="utf-8")
         where = ["--resource-group", group] if group else []
         ids = ["--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, "--location", "westeurope"]
         done = run("snapshot", file, *ids, *where)
         assert done.returncode == 0, done.stdout + done.stderr
-        found = json.loads(file.with_suffix(".snapshot.json").read_bytes())
-    assert found["diagnostics"] == []
-    return Prediction(sorted(found["predictedResources"], key=lambda each: str(each["id"])), found["outputs"])
+        return file.with_suffix(".snapshot.json").read_bytes()
 
 
 def literal(value: Any) -> str:

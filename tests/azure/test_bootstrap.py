@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import bicep
 from bicep import DNS_SUBSCRIPTION, SUBSCRIPTION, Prediction
 from conftest import Bake
+from granted import Bootstrap, granted, scope_of
 from readme import Walk
 
 pytestmark = pytest.mark.slow  # starts the compiler for every row
@@ -28,7 +28,6 @@ FILLED = {"PREFIX": PREFIX, "DNS_GROUP": "zones", "DNS_SUBSCRIPTION": DNS_SUBSCR
 
 HOSTINGS = ["function", "static-web-app", "front-door"]
 DEPLOYMENTS = [
-    "Microsoft.Resources/deployments/operations/read",
     "Microsoft.Resources/deployments/operationStatuses/read",
     "Microsoft.Resources/deployments/read",
     "Microsoft.Resources/deployments/validate/action",
@@ -131,45 +130,29 @@ def made(bake: Bake) -> Made:
     return predicted
 
 
-def scope(resource: dict[str, Any]) -> str:
-    """Return where a resource is: SUBSCRIPTION, or the name of a group; with / before it in the zones' subscription."""
-    text = str(resource["id"])
-    found = re.match(r"\[(?:r|subscriptionR)esourceId\('([-\w]+)'(?:, '([-\w]+)')?, 'Microsoft", text)
-    found = found or re.match(r"/subscriptions/([-\w]+)(?:/resourceGroups/([-\w]+))?", text)
-    assert found
-    return f"{'/' if found[1] == DNS_SUBSCRIPTION else ''}{found[2] or 'SUBSCRIPTION'}"
+def place(scope: str) -> str:
+    """Return a scope in short: SUBSCRIPTION, or the name of a group; with / before it in the zones' subscription."""
+    _, _, subscription, *group = scope.split("/")
+    return f"{'/' if subscription == DNS_SUBSCRIPTION else ''}{group[-1] if group else 'SUBSCRIPTION'}"
 
 
-def roles(found: Prediction) -> dict[tuple[str, str], list[str]]:
-    """Return the actions of the roles by their names and scopes. Each can be assigned where it is, and nowhere else."""
-    result = {}
-    for each in found.of("Microsoft.Authorization/roleDefinitions"):
-        properties = each["properties"]
-        assert properties["assignableScopes"] == [str(each["id"]).split("/providers/")[0]]
-        (allowed,) = properties["permissions"]
-        assert (properties["type"], allowed["notActions"], allowed["notDataActions"]) == ("CustomRole", [], [])
-        name = re.fullmatch(r"(MTA-STS \w+ of mtasts-example-com) [a-z0-9]{13}", properties["roleName"])
-        assert name  # what is at its end makes it the only one in the tenant
-        result[name[1], scope(each)] = sorted([*allowed["actions"], *(f"data: {at}" for at in allowed["dataActions"])])
-    return result
+def short(role: str) -> str:
+    """Return the name of a role without what makes it the only one of that name in the tenant."""
+    found = re.fullmatch(r"(MTA-STS \w+ of mtasts-example-com) [a-z0-9]{13}", role)
+    assert found, role
+    return found[1]
 
 
-def assigned(found: Prediction) -> list[tuple[str, str, str, str | None]]:
+def roles(found: Bootstrap) -> dict[tuple[str, str], list[str]]:
+    """Return the actions of the roles by their names and places."""
+    data = {each: [f"data: {action}" for action in each.data] for each in found.grants}
+    return {(short(each.role), place(each.scope)): sorted([*each.actions, *data[each]]) for each in found.grants}
+
+
+def assigned(found: Bootstrap) -> list[tuple[str, str, str, str | None]]:
     """Return who has which role where, and under which condition."""
-    names = {key: value["roleName"].rpartition(" ")[0] for key, value in found.roles().items()}
-    result = []
-    for each in found.of("Microsoft.Authorization/roleAssignments"):
-        given = each["properties"]
-        assert given["principalType"] == "ServicePrincipal"
-        who = re.fullmatch(
-            r"\[reference\('.*/userAssignedIdentities/([\w-]+)', '[\d-]+'\)\.principalId\]", given["principalId"]
-        )
-        assert who
-        assert str(each["name"]).endswith(f"{given['principalId'][1:-1]})]")  # so that one made again gets another name
-        role = given["roleDefinitionId"].rpartition("/")[2]
-        assert given.get("conditionVersion") == ("2.0" if given.get("condition") else None)
-        result.append((who[1], names.get(role, role), scope(each), given.get("condition")))
-    return sorted(result, key=str)
+    own = [(each.identity, short(each.role), place(each.scope), each.condition or None) for each in found.grants]
+    return sorted([*own, *((who, role, place(scope), None) for who, role, scope in found.built_in)], key=str)
 
 
 def others(found: Prediction) -> list[tuple[str, str]]:
@@ -177,7 +160,7 @@ def others(found: Prediction) -> list[tuple[str, str]]:
     return sorted(
         (
             each["type"].rpartition("/")[2],
-            f"{scope(each)}/{each['name']}" if "providers" in each["id"] else each["name"],
+            f"{place(scope_of(each))}/{each['name']}" if "providers" in each["id"] else each["name"],
         )
         for each in found.resources
         if "Authorization" not in each["type"]
@@ -191,7 +174,7 @@ def others(found: Prediction) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("hosting", HOSTINGS)
 def test_roles_and_who_has_them(made: Made, hosting: str, dns: str) -> None:
     """Each identity has its own role in one group: deploy deletes nothing but records, and nobody grants anything."""
-    found = made(hosting, dns=dns)
+    found = granted(made(hosting, dns=dns))
     data = [f"data: {WRITE}"] if hosting == "front-door" else []
     expected = {
         ("MTA-STS provision of mtasts-example-com", APP): sorted(PROVISION[hosting]),
@@ -218,8 +201,9 @@ def test_roles_and_who_has_them(made: Made, hosting: str, dns: str) -> None:
 def test_a_web_server_gets_what_its_dns_needs(made: Made) -> None:
     """One identity beside the zones, with one role: no group, no provision."""
     found = made("web-server")
-    assert roles(found) == {("MTA-STS publish of mtasts-example-com", "zones"): PUBLISH}
-    assert assigned(found) == [("deploy", "MTA-STS publish of mtasts-example-com", "zones", None)]
+    given = granted(found)
+    assert roles(given) == {("MTA-STS publish of mtasts-example-com", "zones"): PUBLISH}
+    assert assigned(given) == [("deploy", "MTA-STS publish of mtasts-example-com", "zones", None)]
     assert others(found) == [
         ("federatedIdentityCredentials", "zones/deploy/github"),
         ("userAssignedIdentities", "zones/deploy"),
@@ -255,12 +239,11 @@ def test_groups_identities_and_credentials(made: Made, hosting: str, pipelines: 
 
 def test_github_signs_in_by_environment(made: Made) -> None:
     """No other environment or repository can. New repositories send their ids: else AADSTS700213."""
-    kind = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
-    fixed = {"issuer": "https://token.actions.githubusercontent.com", "audiences": ["api://AzureADTokenExchange"]}
     found = made("function")
-    assert {each["name"]: each["properties"] for each in found.of(kind)} == {
-        "deploy/github": {**fixed, "subject": "repo:octo@1/mta-sts@2:environment:production"},
-        "provision/github": {**fixed, "subject": "repo:octo@1/mta-sts@2:environment:provision"},
+    given = {each.identity: (each.issuer, each.subject) for each in granted(found).credentials}
+    assert given == {
+        "deploy": ("https://token.actions.githubusercontent.com", "repo:octo@1/mta-sts@2:environment:production"),
+        "provision": ("https://token.actions.githubusercontent.com", "repo:octo@1/mta-sts@2:environment:provision"),
     }
     assert (found.outputs["tenantId"], found.outputs["subscriptionId"]) == (bicep.TENANT, SUBSCRIPTION)
     for name in ("deploy", "provision"):
@@ -271,13 +254,13 @@ def test_github_signs_in_by_environment(made: Made) -> None:
 # What Azure takes
 
 
-def granted() -> list[str]:
+def every_action() -> list[str]:
     """Return every action of every role."""
     every = [*PUBLISH, WRITE, "Microsoft.Web/locations/*/read"]
     return sorted({action for group in (*PROVISION.values(), *DEPLOY.values(), every) for action in group})
 
 
-@pytest.mark.parametrize("action", granted())
+@pytest.mark.parametrize("action", every_action())
 def test_azure_knows_the_action(action: str) -> None:
     """Azure refuses a role with one that it does not know (InvalidActionOrNotAction), or with two stars in one."""
     assert action.count("*") < 2
@@ -289,7 +272,7 @@ def test_what_is_not_in_azures_list_is_covered_by_a_wildcard() -> None:
 
     terraform-provider-azurerm#28451. Front Door's results are nested below the profile's.
     """
-    assert [action for action in granted() if "*" in action] == [
+    assert [action for action in every_action() if "*" in action] == [
         "Microsoft.Cdn/operationresults/*/read",
         "Microsoft.Web/locations/*/read",
         "Microsoft.Web/sites/*/read",
@@ -300,8 +283,8 @@ def test_what_is_not_in_azures_list_is_covered_by_a_wildcard() -> None:
 
 def test_nothing_can_be_deleted_but_records_and_nothing_granted() -> None:
     """By any role: no app, no zone, no group, no role."""
-    assert [action for action in granted() if action.endswith(("/delete", "/*"))] == PUBLISH[:4:2]
-    assert [action for action in granted() if "Authorization" in action or "federated" in action] == []
+    assert [action for action in every_action() if action.endswith(("/delete", "/*"))] == PUBLISH[:4:2]
+    assert [action for action in every_action() if "Authorization" in action or "federated" in action] == []
     everyday = [action for group in DEPLOY.values() for action in group]
     assert [action for action in everyday if action.endswith("/write") or "*" in action] == []
 

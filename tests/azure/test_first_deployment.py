@@ -245,6 +245,18 @@ FAULTS: dict[str, tuple[str, Reply, str, str]] = {
         "InvalidResourceGroupLocation",
         "location=northeurope",
     ),
+    "an identity in another location": (
+        f"GET {DEPLOYMENT}/operationStatuses",
+        half_done("InvalidResourceLocation", "The resource 'deploy' already exists in location 'northeurope'."),
+        "InvalidResourceLocation",
+        "location=northeurope",
+    ),
+    "a role of that name": (
+        f"GET {DEPLOYMENT}/operationStatuses",
+        half_done("RoleDefinitionWithSameNameExists", "A custom role with the same name already exists."),
+        "RoleDefinitionWithSameNameExists",
+        "",
+    ),
     "another location before": (
         f"PUT {DEPLOYMENT}",
         failure(409, "InvalidDeploymentLocation", "The deployment already exists in location 'eastus'."),
@@ -343,3 +355,42 @@ def test_a_name_that_is_taken(begin: Begin) -> None:
     (reader.repository / "policy.yaml").write_text(policy.replace(APP, "another"), encoding="utf-8")
     code, _, said = reader.run(reader.owner()[-1].replace(APP, "another"))
     assert (code, reader.cloud.given["another-bootstrap"]["name"]) == (0, "another"), said
+
+
+READ = "Microsoft.Network/dnsZones/recordsets/read' over scope '/subscriptions/"
+ZONE_FAULTS: dict[str, tuple[dict[str, str], str]] = {
+    # What the variables are in place of what the README says, and what the run says.
+    "a zone that is not there": ({}, "it is not in the account, subscription or resource group that"),
+    "another group": ({"AZURE_DNS_RESOURCE_GROUP": "others"}, f"{READ}{DNS_SUBSCRIPTION}/resourceGroups/others/"),
+    "the subscription of the app": (
+        {"AZURE_DNS_SUBSCRIPTION_ID": ""},
+        f"{READ}{SUBSCRIPTION}/resourceGroups/{GROUP}/",
+    ),
+    "a subscription that is not there": (
+        {"AZURE_DNS_SUBSCRIPTION_ID": TENANT},
+        f"The subscription of '{TENANT}' doesn't exist",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ZONE_FAULTS)
+def test_zones_that_are_not_where_the_variables_say(name: str, begin: Begin) -> None:
+    """One message says where they were looked for, nothing is written, and the next run publishes."""
+    wrong, expected = ZONE_FAULTS[name]
+    reader = begin("static-web-app", zones="elsewhere")
+    reader.run("az login")
+    found = variables(reader, outputs(reader.bootstrap()[1]))
+    reader.cloud.made["hostname"] = "example.azurestaticapps.net"
+    if wrong:
+        reader.cloud.dns.add_zone("example.com")
+    before = reader.cloud.dns.all()
+    ended, said = reader.provision("wrong", {**found, **wrong}, create="true")
+    assert (ended["hosting"], ended["domains"]) == ("failure", "skipped")
+    assert expected in said and said.lower().count("error") == 1 + said.count("1 error") and "Traceback" not in said
+    assert "names the subscription and the resource group that were asked" in " ".join(reader.walk.text.split())
+    assert reader.cloud.dns.all() == before
+    if not wrong:
+        reader.cloud.dns.add_zone("example.com")
+    ended, said = reader.provision("right", found, create="true")
+    assert set(ended.values()) == {"success"}, (ended, said)
+    assert "mta-sts.example.com 3600 CNAME example.azurestaticapps.net." in reader.cloud.dns.all()

@@ -69,7 +69,7 @@ UNSTRICT = [
         "enforce",
         1209600,
         [
-            "MTS110",
+            "MTS116: All keys stand in one line.",
             f"{LEFT.format('one-line')}mode 'enforce'; max_age '1209600'; mx 'good.mx.example'.",
             "Mode enforce was taken. No sender follows it today, and all do when you publish this file.",
         ],

@@ -126,7 +126,7 @@ def test_no_verb_goes_on_with_a_broken_policy(repository: Path, words: list[str]
     (repository / "policy.yaml").write_text("version: STSv1\nmode: on\n", encoding="utf-8")
     done = verb(repository, *words)
     assert done.returncode == 1
-    assert b"error MTS111: mode is True." in done.stdout
+    assert b"error MTS111: mode is on, which YAML reads as true." in done.stdout
     assert not (repository / "build").exists()
 
 

@@ -34,6 +34,7 @@ if [ ! -f "$kept" ]; then
 fi
 cat "$kept"
 """
+_KNOWN = "known"  # where az was run once
 _QUIET = {
     "AZURE_BICEP_USE_BINARY_FROM_PATH": "true",
     "AZURE_CORE_COLLECT_TELEMETRY": "false",
@@ -71,13 +72,16 @@ def installed(folder: Path) -> Iterator[dict[str, str]]:
     server = subprocess.Popen([python, "-B", SERVER, place], stdout=log, stderr=log, start_new_session=True)
     try:
         _wait(server, place, folder / "az.log")
-        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-        yield {
+        environment = {
             **_QUIET,
-            "PATH": path,
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
             "DOTNET_BUNDLE_EXTRACT_BASE_DIR": str(ROOT / ".cache" / "bicep"),
         }
+        # Which module has which command: az works it out at its first one, which takes as long as three others.
+        first = {**environment, "AZURE_CONFIG_DIR": str(folder / _KNOWN)}
+        subprocess.run(["az", "cloud", "show"], env=first, check=True, stdout=subprocess.DEVNULL)
+        yield environment
     finally:
         server.kill()
         server.wait()
@@ -94,7 +98,5 @@ def _wait(server: subprocess.Popen[bytes], place: Path, log: Path) -> None:
 def signed_out(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return the environment of a new machine, where nobody has signed in."""
     folder.mkdir()
-    known = Path(environment["HOME"], "known")  # which module has which command: az works it out only once
-    if known.exists():
-        shutil.copytree(known, folder, dirs_exist_ok=True)
+    shutil.copy(Path(environment["HOME"], _KNOWN, "commandIndex.json"), folder)
     return {**environment, "AZURE_CONFIG_DIR": str(folder)}

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from servers.api import Api, RefusalError, Reply, Request
-from servers.deployments import ALWAYS, needs, outputs
+from servers.deployments import needs, outputs
 from servers.dns_azure import SUBSCRIPTION, TOKEN, Azure
 from servers.rights import Grant, Need, action_of, allowed, covers
 from servers.tls import Authority, context
@@ -204,7 +204,7 @@ class Cloud(Api):
         properties = _body(request.body)["properties"]
         given = {name: each["value"] for name, each in properties.get("parameters", {}).items()}
         scope = f"/{'/'.join(place[: place.index('providers')])}"
-        for action, at in self._needed(properties["template"], given, scope, ALWAYS if step == "PUT" else []):
+        for action, at in self._needed(properties["template"], given, scope):
             if step == "validate" and not action.endswith("/write"):
                 continue
             self._need(identity, action, at)
@@ -219,9 +219,9 @@ class Cloud(Api):
         started = {**self._deployments[place[-1]], "properties": {"provisioningState": "Accepted"}}
         return _json(started, 201, {"Azure-AsyncOperation": follow, "Retry-After-Ms": "1"})
 
-    def _needed(self, template: Any, given: Any, scope: str, more: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    def _needed(self, template: Any, given: Any, scope: str) -> Iterator[tuple[str, str]]:
         places = {"group": scope, "subscription": "/".join(scope.split("/")[:3])}
-        yield from ((action, places[where]) for where, action in dict.fromkeys([*needs(template, given), *more]))
+        yield from ((action, places[where]) for where, action in dict.fromkeys(needs(template, given)))
 
     def _plain(self, request: Request, action: str) -> Reply:
         """Answer a call that is allowed, as far as the pipelines read the answer."""

@@ -16,8 +16,6 @@ _FORMS: dict[str, Callable[..., bool]] = {
     r"\[equals\(parameters\('(\w+)'\), '(\w*)'\)\]": lambda given, name, value: given.get(name) == value,
 }
 
-# Of every deployment that is made. azure-cli and Microsoft's docs name it; az 2.45 asks only if it is told to.
-ALWAYS = [("group", f"{DEPLOYMENT}/operations/read")]
 # By type: what its writing needs of others. `at` is where: the subscription, or the resource group.
 ALSO: dict[str, list[tuple[str, str]]] = {
     # Microsoft's list by provider: the plan is joined. aad-pod-identity#613: the identity is assigned.
