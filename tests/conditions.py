@@ -1,8 +1,8 @@
 """Conditions of jobs and steps, as GitHub Actions and Azure Pipelines work them out: what this template uses of both.
 
 GitHub: https://docs.github.com/en/actions/reference/workflows-and-actions/expressions. Azure Pipelines:
-https://learn.microsoft.com/en-us/azure/devops/pipelines/process/expressions. A status function looks at all jobs before,
-direct and indirect, and one that was left out is no success (actions/runner#2205 tells of it).
+https://learn.microsoft.com/en-us/azure/devops/pipelines/process/expressions. A status function looks at all jobs
+before, direct and indirect, and one that was left out is no success (actions/runner#2205 tells of it).
 """
 
 from __future__ import annotations
@@ -42,8 +42,14 @@ def statuses(ended: Iterable[str]) -> dict[str, bool]:
     results = list(ended)
     good, bad = all(each == "success" for each in results), "failure" in results
     return {
-        **{"success": good, "failure": bad, "cancelled": False, "always": True},
-        **{"succeeded": good, "failed": bad, "canceled": False, "succeededOrFailed": True},
+        "success": good,
+        "failure": bad,
+        "cancelled": False,
+        "always": True,
+        "succeeded": good,
+        "failed": bad,
+        "canceled": False,
+        "succeededOrFailed": True,
     }
 
 

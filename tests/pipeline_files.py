@@ -7,7 +7,7 @@ import subprocess
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -243,7 +243,7 @@ case $note in
 esac
 """
     # What Azure lacks, and what it is not done with; and whether HTTPS serves the policy in the first of two waits.
-    AZURE_HAS: Mapping[str, str] = {"MISSING": "", "AWAITED": "", "SERVED": "true"}
+    AZURE_HAS: ClassVar[Mapping[str, str]] = {"MISSING": "", "AWAITED": "", "SERVED": "true"}
     # In place of `python3 -m mtasts.ci.tip`, which tests/ci/test_tip.py runs with real git.
     TIP = """#!/usr/bin/env bash
 echo current=true >> "$GITHUB_OUTPUT"

@@ -33,7 +33,10 @@ Start = Callable[[str], Publisher]
 
 
 # What comes after an announcement. Its date hangs on the clock, and is proved beside the plan's.
-NEXT = r"next: example\.com may go to enforce from \d{4}-\d\d-\d\d \d\d:\d\d UTC on, if the TLS reports show no failures\.\n"
+NEXT = (
+    r"next: example\.com may go to enforce from \d{4}-\d\d-\d\d \d\d:\d\d UTC on, "
+    r"if the TLS reports show no failures\.\n"
+)
 
 
 def sts(identity: str) -> str:
@@ -85,7 +88,10 @@ def test_the_life_of_a_domain(publisher: Publisher) -> None:
 
     publisher.write("example.com:", max_age=700000)
     change = f"v=STSv1; id={TESTING}; → v=STSv1; id={LONGER};"
-    updated = f"update _mta-sts.example.com. 3600 TXT {change}\nnext\n"
+    follows = (
+        "next: example.com may go to enforce now, if the TLS reports show no failures.\n"  # testing since November 1
+    )
+    updated = f"update _mta-sts.example.com. 3600 TXT {change}\n{follows}"
     published("announcement", updated, HOSTING, sts(LONGER), REPORTS)
 
     publisher.write("example.com: {retired: true}", max_age=700000)

@@ -143,7 +143,7 @@ def test_a_missing_file_is_named(bake: Bake) -> None:
 
 def test_a_file_that_cannot_be_edited_is_left_alone(bake: Bake) -> None:
     """What edits do not foresee is refused, with what to write by hand."""
-    text = policy("static-web-app").replace("hosting:\n", "hosting: !!map\n")
+    text = policy("static-web-app").replace("  kind: ", "  ? kind\n  : ")
     code, said, after = taken(bake(hosting="static-web-app"), text, arm(hostname=HOST))
     lines = f"hosting.hostname: '{HOST}'"
     why = "policy.yaml is written in a way that no value can be added to."

@@ -48,7 +48,7 @@ pytestmark = pytest.mark.slow  # runs whole pipelines
 
 # What is left out where there is nothing new, and nothing went wrong.
 NEW = {
-    **dict.fromkeys(HOSTINGS[:2], ["dns", "domains", "azure"]),
+    **{hosting: ["dns", "domains", "azure"] for hosting in HOSTINGS[:2]},
     "front-door": ["domains", "dns", "certificate", "propagation", "azure"],
     "web-server": [],
 }
@@ -79,7 +79,11 @@ def test_a_deployment_step_by_step(hosting: str, system: str, tmp_path: Path) ->
 class Newcomer(Stage):
     """A stand-in where Azure lacks the host name of a domain, and Front Door takes more than the first wait."""
 
-    AZURE_HAS: ClassVar = {"MISSING": "new.example", "AWAITED": "new.example old.example", "SERVED": "false"}
+    AZURE_HAS: ClassVar[Mapping[str, str]] = {
+        "MISSING": "new.example",
+        "AWAITED": "new.example old.example",
+        "SERVED": "false",
+    }
 
 
 def made(system: str) -> list[str]:
@@ -91,7 +95,7 @@ def made(system: str) -> list[str]:
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("hosting", HOSTINGS[:2])
 def test_a_new_domain_step_by_step(hosting: str, system: str, tmp_path: Path) -> None:
-    """Prove that the records come first, since Azure looks for them, and the policy is served before it is announced."""
+    """Prove that the records come first, since Azure looks for them, and the policy before its announcement."""
     stage = Newcomer(tmp_path, GIVEN)
     infra(stage)
     ended = stage.play(pipeline(system, f"deploy-{hosting}"))
@@ -179,7 +183,7 @@ def test_a_failed_deployment_leaves_the_old_id(hosting: str, system: str, tmp_pa
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_dns_by_hand(system: str, tmp_path: Path) -> None:
-    """Prove that without dns/ octoDNS is not installed. The verbs come in its place all the same: they print records."""
+    """Prove that without dns/ octoDNS is not installed. The verbs come all the same: they print records."""
     stage = Stage(tmp_path, {"CLOUDFLARE_TOKEN": ""}, dns=False)
     stage.play(pipeline(system, "deploy-web-server"))
     assert stage.noted() == [

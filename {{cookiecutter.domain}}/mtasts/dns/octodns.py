@@ -68,8 +68,8 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
 
     `publish` sets tokens, force, past, allowed and only_remove; without it only what policy.yaml says now is ours.
     allowed: the domains that may have records made or changed, None for all of them; only_remove: none may. When
-    octoDNS has planned, made has the domains that the plan makes or changes records for, and refused says of those that it
-    leaves as they are what is in the way.
+    octoDNS has planned, made has the domains that the plan makes or changes records for, and refused says of those that
+    it leaves as they are what is in the way.
     """
 
     def __init__(self, id: str, records: str, file: str = "policy.yaml") -> None:  # noqa: A002 - octoDNS's own
