@@ -28,7 +28,6 @@ class Hosting(Cloud):
     """Azure with a hosting. records: what DNS has, as `name TTL TYPE value`.
 
     names: the host names that it has. taken: those that another app has. late: those whose certificate does not come.
-    most: how many the deployment takes, for all of its host names.
     """
 
     def __init__(
@@ -66,13 +65,13 @@ class Hosting(Cloud):
             self.names.append(name)
 
     def _seen(self, name: str) -> bool:
-        lines = {f"{name} 300 CNAME {HOSTNAMES[self.kind]}."}
+        lines = {f"{name} 3600 CNAME {HOSTNAMES[self.kind]}."}
         if self.kind in PROOF:
-            lines.add(f"asuid.{name} 300 TXT {PROOF[self.kind]}")
+            lines.add(f"asuid.{name} 3600 TXT {PROOF[self.kind]}")
         return lines <= set(self.records())
 
     def _approved(self, name: str) -> bool:
-        return self.kind != "front-door" or f"_dnsauth.{name} 300 TXT {token(name)}" in self.records()
+        return self.kind != "front-door" or f"_dnsauth.{name} 3600 TXT {token(name)}" in self.records()
 
     def _plain(self, request: Request, action: str) -> Reply:
         if request.method == "GET" and (found := self._found(action.lower())):

@@ -11,7 +11,7 @@ for _ in {1..5}; do
   cat refusal.txt >&2
   if [ "$code" = 0 ]; then exit 0; fi
   python -m mtasts.hosting.refusals refusal.txt || exit 1
-  if [ "$2" = app ]; then exit 1; fi
+  if [ "$2" = app ]; then break; fi
   sleep "${PAUSE:-60}"
 done
-exit 1
+python -m mtasts.hosting.refusals refusal.txt last

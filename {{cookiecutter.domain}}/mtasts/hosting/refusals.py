@@ -1,6 +1,7 @@
 """What Azure's refusal of a deployment or of a question means, in one plain message.
 
-`python -m mtasts.hosting.refusals FILE` reads what `az` wrote, in a pipeline. It ends with 1 if another try is in vain.
+`python -m mtasts.hosting.refusals FILE [last]` reads what `az` wrote, in a pipeline. It ends with 1 if another try is in
+vain, or if there is none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _RIGHTS = (
     "Azure does not give this identity the right to do that. If infra/ is newer than the roles, run the command of "
     "step 1 in README.md again, as Owner. New rights can take half an hour to be known everywhere. Then run this again."
 )
+_OTHER = "Azure says why in the lines above. Once that is gone, run the failed jobs of this run again."
 _TAKEN = (
     "Another resource in Azure has this host name or this name already. Remove it there, or write to its owner, and "
     "run this again."
@@ -43,10 +45,10 @@ def meaning(text: str) -> str | None:
     return next((said for form, said in _MEANINGS.items() if re.search(form, text, re.IGNORECASE)), None)
 
 
-def main(environment: Mapping[str, str], path: Path) -> int:
-    """Say what a refusal means. Return the exit code."""
+def main(environment: Mapping[str, str], path: Path, *last: str) -> int:
+    """Say what a refusal means. Return the exit code. last: given if no other try follows."""
     with path.open("rb") as file:
-        said = meaning(file.read(BYTES).decode("utf-8", "replace"))
+        said = meaning(file.read(BYTES).decode("utf-8", "replace")) or (_OTHER if last else None)
     if said is None:
         return 0
     annotate = ANNOTATIONS.get(format_for(environment))
@@ -55,4 +57,4 @@ def main(environment: Mapping[str, str], path: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ, Path(sys.argv[1])))
+    sys.exit(main(os.environ, Path(sys.argv[1]), *sys.argv[2:]))
