@@ -438,7 +438,7 @@ def needs_of(job: Any) -> set[str]:
 BUILDING = ["python -m mtasts lint", "python -m mtasts build"]
 LOOKED = {
     system: [sign_in, "python -m mtasts hosts", "python -m mtasts hosts hosts.json"]
-    for system, sign_in in (("github", "azure/login"), ("azure-devops", "AzureCLI connection"))
+    for system, sign_in in (("github", "azure/login"), ("azure-devops", "AzureCLI deploy"))
 }
 OCTODNS = "python -m pip install --require-hashes --requirement dns/cloudflare.txt"
 HOSTED = [
@@ -468,9 +468,9 @@ DEPLOYED = {
     ("function", "github"): ["azure/login", "Azure/functions-action"],
     ("function", "azure-devops"): ["AzureFunctionApp"],
     ("static-web-app", "github"): ["azure/login", ASKED, "Azure/static-web-apps-deploy"],
-    ("static-web-app", "azure-devops"): ["AzureCLI connection", ASKED, "AzureStaticWebApp"],
+    ("static-web-app", "azure-devops"): ["AzureCLI deploy", ASKED, "AzureStaticWebApp"],
     ("front-door", "github"): ["azure/login", UPLOADED.format("build/static")],
-    ("front-door", "azure-devops"): ["AzureCLI connection", UPLOADED.format("build")],
+    ("front-door", "azure-devops"): ["AzureCLI deploy", UPLOADED.format("build")],
     ("web-server", "github"): [],
     ("web-server", "azure-devops"): [],
 }
@@ -482,8 +482,6 @@ WAITED = {
 GIVEN = {
     **dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_FUNCTIONAPP_NAME"), "x"),
     "AZURE_RESOURCE_GROUP": "group",
-    "AZURE_SERVICE_CONNECTION": "connection",
-    "AZURE_PROVISION_CONNECTION": "provision",
     "AZURE_STATICWEBAPP_NAME": "app",
     "AZURE_STORAGE_ACCOUNT": "account",
     "CLOUDFLARE_TOKEN": "t0ken",
@@ -492,7 +490,7 @@ GIVEN = {
 
 SIGN_IN_NAMES = {
     "github": ["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID"],
-    "azure-devops": ["AZURE_SERVICE_CONNECTION", "AZURE_PROVISION_CONNECTION"],
+    "azure-devops": [],
 }
 TARGET_NAMES = {
     "function": "AZURE_FUNCTIONAPP_NAME",

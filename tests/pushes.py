@@ -59,7 +59,7 @@ class World:
     def __init__(self, folder: Path, repository: Path, kind: str, system: str, az: Mapping[str, str]) -> None:
         self.folder, self.kind, self.system, self.az, self.runs = folder, kind, system, az, 0
         self._running = ExitStack()
-        self.dns = Bind(self._place("dns"), self._running)
+        self.dns = Bind(self.place("dns"), self._running)
         for zone in (*DOMAINS, HOSTNAMES[kind].partition(".")[2]):
             self.dns.add_zone(zone)
         self._start_https()
@@ -76,7 +76,8 @@ class World:
         self.azure.made = {"hostname": HOSTNAMES[kind], "verification": PROOF.get(kind, ""), "verifications": []}
         self.origin = Repository(repository)
 
-    def _place(self, name: str) -> Path:
+    def place(self, name: str) -> Path:
+        """Return a new folder."""
         (self.folder / name).mkdir()
         return self.folder / name
 
@@ -109,7 +110,7 @@ class World:
     def push(self, commit: str = "", attempt: int = 1, **before: Callable[[], object]) -> Push:
         """Play a run for a commit: main's tip, if none is named. before: what happens before a job."""
         self.runs += 1
-        return Push(self, self._place(f"run{self.runs}"), commit or self.origin.head(), attempt, before)
+        return Push(self, self.place(f"run{self.runs}"), commit or self.origin.head(), attempt, before)
 
     def records(self, *domains: str) -> list[str]:
         """Return what DNS has of these domains, but for what the zones had before."""
@@ -129,8 +130,6 @@ class Push(SignedIn):
             "AZURE_RESOURCE_GROUP": APP,
             "AZURE_STATICWEBAPP_NAME": APP,
             "AZURE_STORAGE_ACCOUNT": STORAGE,
-            "AZURE_SERVICE_CONNECTION": "deploy",
-            "AZURE_PROVISION_CONNECTION": "provision",
             **world.dns.environment,
         }
         super().__init__(folder, world.origin.folder, world.azure, world.az, variables)
@@ -140,12 +139,13 @@ class Push(SignedIn):
         (self.programs / "python").write_text(_PYTHON.format(python=sys.executable), encoding="utf-8")
         (self.programs / "python3").unlink()
         (self.programs / "python3").symlink_to(sys.executable)
-        self._usual |= {**world.network, **_begun(world.system, commit, attempt), "GIT_CONFIG_GLOBAL": os.devnull}
+        self._usual |= {**_begun(world.system, commit, attempt), "GIT_CONFIG_GLOBAL": os.devnull}
         self.ended = self.play(pipeline(world.system, f"deploy-{world.kind}"))
 
     def job(self, name: str, job: Any) -> str:
         """Run a job on a new machine, after what happens before it."""
         self.before.get(name, lambda: None)()
+        self._usual |= self.world.network
         if name == "https" and self.world.kind == "web-server":
             self.serve(f"mta-sts.{name}" for name in DOMAINS)
         if "job" in job:  # Azure DevOps checks out by itself

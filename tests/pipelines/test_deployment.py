@@ -208,7 +208,7 @@ TOLD = {
     ("function", "github"): {"": "Azure/functions-action", "app-name": "x", "package": "build/function.zip"},
     ("function", "azure-devops"): {
         "": "AzureFunctionApp",
-        "connectedServiceNameARM": "connection",
+        "connectedServiceNameARM": "deploy",
         "appType": "functionAppLinux",
         "isFlexConsumption": "True",
         "appName": "x",

@@ -646,7 +646,7 @@ def test_the_function_is_deployed_as_it_was_built() -> None:
     }
     in_azure = own_steps(job_of(pipeline("azure-devops", "deploy-function"), "deploy"))[-1]
     assert in_azure["inputs"] == {
-        "connectedServiceNameARM": "$(AZURE_SERVICE_CONNECTION)",
+        "connectedServiceNameARM": "deploy",
         "appType": "functionAppLinux",
         "isFlexConsumption": True,
         "appName": "$(AZURE_FUNCTIONAPP_NAME)",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from azure_steps import APP_GROUP
 from conftest import Bake
 from pipeline_files import HOSTINGS, SYSTEMS, bash_only
 from pushes import World
+from servers.bind import Named
+from servers.cloud import failure
 from servers.hosting import HOSTNAMES
+from servers.loopback import Loopback
 
 pytestmark = [pytest.mark.slow, bash_only]  # runs the Azure CLI, BIND and octoDNS
 
@@ -168,3 +173,110 @@ def test_a_host_name_that_another_app_holds(system: str, begin: Begin) -> None:
     assert "Traceback" not in push.all_said and unharmed(world)
     world.azure.taken = set()
     assert ends_well(world)
+
+
+RUNNING = failure(409, "DeploymentActive", "The deployment with resource id 'mta-sts' cannot be saved: it is active.")
+DENIED = "Azure does not give this identity the right to do that."
+
+
+def test_a_deployment_that_runs_already(begin: Begin) -> None:
+    """*provision* may run at the same time: no try is in vain, and the run says what it waits for."""
+    world = served("function", begin)
+    world.azure.faults = [(f"POST {APP_GROUP}/providers/Microsoft.Resources/deployments/mta-sts/validate", RUNNING)]
+    push = world.push()
+    assert (push.red(), push.ended["deploy"]) == (["domains"], "skipped")
+    assert "Another deployment of infra/ is running" in push.all_said and unharmed(world)
+    assert ends_well(world)
+
+
+def test_dns_that_never_shows_the_record(begin: Begin) -> None:
+    """Secondary name servers that lag, or a zone that is not the one that the world asks."""
+    world = served("static-web-app", begin)
+    with Named(world.place("lagging"), Loopback().dns_port, {"two.example": ""}) as lagging:
+        usual = dict(world.network)
+        world.network |= {"RESOLVER": lagging.resolver, "SECONDS_TO_WAIT": "1"}
+        push = world.push()
+        world.network = usual
+    assert (push.red(), push.ended["domains"], push.ended["azure"]) == (["dns"], "skipped", "success")
+    assert "MTS209" in push.all_said
+    assert "mta-sts.two.example is to be CNAME" in push.summary() and "run the failed jobs" in push.summary()
+    assert unharmed(world) and ends_well(world)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_certificate_that_never_comes(system: str, begin: Begin) -> None:
+    """The wait ends red, and then the run says what Azure says; the domain that is served stays as it was."""
+    world = served("front-door", begin, system)
+    world.azure.late = {"mta-sts.two.example"}
+    port = world.network["HTTPS_PORT"]
+
+    def nobody() -> None:
+        world.network |= {"HTTPS_PORT": str(Loopback().https_port), "SECONDS_TO_WAIT": "1"}
+
+    push = world.push(certificate=nobody)
+    world.network |= {"HTTPS_PORT": port, "SECONDS_TO_WAIT": "20"}
+    assert (push.red(), push.ended["deploy"], push.ended["azure"]) == (["certificate"], "skipped", "success")
+    assert "MTS301" in push.summary() and "deploymentStatus InProgress" in push.summary()
+    assert unharmed(world)
+    world.azure.late = set()
+    assert ends_well(world)
+
+
+def test_three_certificates_and_a_fourth_domain(begin: Begin) -> None:
+    """The host name of an earlier domain takes the third place: the run says how it goes, and changes nothing."""
+    world = served("function", begin)
+    world.azure.names += ["mta-sts.old.example", "mta-sts.older.example"]
+    push = world.push()
+    assert (push.red(), push.ran()) == (["look"], ["build"])
+    assert "there is no room for two.example" in push.all_said
+    assert "--hostname mta-sts.old.example" in push.summary() and unharmed(world)
+    world.azure.names.remove("mta-sts.older.example")
+    assert ends_well(world)
+
+
+@pytest.mark.parametrize("kind", HOSTINGS[1:3])
+def test_without_the_new_right_nothing_is_changed(kind: str, begin: Begin) -> None:
+    """An installation whose bootstrap was not run again: *deploy* may not read the host names yet."""
+    world = served(kind, begin)
+    granted = list(world.azure.grants)
+    right = {
+        "static-web-app": "Microsoft.Web/staticSites/customDomains",
+        "front-door": "Microsoft.Cdn/profiles/customdomains",
+    }[kind]
+    world.azure.grants = [each.without(f"{right}/read") if each.identity == "deploy" else each for each in granted]
+    push = world.push()
+    assert (push.red(), push.ran()) == (["look"], ["build"])
+    assert DENIED in push.all_said and "step 1 in README.md" in push.all_said and unharmed(world)
+    assert world.records("two.example") == []
+    world.azure.grants = granted
+    assert ends_well(world)
+
+
+def test_a_record_of_somebody_else_in_the_way(begin: Begin) -> None:
+    """It is named, nothing is waited for, and the domains that are there stay as they are."""
+    world = served("function", begin)
+    world.dns.put("mta-sts.two.example", "CNAME", ["www.example.net."])
+    push = world.push()
+    assert (push.red(), push.ended["dns"], push.ended["deploy"]) == (["hosting"], "skipped", "skipped")
+    assert "MTS231" in push.all_said and unharmed(world)
+    world.dns.put("mta-sts.two.example", "CNAME", [])
+    assert ends_well(world)
+
+
+def test_dns_by_hand(begin: Begin) -> None:
+    """The run waits, and ends with the records to enter on its page; once they are there, it ends well."""
+    world = begin("function")
+    shutil.rmtree(world.origin.folder / "dns")
+    world.commit("one.example:")
+    world.network["SECONDS_TO_WAIT"] = "1"
+    push = world.push()
+    assert (push.red(), push.ended["domains"]) == (["dns"], "skipped")
+    rows = ["| mta-sts.one.example. | mta-sts | CNAME | 3600 |", "| asuid.mta-sts.one.example. | asuid.mta-sts | TXT |"]
+    assert [row for row in rows if row not in push.summary()] == []
+    assert "Enter the records below in DNS. Then run the failed jobs" in push.summary()
+    world.network["SECONDS_TO_WAIT"] = "20"
+    world.dns.put("mta-sts.one.example", "CNAME", [f"{HOSTNAMES['function']}."])
+    world.dns.put("asuid.mta-sts.one.example", "TXT", ["A1B2"])
+    push = world.push(attempt=2)
+    assert push.red() == [], push.all_said
+    assert f"v=STSv1; id={ID};" in push.summary()  # what is to be announced now

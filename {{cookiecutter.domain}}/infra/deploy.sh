@@ -14,4 +14,5 @@ for _ in {1..5}; do
   if [ "$2" = app ]; then break; fi
   sleep "${PAUSE:-60}"
 done
-python -m mtasts.hosting.refusals refusal.txt last
+python -m mtasts.hosting.refusals refusal.txt last || true
+exit 1

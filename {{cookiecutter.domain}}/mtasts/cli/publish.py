@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from functools import cache, partial
 from pathlib import Path
@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mtasts.ci.handing_over import summarise
 from mtasts.cli import _announced, _ownership
 from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
 from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config.model import Config
-from mtasts.dns.forms import as_table
+from mtasts.dns.forms import as_table, to_enter
 from mtasts.dns.records import Stage, proven, records
 from mtasts.dns.recordset import Past
 from mtasts.findings import Finding, UserError
+from mtasts.findings.forms import as_markdown
+from mtasts.findings.report import Report
 from mtasts.history import revisions
 from mtasts.history.git import GitError
 from mtasts.history.repository import NoRepositoryError, Repository
@@ -64,11 +67,7 @@ def command(
     if not os.path.lexists(file):
         if only_remove:
             return  # a person removes them: the README says when
-        click.echo("There is no dns/ here, so these records are published by hand:\n")
-        click.echo(as_table(records(proven(config, tokens), Stage(stage))))
-        steps = _announced.by_hand(config, path, datetime.now(timezone.utc)) if stage == Stage.ANNOUNCEMENT else ()
-        for step in steps:
-            click.echo(step)
+        _by_hand(config, tokens, Stage(stage), path)
         return
     _refuse_links(file, file.with_name("provider.yaml"))
     os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
@@ -82,6 +81,19 @@ def command(
         steps = _announced.steps(config, path, done.plans, datetime.now(timezone.utc))
         report = report._replace(notes=[*report.notes, *steps])
     print_report(report, None if annotated else form, output)
+
+
+def _by_hand(config: Config, tokens: Mapping[str, str], stage: Stage, path: Path) -> None:
+    """Say which records a person enters. In a pipeline, the page of the run has those of the announcement."""
+    wanted = records(proven(config, tokens), stage)
+    click.echo("There is no dns/ here, so these records are published by hand:\n")
+    click.echo(as_table(wanted))
+    if stage is not Stage.ANNOUNCEMENT:
+        return  # the wait for them says on the page of the run which of them DNS lacks
+    steps = [*_announced.by_hand(config, path, datetime.now(timezone.utc))]
+    for step in steps:
+        click.echo(step)
+    summarise(os.environ, stage.value, as_markdown(Report("", notes=steps, sections=[to_enter(wanted)])))
 
 
 def _refuse_links(*read: Path) -> None:

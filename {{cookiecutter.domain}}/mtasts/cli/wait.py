@@ -18,12 +18,11 @@ from mtasts.ci.handing_over import hand_over, summarise
 from mtasts.cli._common import ROOT, load, policy_file, print_report, unknown, verification, verification_file
 from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.config.model import Config, Domain
+from mtasts.dns.forms import to_enter
 from mtasts.dns.records import DnsRecord, Stage, proven, records_of
 from mtasts.findings import Finding, listed
 from mtasts.findings.forms import as_markdown, as_text
-from mtasts.findings.report import Report, Section, Table, count
-
-_COLUMNS = ("name", "host", "type", "TTL", "value")
+from mtasts.findings.report import Report, count
 
 PAUSE = 15  # seconds between two looks
 BY_HAND, BY_ITSELF = 15 * 60, 40 * 60  # seconds that a wait may take at most: a job of the pipelines has 45 minutes
@@ -75,8 +74,7 @@ def command(
     left = _wait(lambda: looks[what](clients(**network), timeout, jobs), patience)
     hand_over(os.environ, "done", "false" if left else "true")
     if left:
-        to_enter = [each for found in records.values() for each in found] if by_hand else []
-        _give_up(left, patience, go_on, to_enter)
+        _give_up(left, patience, go_on, [each for found in records.values() for each in found] if by_hand else [])
     else:
         click.echo(f"{_FOR[what]}.")
 
@@ -109,22 +107,15 @@ def _wait(look: Callable[[], list[Finding]], patience: int) -> list[Finding]:
     return []
 
 
-def _give_up(left: list[Finding], patience: int, go_on: bool, to_enter: Sequence[DnsRecord]) -> None:
+def _give_up(left: list[Finding], patience: int, go_on: bool, by_hand: Sequence[DnsRecord]) -> None:
     """Say what did not come, and end: with 1, unless another wait follows."""
     if go_on:
         click.echo(f"Not yet, after {patience} seconds. The next job goes on waiting.")
         return
-    notes = [f"That is so after {patience} seconds. Once it is done, run the failed jobs of this run again."]
-    if to_enter:
-        notes = ["Enter the records below in DNS. Then run the failed jobs of this run again."]
-    sections = (
-        [Section("Records to enter", table=Table(_COLUMNS, [_row(each) for each in to_enter]))] if to_enter else []
-    )
-    report = Report(count(left), left, notes, sections)
+    first = "Enter the records below in DNS." if by_hand else f"That is so after {patience} seconds."
+    then = "Then" if by_hand else "Once it is done,"
+    notes = [f"{first} {then} run the failed jobs of this run again."]
+    report = Report(count(left), left, notes, [to_enter(by_hand)] if by_hand else [])
     summarise(os.environ, "wait", as_markdown(report))
     print_report(report)
     sys.exit(1)
-
-
-def _row(record: DnsRecord) -> tuple[str, ...]:
-    return record.name, record.host, record.type, str(record.ttl), record.value

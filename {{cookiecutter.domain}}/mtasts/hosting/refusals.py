@@ -1,7 +1,7 @@
 """What Azure's refusal of a deployment or of a question means, in one plain message.
 
-`python -m mtasts.hosting.refusals FILE [last]` reads what `az` wrote, in a pipeline. It ends with 1 if another try is in
-vain, or if there is none.
+`python -m mtasts.hosting.refusals FILE [last]` reads what `az` wrote, in a pipeline. It ends with 1 if another try is
+in vain, or if there is none.
 """
 
 from __future__ import annotations
