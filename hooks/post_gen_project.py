@@ -1,4 +1,4 @@
-"""Judge the answers by the toolkit's own rules, remove what was not chosen, and say what comes next.
+"""Check the answers by the toolkit's own rules, remove what was not chosen, and say what comes next.
 
 The answers come as JSON, so none can become code. Updates run it again, so it bears that.
 """
@@ -39,12 +39,11 @@ DEVICES = re.compile("con|prn|aux|nul|(com|lpt)[1-9]")
 STAND_IN = "refused"  # stands for a domain that must not name a folder; __domain has what was answered
 TEMPLATE = "gh:org/mtasts-template"
 
-DNS_TOOL = re.compile(r"(?:\bexchanger = (?:[0-9]+ )?|\bmx [0-9]+ |\bhandled by [0-9]+ )(\S+)", re.IGNORECASE)
 UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # the Unicode categories of what does not show
 
 Answers = Mapping[str, "Any"]
-Judge = Callable[[str, Answers], "list[str]"]  # the answer, the good ones before it → its faults, as sentences
-Mend = Callable[[str, Answers], str]  # the same → a better answer, which may be as bad
+Check = Callable[[str, Answers], "list[str]"]  # the answer, the good ones before it → its faults, as sentences
+Correct = Callable[[str, Answers], str]  # the same → a better answer, which may be as bad
 
 # A bad answer. better: what to answer, None if only the user can know.
 Problem = namedtuple("Problem", "question answer faults better")  # noqa: PYI024 - needs typing
@@ -63,20 +62,20 @@ def corrected(answers: Answers) -> dict[str, str]:
 
 
 def review(answers: Answers) -> tuple[dict[str, str], list[Problem]]:
-    """Judge each answer in the light of the corrected ones before it."""
+    """Check each answer in the light of the corrected ones before it."""
     given, regions = asked(answers), answers.get("_regions", {})
     good: dict[str, str] = {}
     found = []
-    for question, (judge, mend) in QUESTIONS.items():
+    for question, (check, correct) in QUESTIONS.items():
         text = fallback = defaults(good, regions)[question]
         # A default made from a bad domain is not the user's mistake: it follows the corrected domain.
         if question in given and given[question] != defaults(given, regions)[question]:
             text = given[question]
         good[question] = text
         # A default made from good answers is good: few bakes need all of the toolkit's rules.
-        if text != fallback and (faults := hidden(text) or judge(text, good)):
-            better = mend(visible(text), good)
-            known = not (hidden(better) or judge(better, good))
+        if text != fallback and (faults := hidden(text) or check(text, good)):
+            better = correct(visible(text), good)
+            known = not (hidden(better) or check(better, good))
             good[question] = better if known else fallback
             found.append(Problem(question, text, faults, better if known else None))
     return good, found
@@ -138,7 +137,7 @@ def domain_faults(text: str, _: Answers) -> list[str]:
     return []
 
 
-def mend_domain(text: str, _: Answers) -> str:
+def correct_domain(text: str, _: Answers) -> str:
     """Return the mail domain that was meant."""
     from mtasts.sts.corrections import domain
 
@@ -158,10 +157,12 @@ def mx_faults(text: str, good: Answers) -> list[str]:
     return faults or said(size_fault(policy))
 
 
-def mend_mx(text: str, _: Answers) -> str:
+def correct_mx(text: str, _: Answers) -> str:
     """Return the hosts that are right or can be put right, from a list or from what a DNS tool printed."""
-    mended = map(mend_pattern, DNS_TOOL.findall(text) or re.split("[,; ()]+", text))
-    return ", ".join(dict.fromkeys(host for host in mended if not pattern_faults(host)))
+    from mtasts.sts.corrections import mx_hosts
+
+    hosts = map(correct_pattern, mx_hosts(text))
+    return ", ".join(dict.fromkeys(host for host in hosts if not pattern_faults(host)))
 
 
 def pattern_faults(pattern: str) -> list[str]:
@@ -188,7 +189,7 @@ def partial_name(name: str) -> list[str]:
     return [f"{quote(name)} is not a name in full, with its top-level domain, as mx.example.com is."]
 
 
-def mend_pattern(pattern: str) -> str:
+def correct_pattern(pattern: str) -> str:
     """Return the pattern that was meant: mx*.example.com can only be had as *.example.com."""
     from mtasts.sts.corrections import mx_pattern
 
@@ -207,18 +208,15 @@ def max_age_faults(text: str, _: Answers) -> list[str]:
     return said(*(finding for _, finding in value_findings(None, int(text), [])))
 
 
-def mend_max_age(text: str, _: Answers) -> str:
+def correct_max_age(text: str, _: Answers) -> str:
     """Return the seconds that a number with a unit or with thousands separators means, at most a year."""
-    from mtasts.sts.corrections import seconds
-    from mtasts.sts.policy import MAX_AGE_LIMIT
+    from mtasts.sts.corrections import of_policy
 
-    better = seconds(text)
-    return better and str(min(int(better), MAX_AGE_LIMIT))
+    return of_policy("max_age", text) or ""
 
 
 def report_faults(text: str, _: Answers) -> list[str]:
     """Say what is wrong with the address for reports. policy.yaml writes mailto: if it has no scheme."""
-    from mtasts.sts.names import name_fault
     from mtasts.tlsrpt.rua import RUA_RECORD, rua_fault
 
     uri = text if re.match("(mailto|https):", text, re.IGNORECASE) else f"mailto:{text}"
@@ -231,11 +229,10 @@ def report_faults(text: str, _: Answers) -> list[str]:
         return []
     if text.count("@") > 1:
         return ["It is more than one address. Answer one, and write the others into policy.yaml."]
-    host = uri.rpartition("@")[2].partition("?")[0]
-    return said(name_fault(host, "mail domain")) or partial_name(host)
+    return partial_name(uri.rpartition("@")[2].partition("?")[0])
 
 
-def mend_report(text: str, good: Answers) -> str:
+def correct_report(text: str, good: Answers) -> str:
     """Return the one address that was meant, percent-encoded if it must be, with a scheme if one was answered."""
     from mtasts.tlsrpt.corrections import rua
 
@@ -259,12 +256,11 @@ def app_name_faults(text: str, _: Answers) -> list[str]:
     return [f"It holds {quote(reserved[0])}, which Azure reserves. Choose another name."] if reserved else []
 
 
-def mend_app_name(text: str, _: Answers) -> str:
+def correct_app_name(text: str, _: Answers) -> str:
     """Return a name like the text that Azure takes."""
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    ascii_text = re.sub(r"^https?://|\.azurewebsites\.net.*", "", ascii_text)
-    spared = re.sub("^login", "mtasts-login", ascii_text.replace("microsoft", "ms").replace("windows", "win"))
-    return re.sub("[^a-z0-9]+", "-", spared).strip("-")[:40].strip("-")
+    from mtasts.config.corrections import app_name
+
+    return app_name(text)
 
 
 def region_faults(text: str, good: Answers) -> list[str]:
@@ -276,21 +272,28 @@ def region_faults(text: str, good: Answers) -> list[str]:
     return []
 
 
-def mend_region(text: str, _: Answers) -> str:
+def correct_region(text: str, _: Answers) -> str:
     """Return the short name of a region that was given by its long one."""
-    return re.sub("[ _-]", "", re.sub(r"^\(.*?\)", "", text.lower().strip("'\"`.,; ")))
+    from mtasts.config.corrections import region
+
+    return region(text)
 
 
-def menu(question: str) -> tuple[Judge, Mend]:
-    """Return how to judge a choice and mend it: a configuration file or a replay can bring any text."""
+def menu(question: str) -> tuple[Check, Correct]:
+    """Return how to check a choice and correct it: a configuration file or a replay can bring any text."""
     choices = MENUS[question]
 
-    def judge(text: str, good: Answers) -> list[str]:
+    def check(text: str, good: Answers) -> list[str]:
         if text not in choices:
             return [f"The choices are {', '.join(choices)}."]
         return hosting_faults(text, good) if question == "hosting" else []
 
-    return judge, lambda text, _: re.sub("[ _]+", "-", text.strip("'\" ").lower())
+    def correct(text: str, _: Answers) -> str:
+        from mtasts.sts.corrections import word
+
+        return word(text, choices, 0.8) or ""  # gitlab is not github
+
+    return check, correct
 
 
 def hosting_faults(kind: str, good: Answers) -> list[str]:
@@ -302,14 +305,14 @@ def hosting_faults(kind: str, good: Answers) -> list[str]:
 
 
 # In the order in which they depend on each other.
-QUESTIONS: dict[str, tuple[Judge, Mend]] = {
-    "domain": (domain_faults, mend_domain),
+QUESTIONS: dict[str, tuple[Check, Correct]] = {
+    "domain": (domain_faults, correct_domain),
     **{question: menu(question) for question in MENUS},
-    "mx_hosts": (mx_faults, mend_mx),
-    "max_age": (max_age_faults, mend_max_age),
-    "tls_report_address": (report_faults, mend_report),
-    "app_name": (app_name_faults, mend_app_name),
-    "region": (region_faults, mend_region),
+    "mx_hosts": (mx_faults, correct_mx),
+    "max_age": (max_age_faults, correct_max_age),
+    "tls_report_address": (report_faults, correct_report),
+    "app_name": (app_name_faults, correct_app_name),
+    "region": (region_faults, correct_region),
 }
 
 
@@ -457,11 +460,11 @@ PYTHONS = {True: ("py", r".venv\Scripts\python"), False: ("python3", ".venv/bin/
 
 
 def next_steps(folder: str, answers: Mapping[str, str], unseen: bool = False, windows: bool = os.name == "nt") -> str:
-    """Return what to do next, in commands that every shell takes. unseen: MTS126 could not be judged."""
+    """Return what to do next, in commands that every shell takes. unseen: MTS126 could not be checked."""
     domain, lock = answers["domain"], "function/local.txt" if answers["hosting"] == "function" else "requirements.txt"
     python, own = PYTHONS[windows]
     debian = "" if windows else "\nOn Debian and Ubuntu, the second needs the package python3-venv.\n"
-    unjudged = "\nLint is also the first to look for wildcards that cover a public suffix (MTS126), such as *.co.uk.\n"
+    unchecked = "\nLint is also the first to look for wildcards that cover a public suffix (MTS126), such as *.co.uk.\n"
     return f"""{enforce_warning(answers)}
 {domain} is ready. Go to it, make a virtual environment, and check it:
 
@@ -469,7 +472,7 @@ def next_steps(folder: str, answers: Mapping[str, str], unseen: bool = False, wi
   {python} -m venv .venv
   {own} -m pip install -r {lock}
   {own} -m mtasts lint
-{debian}{unjudged if unseen else ""}
+{debian}{unchecked if unseen else ""}
 Compare the mx of policy.yaml with the MX records that the domain has:
 
   {own} -m mtasts check --only mx

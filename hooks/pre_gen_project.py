@@ -1,6 +1,6 @@
 """Stop before anything is written: with a Python that is too old, or where a bake would damage what is there.
 
-post_gen_project.py judges the answers: it has the toolkit, and with it the rules that lint has.
+post_gen_project.py checks the answers: it has the toolkit, and with it the rules that lint has.
 This file must parse with every Python 3, so that an old one can say what it lacks.
 """
 

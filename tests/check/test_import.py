@@ -50,7 +50,7 @@ UNSTRICT = [
         SERVED.replace(b"enforce", b"Enforce"),
         "enforce",
         1209600,
-        ["MTS111: mode is 'Enforce'", START.format("mailauth")],
+        ["MTS111: Unknown mode 'Enforce'", START.format("mailauth")],
     ),
     (
         "dot",
@@ -388,7 +388,7 @@ def test_an_entry_that_stays_is_not_said_to_be_written(internet: Internet, tmp_p
     code, _ = take_in(internet, "no-mode.example", path)
     assert code == 0
     code, shown = take_in(internet, "no-mode.example", path)
-    assert (code, "was written" in shown, "MTS111: mode is 'on'" in shown) == (0, False, True), shown
+    assert (code, "was written" in shown, "MTS111: Unknown mode 'on'" in shown) == (0, False, True), shown
     path.write_text(path.read_text(encoding="utf-8").replace("1209600", "604800"), encoding="utf-8")
     code, shown = take_in(internet, "no-mode.example", path)
     assert code == 0, shown

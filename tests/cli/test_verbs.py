@@ -420,7 +420,7 @@ def test_one_toolkit_judges_another_tree(repository: Path, other: Repository) ->
     assert rendered.stdout == POLICY.replace(b"604800", b"86400")
     policy.write_text(f"{text}misspelt: 1\n", encoding="utf-8")
     refused = verb(repository, "-C", str(other.folder), "lint")
-    assert (refused.returncode, b"error MTS104: 'misspelt' is no key here." in refused.stdout) == (1, True)
+    assert (refused.returncode, b"error MTS104: Unknown key 'misspelt'." in refused.stdout) == (1, True)
 
 
 def test_a_plan_of_another_tree_is_of_its_history(repository: Path, other: Repository) -> None:

@@ -232,7 +232,7 @@ def test_an_invalid_revision_is_skipped_and_named(made: Made) -> None:
         (broken, "11"),
         (twice, "12"),
     ]
-    assert found.skipped[0].why.startswith("mode is the text 'enforced'. Did you mean enforce?")
+    assert found.skipped[0].why.startswith("Unknown mode 'enforced'. Write testing, enforce or none.")
     assert "This is not YAML that a policy can be read from" in found.skipped[1].why
     assert found.skipped[2].why == "'Example.com' is the same domain as 'example.com' above. Remove one of the two."
 

@@ -26,6 +26,9 @@ DRIVER = ROOT / "tests" / "hosting" / "runtime" / "driver.py"
 POLICY = b"version: STSv1\r\nmode: testing\r\nmx: mx1.example.com\r\nmx: mx2.example.com\r\nmax_age: 604800\r\n"
 
 
+POLICY_TWO = b"version: STSv1\r\nmode: enforce\r\nmx: mx.two.example\r\nmax_age: 604800\r\n"
+
+
 @pytest.fixture
 def repository(bake: Bake) -> Path:
     """A repository that serves its policy with a Function."""
@@ -47,11 +50,12 @@ def set_modes(folder: Path, folders: int, others: int) -> None:
         path.chmod(folders if path.is_dir() else others)
 
 
-def start(python: Path, package: Path) -> tuple[int, bytes, list[str]]:
-    """Start a package, and ask for the policy. Return the answer, and what of the package was compiled for that."""
+def start(python: Path, package: Path, *hosts: str) -> tuple[list[tuple[int, bytes]], list[str]]:
+    """Start a package, and ask for a policy at each host. Return the answers, and what was compiled for them."""
     set_modes(package, 0o555, 0o444)
-    headers = {"Host": "mta-sts.example.com"}
-    asked = [{"function": "policy", "method": "GET", "url": "https://mta-sts.example.com/", "headers": headers}]
+    asked = [
+        {"function": "policy", "method": "GET", "url": f"https://{host}/", "headers": {"Host": host}} for host in hosts
+    ]
     done = subprocess.run(
         [python, "-B", "-v", DRIVER, package],
         input=json.dumps(asked),
@@ -61,11 +65,11 @@ def start(python: Path, package: Path) -> tuple[int, bytes, list[str]]:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    (answer,) = json.loads(done.stdout)["answers"]
+    answers = [(each["status"], base64.b64decode(each["body"])) for each in json.loads(done.stdout)["answers"]]
     # Python -v says "code object from 'X.pyc'" for bytecode that it took, and "code object from X.py" otherwise.
     words = (line.rpartition("code object from ")[2].strip("'\"") for line in done.stderr.splitlines())
     compiled = sorted(Path(word).relative_to(package).as_posix() for word in words if is_source(word, package))
-    return answer["status"], base64.b64decode(answer["body"]), compiled
+    return answers, compiled
 
 
 def is_source(word: str, package: Path) -> bool:
@@ -75,7 +79,22 @@ def is_source(word: str, package: Path) -> bool:
 
 def test_a_start_compiles_nothing(package: Path, runtime_python: Path) -> None:
     """Every cold start compiled 125 files: 0.18 s of CPU here, and 0.06 s with bytecode."""
-    assert start(runtime_python, package) == (200, POLICY, [])
+    assert start(runtime_python, package, "mta-sts.example.com") == ([(200, POLICY)], [])
+
+
+def test_three_domains_have_three_policies(repository: Path, runtime_python: Path) -> None:
+    """As many as have certificates: from policy.yaml to the answers of Microsoft's runtime. A fourth gets none."""
+    path = repository / "policy.yaml"
+    text = path.read_text(encoding="utf-8")
+    others = "  two.example: {mode: enforce, mx: [mx.two.example]}\n  three.example: {max_age: 86400}\n"
+    path.write_text(text.replace("  example.com:\n", f"  example.com:\n{others}"), encoding="utf-8")
+    assert verb(repository, "build", python=runtime_python).returncode == 0
+    hosts = [f"mta-sts.{name}" for name in ("example.com", "two.example", "three.example", "four.example")]
+    answers, compiled = start(runtime_python, repository / "build" / "function", *hosts)
+    set_modes(repository / "build", 0o755, 0o644)
+    assert answers[:2] == [(200, POLICY), (200, POLICY_TWO)]
+    assert answers[2] == (200, POLICY.replace(b"604800", b"86400"))
+    assert (answers[3][0], b"STSv1" in answers[3][1], compiled) == (404, False, [])
 
 
 def test_every_file_has_its_bytecode_in_the_zip(package: Path) -> None:
@@ -135,7 +154,7 @@ def test_bytecode_that_does_not_fit_is_not_run(
     """Python compiles the source anew, and the policy is served."""
     set_modes(package, 0o755, 0o644)
     recompiled = change(package)
-    status, body, compiled = start(runtime_python, package)
+    ((status, body),), compiled = start(runtime_python, package, "mta-sts.example.com")
     assert (status, body) == (200, POLICY)
     assert set(recompiled) <= set(compiled)
 

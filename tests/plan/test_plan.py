@@ -424,7 +424,7 @@ def test_a_revision_that_lint_refuses_is_skipped_and_named(world: World) -> None
     (warning,) = made.findings
     assert (warning.rule.id, made.unsafe) == ("MTS522", [])
     assert warning.message.startswith(
-        f"Commit {broken[:12]} is passed over, since lint refuses its policy.yaml: example.com mode is"
+        f"Commit {broken[:12]} is passed over, since lint refuses its policy.yaml: Unknown mode 'enforced' of"
     )
     assert made.change.domains[0].title == "mode testing to enforce, max_age 604800 to 2419200"
 

@@ -10,7 +10,6 @@ import click
 
 from mtasts.findings import WrongUseError
 from mtasts.sts.corrections import domain as corrected_domain
-from mtasts.sts.corrections import passing
 from mtasts.sts.names import domain_fault, name_fault
 
 if TYPE_CHECKING:  # imported when they are made: plan has these options, and seldom asks the network
@@ -84,6 +83,7 @@ def domain_name(text: str) -> str:
     name = text.removesuffix(".").lower()
     is_policy_host = name.startswith(("mta-sts.", "_mta-sts."))
     if fault := domain_fault(name) if is_policy_host else name_fault(name, "domain"):
-        better = passing(text, corrected_domain, domain_fault)
-        raise click.UsageError(f"{fault.message} Did you mean {better}?" if better else fault.message)
+        better = corrected_domain(text)
+        hint = f" Did you mean {better}?" if not domain_fault(better) else ""
+        raise click.UsageError(f"{fault.message}{hint}")
     return name

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mtasts.config import schema, values, yaml_file
+from mtasts.config import schema, suggest, values, yaml_file
 from mtasts.config.hosting import Hosting, Kind, limits
+from mtasts.config.values import Located
 from mtasts.config.yaml_file import Document, DocumentError, Place, Steps
 from mtasts.findings import Finding, has_errors
 from mtasts.sts.lint import size_fault
@@ -58,48 +59,71 @@ class Config:
 
 
 def load(path: Path) -> tuple[Config | None, list[Finding]]:
-    """Read a policy.yaml. Returns the config, None where there are errors, and every finding with its place."""
+    """Read a policy.yaml. Returns the config, None where there are errors, and every finding with its place.
+
+    What is wrong has a suggestion, if there is one value that passes.
+    """
     try:
-        config, findings = read(yaml_file.read_text(path))
+        document = yaml_file.parse(yaml_file.read_text(path))
     except DocumentError as error:
-        config, findings = None, [error.finding]
+        return None, [error.finding.at(file=path.as_posix())]
+    config, found = _whole(document)
+    findings = _placed(document, suggest.suggested(document, found, lambda other: _whole(other)[1]))
     return config, [finding.at(file=path.as_posix()) for finding in findings]
 
 
 def read(text: str) -> tuple[Config | None, list[Finding]]:
-    """Read the text of a policy.yaml, as `load` does."""
+    """Read the text of a policy.yaml, as `load` does, and suggest nothing."""
     try:
         document = yaml_file.parse(text)
     except DocumentError as error:
         return None, [error.finding]
-    config, findings = evaluate(document)
-    if config:
-        findings += _limits(config)
-    return (None if has_errors(findings) else config), sorted(findings, key=_place)
+    config, found = _whole(document)
+    return config, _placed(document, found)
 
 
 def evaluate(document: Document) -> tuple[Config | None, list[Finding]]:
-    """Return the config where one can be made, and the findings in no order: all but what its hosting cannot carry."""
+    """Return the config where one can be made, and the findings: all but what its hosting cannot carry."""
+    config, found = _evaluate(document)
+    return config, _placed(document, found)
+
+
+def _evaluate(document: Document) -> tuple[Config | None, list[Located]]:
     entries = values.entries(document)
-    findings = [*document.findings, *schema.check(document), *values.check(document, entries)]
-    if has_errors(findings):
-        return None, findings
+    found = [*schema.check(document), *values.check(document, entries)]
+    if has_errors([*document.findings, *(finding for _, finding in found)]):
+        return None, found
     config = _config(document, entries)
-    return config, [*findings, *_sizes(config)]
+    return config, [*found, *_sizes(config)]
 
 
-def _limits(config: Config) -> Iterator[Finding]:
+def _whole(document: Document) -> tuple[Config | None, list[Located]]:
+    config, found = _evaluate(document)
+    found += _limits(config) if config else ()
+    return (None if has_errors(finding for _, finding in found) else config), found
+
+
+def _placed(document: Document, found: Iterable[Located]) -> list[Finding]:
+    """Return all findings in the order of their places: those of YAML, and each of these with its place."""
+    placed = list(document.findings)
+    for steps, finding in found:
+        line, column = document.place(steps)
+        domain = str(steps[1]) if len(steps) > 1 and steps[0] == "domains" else None
+        placed.append(finding.at(line=line, column=column, domain=domain))
+    return sorted(dict.fromkeys(placed), key=_place)
+
+
+def _limits(config: Config) -> Iterator[Located]:
     policies = {domain.name: domain.policy for domain in config.domains}
     for finding in limits(config.hosting.kind, policies):
-        line, column = config.place(finding.domain) if finding.domain else config.places["hosting", "kind"]
-        yield finding.at(line=line, column=column)
+        domain = finding.domain
+        yield ("domains", config.written.get(domain, domain)) if domain else ("hosting", "kind"), finding
 
 
-def _sizes(config: Config) -> Iterator[Finding]:
+def _sizes(config: Config) -> Iterator[Located]:
     for policy in dict.fromkeys(domain.policy for domain in config.domains):
         if fault := size_fault(policy):
-            line, column = config.places.get(("mx",), config.places[()])
-            yield fault.at(line=line, column=column)
+            yield ("mx",), fault
 
 
 def _place(finding: Finding) -> tuple[int, int]:

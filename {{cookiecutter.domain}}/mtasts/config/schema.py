@@ -11,7 +11,6 @@ from typing import Any
 
 import jsonschema
 
-from mtasts.config.suggest import suggested
 from mtasts.config.yaml_file import Document, Steps
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import MAX_AGE, MODE, VERSION_UNKNOWN, missing
@@ -58,13 +57,13 @@ _TYPES = {
 }
 
 
-def check(document: Document) -> list[Finding]:
-    """Return what the schema finds wrong with a document, each with its place."""
-    found: list[Finding] = []
+def check(document: Document) -> list[tuple[Steps, Finding]]:
+    """Return what the schema finds wrong with a document, each with the way to its place."""
+    found: list[tuple[Steps, Finding]] = []
     for error in _validator().iter_errors(document.data):
         keys = [step for step in error.absolute_path if isinstance(step, str)]
         if (keys[-1] if keys else None, error.validator) not in _JUDGED_BY_MEANING:
-            found += [_placed(document, *each) for each in _findings(document, error)]
+            found += _findings(document, error)
     return list(dict.fromkeys(found))
 
 
@@ -74,12 +73,6 @@ def _validator() -> Any:
     whole = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     validator: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
     return validator(json.loads(FILE.read_text(encoding="utf-8")))
-
-
-def _placed(document: Document, steps: Steps, finding: Finding) -> Finding:
-    line, column = document.place(steps)
-    domain = str(steps[1]) if len(steps) > 1 and steps[0] == "domains" else None
-    return finding.at(line=line, column=column, domain=domain)
 
 
 def _findings(document: Document, error: Any) -> Iterator[tuple[Steps, Finding]]:
@@ -93,7 +86,7 @@ def _findings(document: Document, error: Any) -> Iterator[tuple[Steps, Finding]]
                 yield steps, missing(key) if key in _RULES else _absent(key, error)
     else:
         written = document.written(steps) if isinstance(error.instance, bool) else None
-        yield steps, suggested(document.data, steps, Finding(_rule(steps), _wrong(steps, error, written)))
+        yield steps, Finding(_rule(steps), _wrong(steps, error, written))
 
 
 def _misspelt(key: str, error: Any) -> bool:
@@ -105,8 +98,8 @@ def _misspelt(key: str, error: Any) -> bool:
 
 def _unknown(key: str, known: list[str]) -> Finding:
     close = get_close_matches(key.lower(), known, 1)
-    hint = f"Did you mean {quote(close[0])}?" if close else f"Write one of {', '.join(known)}, or remove it."
-    return Finding(UNKNOWN_KEY, f"{quote(key)} is no key here. {hint}")
+    hint = f"Did you mean {close[0]}?" if close else f"The keys here are {', '.join(known)}. Correct or remove it."
+    return Finding(UNKNOWN_KEY, f"Unknown key {quote(key)}. {hint}")
 
 
 def _absent(key: str, error: Any) -> Finding:
@@ -115,21 +108,35 @@ def _absent(key: str, error: Any) -> Finding:
 
 def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
     what = " ".join(str(step) if isinstance(step, str) else f"item {step + 1}" for step in steps[-2:]) or "The file"
-    shown = f"{written}, which YAML reads as {str(error.instance).lower()}" if written else _shown(error.instance)
-    return f"{what} is {shown}. {_wanted(error)} {error.schema.get('description', '')}".strip()
+    value = error.instance
+    if error.validator in ("enum", "const"):
+        known = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        return f"{_word(steps, value, written) or f'{what} is {_shown(value)}'}. {_choices(known)}"
+    return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), error.schema.get("description"))))
+
+
+def _word(steps: Steps, value: object, written: str | None) -> str | None:
+    """Return what is wrong with a word that is none of the known ones; None for what is no word."""
+    if written:
+        return f"{steps[-1]} is {written}, which YAML reads as {str(value).lower()}"
+    if value is None or isinstance(value, (dict, list)):
+        return None
+    return f"Unknown {steps[-1]} {quote(value)}{f' of {steps[1]}' if steps[0] == 'domains' else ''}"
+
+
+def _choices(known: list[str]) -> str:
+    if len(known) == 1:
+        return f"There is only {known[0]}."
+    return f"Write {', '.join(known[:-1])} or {known[-1]}."
 
 
 def _wanted(error: Any) -> str:
     value = error.validator_value
     if error.validator == "type":
         return f"Write {_TYPES[value if isinstance(value, str) else value[0]]}."
-    if error.validator in ("enum", "const"):
-        known = value if isinstance(value, list) else [value]
-        close = get_close_matches(str(error.instance).lower(), known, 1)
-        return f"Did you mean {close[0]}?" if close else f"Possible: {', '.join(known)}."
     if error.validator == "pattern":
         return ""
-    return f"{value} is the most." if error.validator == "maximum" else _NUMBER
+    return {"maximum": f"{value} is the most.", "minimum": f"{value} is the least."}.get(error.validator, _NUMBER)
 
 
 def _shown(value: object) -> str:
@@ -137,7 +144,7 @@ def _shown(value: object) -> str:
         return "empty"
     if isinstance(value, (dict, list)):
         return "a block of keys" if isinstance(value, dict) else "a list"
-    return f"the text {quote(value)}" if isinstance(value, str) else quote(value).strip("'")
+    return quote(value) if isinstance(value, str) else quote(value).strip("'")
 
 
 def _rule(steps: Steps) -> Rule:

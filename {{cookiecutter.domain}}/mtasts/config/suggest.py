@@ -1,40 +1,96 @@
-"""A value that passes, for a value of policy.yaml that does not.
-
-Each suggestion has gone through the rules of its key before it is offered, so none is refused when it is put in place.
-"""
+"""A value that passes, for a value of policy.yaml that does not: what was most likely meant, and how it is tried."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from mtasts.config.yaml_file import OddNumber, Steps
+from mtasts.config import corrections
+from mtasts.config.hosting import Kind
+from mtasts.config.schema import UNKNOWN_KEY
+from mtasts.config.values import DOMAIN_TWICE
+from mtasts.config.yaml_file import Document, OddNumber, Steps, is_number
 from mtasts.findings import Finding
-from mtasts.sts import corrections
-from mtasts.sts.lint import MAX_AGE_SENSE, value_findings
-from mtasts.sts.names import domain_fault, name_fault
-from mtasts.sts.policy import VERSION, Mode, policy_host
+from mtasts.findings.suggest import TRIALS, Review, suggest
+from mtasts.sts import corrections as sts
+from mtasts.sts.lint import MAX_AGE_SENSE, MX_COVERED, MX_DUPLICATE, sensible_max_age
+from mtasts.sts.names import domain_fault, is_public_suffix
 from mtasts.tlsrpt import corrections as tlsrpt
-from mtasts.tlsrpt.rua import rua_fault
+
+Located = Sequence[tuple[Steps, Finding]]
+Offers = Mapping[Steps, "str | int"]
+
+_MANY, _FEW = 500, 2  # domains, and how many trials are made if there are more: each reads them all
+_NO_VALUE_HELPS = (UNKNOWN_KEY, DOMAIN_TWICE, MX_DUPLICATE, MX_COVERED)
 
 
-def suggested(data: Any, steps: Steps, finding: Finding) -> Finding:
-    """Return a finding with a suggestion, if there is one. data: the whole file; steps: the way to the value."""
-    return finding if finding.suggestion is not None else finding.offering(_better(data, steps, finding))
+def suggested(document: Document, found: Located, review: Callable[[Document], Located]) -> Located:
+    """Return the findings of a file with suggestions. review: what is found in a document."""
+
+    def reread(offers: Offers) -> Review[Steps]:
+        data = _put(document.data, offers)
+        return _reviewed(data, _renamed(review(dataclasses.replace(document, data=data)), offers))
+
+    domains = document.data.get("domains") if isinstance(document.data, dict) else None
+    many = isinstance(domains, dict) and len(domains) > _MANY
+    return suggest(_reviewed(document.data, found), reread, _FEW if many else TRIALS)
+
+
+def _reviewed(data: Any, found: Located) -> Review[Steps]:
+    return Review(found, lambda steps, finding: _better(data, steps, finding))
+
+
+def _put(data: Any, offers: Offers) -> Any:
+    """Return the data with other values in place. A domain's name is changed unless another has it already."""
+    data = copy.deepcopy(data)
+    for steps, value in offers.items():
+        if not _is_name(steps):
+            _at(data, steps[:-1])[steps[-1]] = value
+    names = {steps[1]: value for steps, value in offers.items() if _is_name(steps)}
+    if names:
+        domains: dict[Any, Any] = {}
+        for name, own in data["domains"].items():
+            better = names.get(name, name)
+            domains[name if better in domains or better in data["domains"] else better] = own
+        data["domains"] = domains
+    return data
+
+
+def _renamed(found: Located, offers: Offers) -> Located:
+    """Return what is found with the ways that the file has, where a domain's name was changed."""
+    names = {value: steps[1] for steps, value in offers.items() if _is_name(steps)}
+
+    def as_written(steps: Steps) -> Steps:
+        if len(steps) < 2 or steps[0] != "domains":
+            return steps
+        return "domains", names.get(steps[1], steps[1]), *steps[2:]
+
+    return [(as_written(steps), finding) for steps, finding in found] if names else found
+
+
+def _is_name(steps: Steps) -> bool:
+    return len(steps) == 2 and steps[0] == "domains"
 
 
 def _better(data: Any, steps: Steps, finding: Finding) -> str | int | None:
-    key = next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
-    if len(steps) == 2 and steps[0] == "domains":
-        return _domain(str(steps[1]), data)
-    value = _at(data, steps)
-    if value is None or isinstance(value, (dict, list)) or key not in _CORRECTIONS:
+    if finding.rule in _NO_VALUE_HELPS:
         return None
+    if _is_name(steps):
+        return _domain(str(steps[1]))
+    key = next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
+    value = _at(data, steps)
     if finding.rule is MAX_AGE_SENSE:
-        return _sensible(data, steps)
-    return _CORRECTIONS[key](value, data, steps)
+        mode = _at(data, (*steps[:-1], "mode")) or _at(data, ("mode",))
+        return sensible_max_age(str(mode), value) if key == "max_age" and type(value) is int else None
+    if key not in _CORRECTIONS or not isinstance(value, (str, int, OddNumber)) or isinstance(value, bool):
+        return None
+    better = _CORRECTIONS[key](str(value))
+    if isinstance(better, str) and is_number(better):
+        return None  # it is text in quotes alone, and a suggestion is to pass however it is put in place
+    return None if better == value and type(better) is type(value) else better
 
 
 def _at(data: Any, steps: Steps) -> Any:
@@ -44,86 +100,41 @@ def _at(data: Any, steps: Steps) -> Any:
         return None
 
 
-def _domain(name: str, data: Any) -> str | None:
-    if not domain_fault(name):
-        return None
-    better = corrections.passing(name, corrections.domain, domain_fault)
-    taken = {str(each).lower() for each in data["domains"]} - {name.lower()}
-    return None if better in taken else better
+def _domain(name: str) -> str | None:
+    better = sts.domain(name) if domain_fault(name) else ""
+    return better if "." in better and not domain_fault(better) and not is_public_suffix(better) else None
 
 
-def _mode(value: Any, *_: object) -> str | None:
-    return _nearest(value, [mode.value for mode in Mode])
+def _name(text: str) -> str | None:
+    better = sts.domain(text)
+    return better if "." in better else None
 
 
-def _version(value: Any, *_: object) -> str | None:
-    return None if value == VERSION else VERSION
+def _hostname(text: str) -> str | None:
+    better = sts.bare_name(text)
+    return better if "." in better else None
 
 
-def _nearest(value: Any, known: list[str]) -> str | None:
-    """Return the nearest of the known words. YAML's on and off are no words: they would look like none."""
-    if not isinstance(value, str) or value in known:
-        return None
-    word = value.strip(" \t'\"`.,;:").lower()
-    close = get_close_matches(word, known, 1, 0.65)
-    if close == ["none"] and word != "none":
-        return None  # it withdraws the policy: what is merely near, as `no` or `nope`, may mean something else
-    return close[0] if close else None
+def _ttl(text: str) -> int | None:
+    number = sts.seconds(text)
+    return min(max(int(number), 60), 86_400) if number and len(number) < 12 else None
 
 
-def _max_age(value: Any, *_: object) -> int | None:
-    text = str(value) if isinstance(value, (str, OddNumber)) or type(value) is int else ""
-    better = corrections.seconds(text)
-    if not better or len(better) > 12:
-        return None
-    number = min(int(better), 31_557_600)
-    if number == value or any(value_findings(None, number, [])):
-        return None
-    return number
+def _retired(text: str) -> bool | None:
+    return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(text.strip().lower())
 
 
-def _sensible(data: Any, steps: Steps) -> int | None:
-    """Return the nearest max_age that suits the mode."""
-    mode, value = _at(data, (*steps[:-1], "mode")) or _at(data, ("mode",)), _at(data, (*steps[:-1], "max_age"))
-    bounds = {"testing": (86_400, 1_209_600), "enforce": (604_800, 31_557_600)}.get(str(mode))
-    if not bounds or type(value) is not int or steps[-1] != "max_age":
-        return None
-    least, most = bounds
-    return least if value < least else most
-
-
-def _zone(value: Any, _: Any, steps: Steps) -> str | None:
-    if not isinstance(value, str) or len(steps) < 3:
-        return None
-    name = str(steps[1]).lower()
-    return corrections.passing(
-        value, corrections.domain, lambda zone: name_fault(zone, "zone") or not f".{name}".endswith(f".{zone}")
-    )
-
-
-def _hostname(value: Any, data: Any, _: Steps) -> str | None:
-    if not isinstance(value, str):
-        return None
-    own = {policy_host(str(name).lower()) for name in data.get("domains") or ()}
-    return corrections.passing(
-        value, corrections.bare_name, lambda host: name_fault(host, "hostname") or host in own or "." not in host
-    )
-
-
-def _rua(value: Any, *_: object) -> str | None:
-    return corrections.passing(value, tlsrpt.rua, rua_fault) if isinstance(value, str) else None
-
-
-def _kind(value: Any, *_: object) -> str | None:
-    return _nearest(value, ["function", "static-web-app", "front-door", "web-server"])
-
-
-_CORRECTIONS: Mapping[str, Callable[[Any, Any, Steps], str | int | None]] = {
-    "mode": _mode,
-    "version": _version,
-    "max_age": _max_age,
-    "zone": _zone,
+_CORRECTIONS: Mapping[str, Callable[[str], str | int | None]] = {
+    "version": lambda text: sts.of_policy("version", text),
+    "mode": lambda text: sts.of_policy("mode", text),
+    "mx": lambda text: sts.of_policy("mx", text),
+    "max_age": sts.max_age,
+    "rua": lambda text: tlsrpt.rua(text) or None,
+    "zone": _name,
+    "retired": _retired,
+    "kind": lambda text: sts.word(text, [kind.value for kind in Kind]),
+    "name": lambda text: corrections.app_name(text) or None,
+    "region": lambda text: corrections.region(text) or None,
     "hostname": _hostname,
-    "rua": _rua,
-    "kind": _kind,
+    "ttl": _ttl,
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
-from mtasts.config.suggest import suggested
 from mtasts.config.yaml_file import Document, Steps
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.lint import value_findings
@@ -104,16 +103,11 @@ def entries(document: Document) -> dict[str, dict[str, Any]]:
     return {name: inherited(data, own) for name, own in _mapping(data.get("domains")).items()}
 
 
-def check(document: Document, entries: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    """Return what is wrong with a document's meaning, each finding once and with its place. entries: of the domains."""
+def check(document: Document, entries: Mapping[str, Mapping[str, Any]]) -> list[Located]:
+    """Return what is wrong with a document's meaning, each once and with the way to its place. entries: of domains."""
     data = _mapping(document.data)
-    found: list[Finding] = []
-    for part in (_policies(data, entries), _domains(data), _reporting(data, entries), _hosting(data)):
-        for steps, finding in part:
-            line, column = document.place(steps)
-            domain = str(steps[1]) if steps[0] == "domains" else None
-            found.append(suggested(data, steps, finding).at(line=line, column=column, domain=domain))
-    return list(dict.fromkeys(found))
+    parts = (_policies(data, entries), _domains(data), _reporting(data, entries), _hosting(data))
+    return list(dict.fromkeys(located for part in parts for located in part))
 
 
 def _policies(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Iterator[Located]:

@@ -92,6 +92,11 @@ class _Numeric:
         return _NUMBER.fullmatch(text) or re.fullmatch(_NUMERIC, text)
 
 
+def is_number(text: str) -> bool:
+    """Tell whether some reader of YAML takes a text without quotes for a number."""
+    return _Numeric.match(text) is not None
+
+
 def _number(loader: Any, node: Any) -> int | OddNumber:
     text = loader.construct_scalar(node)
     return int(text) if _NUMBER.fullmatch(text) else OddNumber(text)

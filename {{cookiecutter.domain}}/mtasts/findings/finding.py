@@ -46,8 +46,8 @@ class Rule:
 class Finding:
     """One violation of a rule. Line and column count from 1; None where there is no place.
 
-    result_type: RFC 8460's word for it (§4.3), if a report of a sender would have one. suggestion: a value that passes,
-    in place of the one that does not: one YAML scalar of the key's own type.
+    result_type: RFC 8460's word for it (§4.3), if a report of a sender would have one. suggestion: a value that passes
+    in place of the one that does not, one YAML scalar of the key's own type; only `suggest` gives one.
     """
 
     rule: Rule
@@ -69,14 +69,6 @@ class Finding:
         """Return the finding with the places given; what is None stays as it was."""
         given: dict[str, Any] = {"file": file, "line": line, "column": column, "domain": domain}
         return dataclasses.replace(self, **{key: value for key, value in given.items() if value is not None})
-
-    def offering(self, value: str | int | None) -> Finding:
-        """Return the finding with a suggestion, in its message too; as it is for None."""
-        if value is None:
-            return self
-        shown = quote(value, 300) if isinstance(value, str) else str(value)
-        message = self.message if f" {shown}" in self.message else f"{self.message} Write {shown}."
-        return dataclasses.replace(self, suggestion=value, message=message)
 
     def as_dict(self) -> dict[str, object]:
         """Return the stable form for JSON."""

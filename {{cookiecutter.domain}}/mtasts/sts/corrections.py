@@ -1,4 +1,4 @@
-"""What was most likely meant by a value that is wrong: candidates, which the rules have still to pass.
+"""What was most likely meant by a value that is wrong. The rules have still to pass it.
 
 Standard library only: the hook of the template uses it, too, where nothing else is installed.
 """
@@ -7,23 +7,43 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Sequence
+from difflib import get_close_matches
 
+_WEEK, _YEAR = 604_800, 31_557_600  # seconds; RFC 8461 §3.2 has a year as the most
 _UNITS = {
     **dict.fromkeys(("", "s", "sec", "second"), 1),
     **dict.fromkeys(("min", "minute"), 60),
     **dict.fromkeys(("h", "hr", "hour"), 3600),
     **dict.fromkeys(("d", "day"), 86_400),
-    **dict.fromkeys(("w", "wk", "week"), 604_800),
+    **dict.fromkeys(("w", "wk", "week"), _WEEK),
     **dict.fromkeys(("mo", "mon", "month"), 2_592_000),
     **dict.fromkeys(("y", "yr", "year"), 31_536_000),
 }
 
 
-def passing(text: str, correct: Callable[[str], str], fault: Callable[[str], object]) -> str | None:
-    """Return a correction of a value, if it differs and has no fault; None if there is none."""
-    better = correct(text)
-    return better if better != text and better and not fault(better) else None
+EXCHANGE = "*.mail.protection.outlook.com"
+# What is written for Exchange Online, and matches none of its hosts: one label less or more.
+EXCHANGE_SLIPS = frozenset(
+    (
+        "mail.protection.outlook.com",
+        "protection.outlook.com",
+        "outlook.com",
+        "*.protection.outlook.com",
+        "*.outlook.com",
+    )
+)
+# What nslookup, dig, host and a zone file print of an MX record.
+_DNS_TOOL = re.compile(r"(?:\bexchanger = (?:[0-9]+ )?|\bmx\s+[0-9]+\s+|\bhandled by [0-9]+ )(\S+)", re.IGNORECASE)
+
+
+def word(text: str, known: Sequence[str], likeness: float = 0.65) -> str | None:
+    """Return the nearest of the known words, None if none is near. likeness: difflib's, from 0 to 1."""
+    text = re.sub("[ _]+", "-", text.strip(" \t'\"`.,;:").lower())
+    close = get_close_matches(text, known, 1, likeness)
+    if close == ["none"] and text != "none":
+        return None  # it withdraws the policy, and `no` may mean something else
+    return close[0] if close else None
 
 
 def bare_name(text: str) -> str:
@@ -55,12 +75,24 @@ def domain(text: str) -> str:
     return re.sub(r"^(_?mta-sts\.)+", "", bare_name(text))
 
 
+def mx_hosts(text: str) -> list[str]:
+    """Return the texts that stand for hosts, in a list or in what a DNS tool printed."""
+    return _DNS_TOOL.findall(text) or [host for host in re.split(r"[,;\s()]+", text) if host]
+
+
 def mx_pattern(text: str) -> str:
-    """Return the mx pattern that was meant, in a line of DNS too. mx*.example.com can only be had as *.example.com."""
-    text = re.sub(r"^\s*(?:mx\s+)?[0-9]{1,5}\s+(?=\S)", "", text.strip("'\"` \t"), flags=re.IGNORECASE)
+    """Return the mx pattern that was meant, in a line of DNS too; empty if the text holds several hosts.
+
+    mx*.example.com can only be had as *.example.com.
+    """
+    found = _DNS_TOOL.findall(text)
+    if len(found) > 1:
+        return ""
+    text = re.sub(r"^(?:mx\s+)?[0-9]{1,5}\s+(?=\S)", "", (found or [text])[0].strip("'\"` \t"), flags=re.IGNORECASE)
     text = re.sub(r"^mx\s*[:=]\s*", "", text, flags=re.IGNORECASE)
     wild = re.fullmatch(r"['\"]*(?:\*\.)*[^.]*\*\.?([^*]*)", text)
-    return f"*.{bare_name(wild[1])}" if wild else bare_name(text)
+    pattern = f"*.{bare_name(wild[1])}" if wild else bare_name(text)
+    return EXCHANGE if pattern in EXCHANGE_SLIPS else pattern
 
 
 def seconds(text: str) -> str:
@@ -71,3 +103,20 @@ def seconds(text: str) -> str:
         return ""
     size = _UNITS.get(found[2]) or _UNITS.get(found[2].removesuffix("s"), 0)  # 2 settimane are not 2 seconds
     return str(int(found[1]) * size) if size else ""
+
+
+def max_age(text: str) -> int | None:
+    """Return the seconds that a text means as a max_age, at most a year; a week for 0, which no sender keeps."""
+    number = seconds(text)
+    return (min(int(number), _YEAR) or _WEEK) if number else None
+
+
+def of_policy(key: str, text: str) -> str | None:
+    """Return the value that was most likely meant for a key of a policy, as text; None if nothing is near."""
+    if key == "max_age":
+        number = max_age(text)
+        return None if number is None else str(number)
+    if key == "mx":
+        pattern = mx_pattern(text)
+        return pattern if "." in pattern else None
+    return {"version": "STSv1", "mode": word(text, ("testing", "enforce", "none"))}.get(key)

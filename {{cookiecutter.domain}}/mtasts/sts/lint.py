@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mtasts.findings import Finding, Rule, Severity, quote
+from mtasts.findings.suggest import Review, suggest
 from mtasts.sts import corrections
 from mtasts.sts.names import pattern_fault, public_suffix_fault
-from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, Field, MxPattern, Policy, read
+from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, MxPattern, Policy, read
+from mtasts.sts.policy_lines import Field
 
 DUPLICATE_KEY = Rule(
     "MTS103",
@@ -83,10 +85,41 @@ _SENSE = {"testing": (DAY, 14 * DAY), "enforce": (7 * DAY, MAX_AGE_LIMIT)}
 
 def lint_policy(text: str) -> list[Finding]:
     """Return every finding in the text of a policy, in the order of its lines."""
+    return [finding for _, finding in suggest(_review(text), lambda offers: _review(_with_values(text, offers)))]
+
+
+def _review(text: str) -> Review[int]:
+    fields = {field.line: field for field in read(text)[0]}
+    mode = next((field.value for field in fields.values() if field.key == "mode"), None)
+
+    def better(line: int, finding: Finding) -> str | None:
+        return _better(fields[line], finding, mode) if line in fields else None
+
+    return Review(_found(text), better)
+
+
+def _found(text: str) -> list[tuple[int, Finding]]:
+    """Return what is wrong with the text of a policy, each with its line."""
     fields, found = read(text)
     for part in (_keys(fields), _sense(fields), _size(text)):
         found += part
-    return sorted(dict.fromkeys(found), key=lambda finding: finding.line or 0)
+    return sorted(((finding.line or 0, finding) for finding in dict.fromkeys(found)), key=lambda each: each[0])
+
+
+def _with_values(text: str, offers: Mapping[int, str | int]) -> str:
+    """Return the text with other values in some of its lines."""
+    lines = enumerate(text.split("\n"), 1)
+    return "\n".join(f"{line.partition(':')[0]}: {offers[n]}" if n in offers else line for n, line in lines)
+
+
+def _better(field: Field, finding: Finding, mode: str | None) -> str | None:
+    """Return the value that was most likely meant in a line of a policy."""
+    if finding.rule in (MX_DUPLICATE, MX_COVERED, DUPLICATE_KEY):
+        return None
+    if finding.rule is MAX_AGE_SENSE:
+        return str(sensible_max_age(mode, int(field.value)))
+    better = corrections.of_policy(field.key, field.value)
+    return better if better != field.value else None
 
 
 def _keys(fields: list[Field]) -> Iterator[Finding]:
@@ -144,10 +177,16 @@ def _max_age_fault(mode: str | None, max_age: int) -> Finding | None:
         return Finding(MAX_AGE, message)
     least, most = _SENSE.get(mode or "", (1, MAX_AGE_LIMIT))
     if max_age < least:
-        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, short for {mode}. Write {least} or more.")
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, short for {mode}. The least is {least}.")
     if most < max_age <= MAX_AGE_LIMIT:
-        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, long for {mode}. Write {most} or less.")
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, long for {mode}. The most is {most}.")
     return None
+
+
+def sensible_max_age(mode: str | None, max_age: int) -> int:
+    """Return the nearest max_age that suits a mode, in seconds."""
+    least, most = _SENSE.get(mode or "", (1, MAX_AGE_LIMIT))
+    return min(max(max_age, least), most)
 
 
 def _mx_findings(mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
@@ -156,38 +195,20 @@ def _mx_findings(mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
     seen: set[str] = set()
     for number, pattern in patterns:
         covering = None if pattern.startswith("*.") else parents.get(pattern.lower().partition(".")[2])
-        fault = pattern_fault(pattern)
-        fault = fault.offering(_better(pattern)) if fault else public_suffix_fault(pattern)
+        fault = pattern_fault(pattern) or public_suffix_fault(pattern)
         if fault := fault or _provider_slip(pattern) or _idle(pattern, pattern.lower() in seen, covering):
             yield ("mx", number), fault
         seen.add(pattern.lower())
 
 
-def _better(pattern: str) -> str | None:
-    """Return the pattern that was meant, if it passes."""
-    return corrections.passing(
-        pattern,
-        corrections.mx_pattern,
-        lambda better: pattern_fault(better) or public_suffix_fault(better) or "." not in better,
-    )
-
-
-_EXCHANGE = "*.mail.protection.outlook.com"
-# What is written for Exchange Online, and matches none of its hosts: one label less or more.
-_PROVIDER_SLIPS = {
-    **dict.fromkeys(("mail.protection.outlook.com", "protection.outlook.com", "outlook.com"), _EXCHANGE),
-    **dict.fromkeys(("*.protection.outlook.com", "*.outlook.com"), _EXCHANGE),
-    **dict.fromkeys(("mx.microsoft", "*.mx.microsoft")),
-}
-
-
 def _provider_slip(pattern: str) -> Finding | None:
-    if pattern.lower() not in _PROVIDER_SLIPS:
+    name, advice = pattern.lower(), ""
+    if name.removeprefix("*.") == "mx.microsoft":
+        advice = " Name the zone, as in '*.h-v1.mx.microsoft'."
+    elif name not in corrections.EXCHANGE_SLIPS:
         return None
-    better = _PROVIDER_SLIPS[pattern.lower()]
-    advice = "" if better else " Name the zone, as in '*.h-v1.mx.microsoft'."
     message = f"mx {quote(pattern)} matches no MX host of Exchange Online: a `*` is exactly one label.{advice}"
-    return Finding(PROVIDER_SLIP, message).offering(better)
+    return Finding(PROVIDER_SLIP, message)
 
 
 def _idle(pattern: str, again: bool, covering: str | None) -> Finding | None:

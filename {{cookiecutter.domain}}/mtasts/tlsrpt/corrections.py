@@ -13,9 +13,11 @@ def rua(text: str) -> str:
     A size such as `!10m` is of DMARC, and TLS reports know none: it goes. What else a record parts things with is
     percent-encoded.
     """
-    found = re.search(r"rua\s*=\s*([^;\s]+)", text, re.IGNORECASE)
+    found = re.search(r"(?:^|[;\s\"'])rua\s*[=:]\s*([^;\s]+)", text, re.IGNORECASE) or re.search(
+        "<([^<>]*@[^<>]*)>", text
+    )
     text = (found[1] if found else text).strip(" \t<>()'\"`,;")
-    text = re.sub(r"^(mailto:\s*)+", "mailto:", text, flags=re.IGNORECASE)
+    text = re.sub(r"^(mail ?to\s*[:;]\s*(//)?)+", "mailto:", text, flags=re.IGNORECASE)
     text = re.sub(r"![0-9]+[kmgt]?$", "", text, flags=re.IGNORECASE)
     if text.count("@") > 1 or len(re.findall(r"(?i)mailto:|https?://", text)) > 1:
         return ""

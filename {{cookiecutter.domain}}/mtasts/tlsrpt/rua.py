@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mtasts.findings import Finding, Rule, Severity, quote
+from mtasts.sts.names import name_fault
 
 RUA_MAILTO = Rule(
     "MTS141",
@@ -59,6 +60,8 @@ def rua_fault(uri: str) -> Finding | None:
         several = len(re.findall("@|https:", uri, re.IGNORECASE)) > 1
         advice = "Give each address an item of its own." if several else "They part things in the record."
         return Finding(RUA_ENCODING, f"rua {quote(uri)} holds `,` `!` or `;`. {advice}")
-    if _URI.fullmatch(uri):
-        return None
-    return Finding(RUA_FORM, f"rua {quote(uri)} is neither a mailto: nor an https: URI. Use one of them.")
+    if not _URI.fullmatch(uri):
+        return Finding(RUA_FORM, f"rua {quote(uri)} is neither a mailto: nor an https: URI. Use one of them.")
+    host = uri.partition("@")[2].partition("?")[0]
+    fault = name_fault(host, "its domain") if uri[:7].lower() == "mailto:" else None
+    return Finding(RUA_FORM, f"rua {quote(uri)}: {fault.message}") if fault else None
