@@ -36,7 +36,11 @@ _OWN = {
         ("deploy", _READ.format(f"Microsoft.Web/staticSites/{APP}/customDomains")),
         ("deploy", f"az staticwebapp secrets list --name {APP} --resource-group {APP}"),
     ],
-    "front-door": [("deploy", _READ.format(f"Microsoft.Cdn/profiles/{APP}/customDomains")), ("deploy", UPLOAD)],
+    "front-door": [
+        ("deploy", _READ.format(f"Microsoft.Cdn/profiles/{APP}/customDomains")),
+        ("deploy", _READ.format(f"Microsoft.Cdn/profiles/{APP}/afdEndpoints/{APP}/routes/policy")),
+        ("deploy", UPLOAD),
+    ],
 }
 
 Machines = Mapping[str, Mapping[str, str]]  # the environment of each identity, with a folder of its own for `az`

@@ -238,12 +238,13 @@ put() {
   printf '##vso[task.setvariable variable=%s;isOutput=true]%s\\n' "$1" "$2"
 }
 case $note in
-  "python -m mtasts hosts hosts.json") put missing "$MISSING"; put pending "$AWAITED"; touch hosts.json ;;
+  "python -m mtasts hosts hosts.json")
+    put missing "$MISSING"; put pending "$AWAITED"; put unrouted "$OLD"; touch hosts.json ;;
   "python -m mtasts wait policy --go-on"*) put done "$SERVED" ;;
 esac
 """
     # What Azure lacks, and what it is not done with; and whether HTTPS serves the policy in the first of two waits.
-    AZURE_HAS: ClassVar[Mapping[str, str]] = {"MISSING": "", "AWAITED": "", "SERVED": "true"}
+    AZURE_HAS: ClassVar[Mapping[str, str]] = {"MISSING": "", "AWAITED": "", "OLD": "", "SERVED": "true"}
     # In place of `python3 -m mtasts.ci.tip`, which tests/ci/test_tip.py runs with real git.
     TIP = """#!/usr/bin/env bash
 echo current=true >> "$GITHUB_OUTPUT"

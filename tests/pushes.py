@@ -180,8 +180,10 @@ class Push(SignedIn):
         self._git("fetch", "--quiet", "--prune", "origin", cwd=self.work)
         commit = f"origin/{ref.removeprefix('refs/heads/')}" if ref else self.commit
         self._git("checkout", "--quiet", "--force", "--detach", commit, cwd=self.work)
-        (self.work / "build" / "static").mkdir(parents=True, exist_ok=True)
-        (self.work / "build" / "static" / "index.html").write_text("built")
+        for build in ("build/static", "build"):  # GitHub's artifact, and that of Azure DevOps
+            folder = self.work / build / HOSTNAMES[self.world.kind] / ".well-known"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "mta-sts.txt").write_text("built")
 
     def _git(self, *words: str, cwd: Path) -> None:
         subprocess.run(["git", *words], cwd=cwd, env=environment(), check=True, capture_output=True, timeout=60)

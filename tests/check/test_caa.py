@@ -98,9 +98,9 @@ def forbidding(folder: Path, kind: str) -> tuple[Path, Named, list[str]]:
     (folder / "dns").mkdir()
     (folder / "dns").chmod(0o777)
     net = Loopback()
-    zones = {
-        "example.com": f'@ CAA 0 issue "letsencrypt.org"\n@ MX 10 mx1\nmx1 A {net.address()}\nmta-sts A {net.address()}\n'
-    }
+    address = net.address()
+    records = f'@ CAA 0 issue "letsencrypt.org"\n@ MX 10 mx1\nmx1 A {address}\nmta-sts A {address}\n'
+    zones = {"example.com": records}
     dns = Named(folder / "dns", net.dns_port, zones)
     return file, dns, ["--https-port", str(net.https_port), "--smtp-port", str(net.smtp_port), "--timeout", "5"]
 

@@ -182,7 +182,10 @@ DEPLOYING = {
         (pipeline("github", "provision"), dict.fromkeys(["what-if", "create"], SIGN_IN)),
         (pipeline("github", "deploy-function"), DEPLOYING),
         (pipeline("github", "deploy-static-web-app"), DEPLOYING),
-        (pipeline("github", "deploy-front-door"), {**DEPLOYING, "certificate": READ, "propagation": READ}),
+        (
+            pipeline("github", "deploy-front-door"),
+            {**DEPLOYING, "route": SIGN_IN, "certificate": READ, "propagation": READ},
+        ),
         (
             pipeline("github", "deploy-web-server"),
             {"build": READ, "hosting": SIGN_IN, "announce": SIGN_IN, **WAITING},
@@ -336,6 +339,7 @@ def test_verbs(system: str) -> None:
         *(*BUILD, *LOOKED, TOOLKIT, *hosted),
         *(TOOLKIT, f"python -m mtasts wait dns --verification {file} $PENDING"),
         *(TOOLKIT, "python -m mtasts wait certificate $PENDING"),
+        TOOLKIT,  # for the route
         *(TOOLKIT, "python -m mtasts wait policy --go-on", TOOLKIT, "python -m mtasts wait policy"),
         *(*ANNOUNCE[system], *SEEN, *LOOKED),
     ]
@@ -420,7 +424,7 @@ def test_deployments(hosting: str, on_github: list[str], in_azure: list[str]) ->
         job = job_of(pipeline(system, f"deploy-{hosting}"), "deploy")
         assert [what(step) for step in all_steps(job)] == expected
         assert job["environment"] == "production"
-        assert needs_of(job) == {"hosting", "dns", "certificate" if hosting == "front-door" else "domains"}
+        assert needs_of(job) >= {"hosting", "dns", "certificate" if hosting == "front-door" else "domains"}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -451,8 +455,9 @@ NEEDS = {
         "hosting": {"look", "domains"},
         "dns": {"look", "hosting"},
         "certificate": {"look", "dns"},
-        "deploy": {"hosting", "dns", "certificate"},
-        "https": {"deploy"},
+        "deploy": {"look", "hosting", "dns", "certificate"},
+        "route": {"look", "deploy"},
+        "https": {"deploy", "route"},
         "propagation": {"https"},
         "announce": {"https", "propagation"},
         "check": {"announce"},
@@ -529,7 +534,7 @@ def test_what_changes_something_asks_for_the_tip_first(hosting: str, system: str
             assert conditions == {AT_THE_TIP[system]}
     assert acting == {
         "web-server": ["build", "hosting", "announce"],
-        "front-door": ["build", "domains", "hosting", "deploy", "announce"],
+        "front-door": ["build", "domains", "hosting", "deploy", "route", "announce"],
     }.get(hosting, ["build", "hosting", "domains", "deploy", "announce"])
 
 
@@ -580,7 +585,10 @@ def test_azure_is_changed_in_provision_only(system: str) -> None:
     assert "production" not in [job.get("environment") for job in jobs.values()]
     for hosting in HOSTINGS[:3]:
         jobs = dict(jobs_of(pipeline(system, f"deploy-{hosting}")))
-        assert [name for name, job in jobs.items() if job.get("environment") == "provision"] == ["domains"]
+        assert [name for name, job in jobs.items() if job.get("environment") == "provision"] == [
+            "domains",
+            *(["route"] if hosting == "front-door" else []),
+        ]
 
 
 # The artifact

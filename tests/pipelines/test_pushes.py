@@ -281,3 +281,29 @@ def test_dns_by_hand(begin: Begin) -> None:
     push = world.push(attempt=2)
     assert push.red() == [], push.all_said
     assert f"v=STSv1; id={ID};" in push.summary()  # what is to be announced now
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_route_of_an_older_version(system: str, begin: Begin) -> None:
+    """Both paths are served before the route asks for the new one, so there is no moment without a policy."""
+    world = begin("front-door", system)
+    world.azure.names, world.azure.old_route = ["mta-sts.one.example"], True
+    world.commit("one.example:")
+    push = world.push()
+    assert (push.red(), "domains" in push.ran(), "route" in push.ran()) == ([], False, True), push.all_said
+    old, new = "$web/.well-known/mta-sts.txt", f"$web/{HOSTNAMES['front-door']}/.well-known/mta-sts.txt"
+    assert {old, new} <= set(world.azure.blobs)
+    world.azure.blobs.clear()
+    push = world.push(attempt=2)
+    assert (push.red(), push.ended["route"]) == ([], "skipped"), push.all_said
+    assert new in world.azure.blobs and old not in world.azure.blobs
+
+
+def test_a_new_domain_waits_for_the_new_route(begin: Begin) -> None:
+    """Made with it, the new route would ask for folders that nobody has uploaded: the run says what comes first."""
+    world = begin("front-door")
+    world.azure.names, world.azure.old_route = ["mta-sts.one.example"], True
+    world.commit("one.example:", "two.example:")
+    push = world.push()
+    assert (push.red(), push.ran()) == (["look"], ["build"])
+    assert "Then add two.example." in push.all_said and world.azure.blobs == []

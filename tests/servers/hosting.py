@@ -28,6 +28,7 @@ class Hosting(Cloud):
     """Azure with a hosting. records: what DNS has, as `name TTL TYPE value`.
 
     names: the host names that it has. taken: those that another app has. late: those whose certificate does not come.
+    old_route: whether Front Door's route is as the first version of the template made it, without a rule set.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Hosting(Cloud):
         self.names: list[str] = []
         self.taken: set[str] = set()
         self.late: set[str] = set()
+        self.old_route = False
 
     def served(self) -> list[str]:
         """Return the host names that HTTPS answers for."""
@@ -54,6 +56,7 @@ class Hosting(Cloud):
         if step == "PUT" and (self.kind == "front-door" or given["phase"] == "domains"):
             for domain in given["domains"]:
                 self._add(f"mta-sts.{domain}")
+            self.old_route = False
         return reply
 
     def _add(self, name: str) -> None:
@@ -87,6 +90,9 @@ class Hosting(Cloud):
             return {"value": [{"name": name, "properties": {"status": "Ready"}} for name in self.names]}
         if action == "microsoft.cdn/profiles/customdomains/read":
             return {"value": list(map(self._custom_domain, self.names))}
+        if action == "microsoft.cdn/profiles/afdendpoints/routes/read":
+            rules = [] if self.old_route else [{"id": "policies"}]
+            return {"properties": {"patternsToMatch": ["/*"], "ruleSets": rules}}
         return None
 
     def _custom_domain(self, name: str) -> dict[str, Any]:

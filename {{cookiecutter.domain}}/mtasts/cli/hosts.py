@@ -26,14 +26,14 @@ def command(file: Path | None, group: str | None, path: Path) -> None:
     """Compare the host names in FILE, as infra/hosts.sh reads them, with policy.yaml.
 
     It says what is missing in Azure, how far Azure is, and how an owner removes what is left of earlier domains.
-    Without FILE, print the address that `az rest` reads. In a pipeline, the outputs `missing` and `pending` are set.
+    Without FILE, print the addresses that `az rest` reads. A pipeline gets outputs: `missing`, `pending` and `unrouted`.
     """
     config = load_served(path)
     if not group:
         raise WrongUseError("There is no resource group. Give --group, or set AZURE_RESOURCE_GROUP.")
-    read_from = hosts.address(config, group)
+    read_from = hosts.addresses(config, group)
     if file is None:
-        click.echo(read_from)
+        click.echo("\n".join(read_from))
         return
     found = hosts.read(file)
     try:
@@ -42,6 +42,13 @@ def command(file: Path | None, group: str | None, path: Path) -> None:
         _show(_report(config, group, found, Comparison((), (), hosts.left(config, found))))
         raise
     _show(_report(config, group, found, compared))
+    unrouted = hosts.unrouted(file)
+    if unrouted and compared.missing:
+        raise UserError(
+            "Front Door's route asks for no folder yet, since an older version made it. Deploy this version with the "
+            f"domains that were there before. Then add {compared.missing[0]}."
+        )
+    hand_over(os.environ, "unrouted", str(config.hosting.hostname) if unrouted else "")
     hand_over(os.environ, "missing", " ".join(compared.missing))
     hand_over(os.environ, "pending", " ".join(compared.pending))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote as percent_encoded
 
 from mtasts.config.hosting import FRONT_DOOR_HOSTS, FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD, Kind
@@ -23,6 +23,7 @@ _PLACES = {
     Kind.STATIC_WEB_APP: "Microsoft.Web/staticSites/{}/customDomains",
     Kind.FRONT_DOOR: "Microsoft.Cdn/profiles/{}/customDomains",
 }
+_Found = TypeVar("_Found")
 _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _RESOURCE = re.compile(r"[A-Za-z0-9-]{1,260}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -63,8 +64,11 @@ class Comparison:
     left: tuple[Host, ...]
 
 
-def address(config: Config, group: str) -> str:
-    """Return where `az rest` reads the host names. Raises UserError if policy.yaml lacks a value."""
+def addresses(config: Config, group: str) -> list[str]:
+    """Return where `az rest` reads the host names, and Front Door's route.
+
+    Raises UserError if policy.yaml lacks a value.
+    """
     hosting = config.hosting
     if hosting.kind not in _PLACES:
         raise UserError(f"hosting.kind is {hosting.kind}, and Azure has no part in that.")
@@ -76,8 +80,11 @@ def address(config: Config, group: str) -> str:
             f"policy.yaml has no hosting.{' and no hosting.'.join(lacking)}. Run the pipeline provision with create, "
             "and commit policy.yaml as it leaves it."
         )
-    place = _PLACES[hosting.kind].format(percent_encoded(str(hosting.name)))
-    return f"{_group(group)}/providers/{place}?api-version={_API[hosting.kind]}"
+    name = percent_encoded(str(hosting.name))
+    places = [_PLACES[hosting.kind].format(name)]
+    if hosting.kind.routed:
+        places.append(f"Microsoft.Cdn/profiles/{name}/afdEndpoints/{name}/routes/policy")
+    return [f"{_group(group)}/providers/{place}?api-version={_API[hosting.kind]}" for place in places]
 
 
 def _group(group: str) -> str:
@@ -89,13 +96,27 @@ def read(path: Path) -> list[Host]:
 
     Raises UserError.
     """
+    found = _read(path, lambda documents: [host for document in documents for host in _hosts(document)])
+    return [host for host in found if _NAME.fullmatch(host.name)]  # a wildcard of somebody's is no policy host
+
+
+def unrouted(path: Path) -> bool:
+    """Tell whether Front Door's route, if it is in the file, asks for no folder: an older version made it."""
+
+    def of(documents: Iterator[Mapping[str, Any]]) -> bool:
+        found = [dict(document.get("properties") or {}) for document in documents]
+        return any("patternsToMatch" in each and not each.get("ruleSets") for each in found)
+
+    return _read(path, of)
+
+
+def _read(path: Path, take: Callable[[Iterator[Mapping[str, Any]]], _Found]) -> _Found:
     try:
         with path.open("rb") as file:
             text = file.read(BYTES + 1)
         if len(text) > BYTES:
             raise UserError(f"{path} is larger than {BYTES} bytes. {_HELP}")
-        found = [host for document in _documents(_decoded(text)) for host in _hosts(document)]
-        return [host for host in found if _NAME.fullmatch(host.name)]  # a wildcard of somebody's is no policy host
+        return take(_documents(_decoded(text)))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}. {_HELP}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
