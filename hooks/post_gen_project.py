@@ -393,9 +393,10 @@ def quote(text: str) -> str:
 STATIC = {"static-web-app": ("staticwebapp.config.json",), "web-server": ("nginx.conf", "Caddyfile")}
 PIPELINES = {"github": ".github", "azure-devops": ".azuredevops"}
 WORKFLOWS = (".github/workflows", ".azuredevops")
-AZURE_STEPS = ("variables", "azure", "policy")
+AZURE_STEPS = ("variables", "azure")
 ONLY_FOR_AZURE = (
-    *("infra/deploy.sh", ".github/actions/variables"),
+    *("infra/deploy.sh", "infra/hosts.sh", ".github/actions/variables"),
+    *(f"{folder}/provision.yml" for folder in WORKFLOWS),
     *(f".azuredevops/steps/{name}.yml" for name in AZURE_STEPS),
 )
 # None of these was there before the bake, or pre_gen would have stopped it.
@@ -413,8 +414,6 @@ def prune(root: Path, answers: Mapping[str, str]) -> None:
             remove(root / folder)
     for folder in WORKFLOWS:
         keep_one(root / folder, f"deploy-{hosting}", [f"deploy-{kind}" for kind in MENUS["hosting"]])
-        provision = "provision-web-server" if hosting == "web-server" else "provision"
-        keep_one(root / folder, provision, ["provision", "provision-web-server"])
     keep_one(root / "infra", hosting, MENUS["hosting"])
     keep_one(root / "infra", dns, MENUS["dns_provider"])
     keep_one(root / "dns", dns, MENUS["dns_provider"])

@@ -132,7 +132,6 @@ def test_the_pipelines_may_do_all_that_they_do(
     for name in ("provision-web-server" if hosting == "web-server" else "provision", f"deploy-{hosting}"):
         (tmp_path / name).mkdir()
         played = SignedIn(tmp_path / name, repository, cloud, az, variables(zones_in, hosting))
-        played.values["AZURE_SERVICE_CONNECTION"] = name.partition("-")[0]
         ended = played.play(pipeline(system, name), create="true")
         assert set(ended.values()) == {"success"}, (ended, played.said, cloud.refused)
     assert [need.action for need in cloud.refused] == DONE_WITHOUT.get((hosting, system), [])

@@ -15,6 +15,7 @@ from mtasts.check import (
     steps,
     tls_reporting,
     txt_record,
+    waiting,
     walk,
 )
 from mtasts.config import hosting, schema, values, yaml_file
@@ -27,7 +28,19 @@ from mtasts.tlsrpt import rua
 _MODULES = (
     *(lint, names, policy, rua),
     *(hosting, schema, values, yaml_file),
-    *(announcing, caa, mx_answers, mx_hosts, policy_answers, policy_host, steps, tls_reporting, txt_record, walk),
+    *(
+        announcing,
+        caa,
+        mx_answers,
+        mx_hosts,
+        policy_answers,
+        policy_host,
+        steps,
+        tls_reporting,
+        txt_record,
+        waiting,
+        walk,
+    ),
     *(observed, overrides, plan, safety),
     publish,
 )
