@@ -354,7 +354,8 @@ echo "##vso[task.setvariable variable=current;isOutput=true]true"
     def job(self, name: str, job: Any) -> str:
         """Run a job's steps, and say how it ended. After a failed step only those run that ask for it."""
         good, self.outputs = True, {}
-        for key, text in job.get("variables", {}).items():  # in Azure DevOps: $[ … ]
+        variables = job.get("variables", {})  # in Azure DevOps: $[ … ], or a list of groups
+        for key, text in variables.items() if isinstance(variables, dict) else ():
             self.values[key] = conditions.value(re.sub(r"^\$\[(.*)\]$", r"\1", text), self.look_up)
         for step in all_steps(job):
             if self.runs(step, good):
