@@ -140,6 +140,7 @@ class Push(SignedIn):
         (self.programs / "python3").unlink()
         (self.programs / "python3").symlink_to(sys.executable)
         self._usual |= {**_begun(world.system, commit, attempt), "GIT_CONFIG_GLOBAL": os.devnull}
+        self._usual["AGENT_TEMPDIRECTORY"] = str(folder)
         self.ended = self.play(pipeline(world.system, f"deploy-{world.kind}"))
 
     def job(self, name: str, job: Any) -> str:

@@ -31,7 +31,7 @@ CONNECTIONS = [
 ]
 _PYTHON = f"""#!/usr/bin/env bash
 case "$*" in
-  "-m pip "* | "-m mtasts lint" | "-m mtasts build" | "-m mtasts check "*) exit 0 ;;
+  "-m pip "* | "-m mtasts lint" | "-m mtasts build" | "-m mtasts check "* | "-m mtasts wait "*) exit 0 ;;
   "-m mtasts publish announcement "*) set -- "$@" --no-check ;;
 esac
 exec "{sys.executable}" -B "$@"

@@ -55,7 +55,12 @@ ELSEWHERE = "This run is not of the branch main, and only main is deployed. Merg
 def origin(folder: Path) -> Repository:
     """Make the repository that is deployed: of the toolkit what the look imports, and three commits on main."""
     made = Repository(folder)
-    parts = {"ci": ["handing_over", "tip"], "findings": ["finding", "forms", "report"], "history": ["git"]}
+    parts = {
+        "ci": ["handing_over", "tip"],
+        "findings": ["finding", "forms", "report"],
+        "history": ["git"],
+        "system": ["output"],
+    }
     for file in ("__init__", *(f"{part}/{name}" for part, names in parts.items() for name in ("__init__", *names))):
         (folder / "mtasts" / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(GENERATED / "mtasts" / f"{file}.py", folder / "mtasts" / f"{file}.py")

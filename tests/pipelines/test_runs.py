@@ -373,7 +373,7 @@ def test_azure_dns_is_asked_by_who_is_signed_in() -> None:
 
 SAID = (
     "Not set: {}. The DNS provider needs what dns/provider.yaml reads from the environment. Set it on GitHub under"
-    " Settings → Environments, in Azure DevOps under Pipelines → this pipeline → Edit → Variables, and run this again."
+    " Settings → Environments, in Azure DevOps in the variable group mta-sts-dns, and run this again."
 )
 
 

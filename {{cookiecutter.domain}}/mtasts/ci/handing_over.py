@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mtasts.findings.forms import format_for
+from mtasts.findings.forms import format_for, plain
+from mtasts.system import output
 
 
 def hand_over(environment: Mapping[str, str], name: str, value: str) -> None:
     """Set an output of this step. Outside of a pipeline there is none to set."""
     system = format_for(environment)
     if system == "github":
-        _append(environment.get("GITHUB_OUTPUT"), f"{name}={value}\n")
+        _append(environment.get("GITHUB_OUTPUT"), f"{name}={plain(value)}\n")
     elif system == "azure-devops":
-        print(f"##vso[task.setvariable variable={name};isOutput=true]{value}")
+        output.command(f"##vso[task.setvariable variable={name};isOutput=true]{plain(value)}")
 
 
 def summarise(environment: Mapping[str, str], name: str, text: str) -> None:
@@ -25,7 +26,7 @@ def summarise(environment: Mapping[str, str], name: str, text: str) -> None:
     elif system == "azure-devops":
         path = Path(environment.get("AGENT_TEMPDIRECTORY") or ".", f"{name}.md").absolute()
         path.write_text(f"{text}\n", encoding="utf-8")
-        print(f"##vso[task.uploadsummary]{path}")
+        output.command(f"##vso[task.uploadsummary]{plain(str(path))}")
 
 
 def _append(path: str | None, text: str) -> None:
