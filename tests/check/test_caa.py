@@ -6,6 +6,7 @@ static-web-apps#163, #202, #1447: a certificate is never issued, and the portal 
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mtasts.check.resolver import Answer, Lookup, Status
 from mtasts.check.steps import Network
 from mtasts.findings import Finding
 from mtasts.system.deadline import Deadline
+from repositories import Repository
 from servers.bind import Named
 from servers.loopback import Loopback
 
@@ -36,6 +38,8 @@ CASES: dict[str, tuple[str, bool, str]] = {
     "by a CNAME": ("mta-sts CNAME app.hosting.example.", True, OTHERS),
     "a critical tag that nobody knows": ('@ CAA 128 tbs "unknown"', True, OTHERS),
     "a tag that nobody knows": ('@ CAA 0 tbs "unknown"', True, ""),
+    "Front Door: nothing forbids": ("", False, "CAA allows every authority"),
+    "Front Door: a critical tag": ('@ CAA 128 tbs "unknown"', False, "critical record 'tbs'"),
     "Front Door: shown, and not judged": ('@ CAA 0 issue "letsencrypt.org"', False, "letsencrypt.org"),
 }
 
@@ -63,6 +67,15 @@ def test_caa_is_found_and_judged(name: str, tmp_path: Path) -> None:
     assert expected in (one.rule.id if isinstance(one, Finding) else str(one))
 
 
+def test_a_failing_name_server_stops_the_authority_and_no_mail() -> None:
+    """Authorities do not issue then. Senders never ask for CAA, so it is no error."""
+    failed = caa.Caa(Answer("example.com", Status.FAILURE))
+    (found,) = caa.evaluate(failed, True)
+    assert isinstance(found, Finding)
+    assert (found.rule.id, found.rule.severity.value) == ("MTS216", "warning")
+    assert list(caa.evaluate(failed, False)) == ["CAA at example.com: the name server fails"]
+
+
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.NOT_ASKED])
 def test_no_answer_is_held_against_nobody(status: Status) -> None:
     """It is said once for the run."""
@@ -70,22 +83,53 @@ def test_no_answer_is_held_against_nobody(status: Status) -> None:
     assert not isinstance(one, (str, Finding))
 
 
-@pytest.mark.parametrize(("kind", "rules"), [("function", {"MTS216"}), ("front-door", set()), ("web-server", set())])
-def test_check_looks_where_azure_gets_the_certificate(kind: str, rules: set[str], tmp_path: Path) -> None:
-    """A web server of one's own has an authority of its own."""
-    import json
+HOSTINGS = [("function", {"MTS216"}), ("static-web-app", {"MTS216"}), ("front-door", set()), ("web-server", set())]
+CAA_SEEN = "CAA at example.com allows letsencrypt.org"
 
-    (tmp_path / "policy.yaml").write_text(
+
+def forbidding(folder: Path, kind: str) -> tuple[Path, Named, list[str]]:
+    """Return a policy.yaml with a hosting, a name server whose CAA forbids DigiCert, and the options to ask it."""
+    file = folder / "policy.yaml"
+    file.write_text(
         "version: STSv1\nmode: testing\nmax_age: 604800\nmx: [mx1.example.com]\ndomains: {example.com: }\n"
         f"hosting: {{kind: {kind}, hostname: www.example.org}}\ntls_reporting: {{rua: ['mailto:a@example.com']}}\n",
         encoding="utf-8",
     )
-    (tmp_path / "dns").mkdir()
-    (tmp_path / "dns").chmod(0o777)
+    (folder / "dns").mkdir()
+    (folder / "dns").chmod(0o777)
     net = Loopback()
-    zones = {"example.com": f'@ CAA 0 issue "letsencrypt.org"\nmta-sts A {net.address()}\n'}
-    with Named(tmp_path / "dns", net.dns_port, zones) as dns:
-        words = ["--only", "https", "--resolver", dns.resolver, "--https-port", str(net.https_port), "--timeout", "5"]
-        done = verb(TEMPLATE, "check", "--file", str(tmp_path / "policy.yaml"), "--format", "json", *words)
-    found = {each["rule"] for each in json.loads(done.stdout)["findings"]}
-    assert found & {"MTS216"} == rules
+    address = net.address()
+    records = f'@ CAA 0 issue "letsencrypt.org"\n@ MX 10 mx1\nmx1 A {address}\nmta-sts A {address}\n'
+    zones = {"example.com": records}
+    dns = Named(folder / "dns", net.dns_port, zones)
+    return file, dns, ["--https-port", str(net.https_port), "--smtp-port", str(net.smtp_port), "--timeout", "5"]
+
+
+@pytest.mark.parametrize(("kind", "rules"), HOSTINGS)
+def test_check_looks_where_azure_gets_the_certificate(kind: str, rules: set[str], tmp_path: Path) -> None:
+    """A web server of one's own has an authority of its own; of Front Door it is shown, and not judged."""
+    file, dns, words = forbidding(tmp_path, kind)
+    with dns:
+        words += ["--only", "https", "--resolver", dns.resolver]
+        found, text = (
+            verb(TEMPLATE, "check", "--file", str(file), "--format", form, *words) for form in ("json", "text")
+        )
+    assert {each["rule"] for each in json.loads(found.stdout)["findings"]} & {"MTS216"} == rules
+    assert (CAA_SEEN in text.stdout.decode()) == (kind == "front-door")
+
+
+@pytest.mark.parametrize(("kind", "rules"), HOSTINGS)
+def test_plan_looks_before_the_certificate_is_wanted(kind: str, rules: set[str], tmp_path: Path) -> None:
+    """static-web-apps#163: before the merge, and it stops nothing."""
+    repository = Repository(tmp_path / "repository")
+    repository.commit({"README.md": "new"}, "@1750000000")
+    file, dns, words = forbidding(repository.folder, kind)
+    with dns:
+        words += ["--live", "--resolver", dns.resolver]
+        found, text = (
+            verb(TEMPLATE, "plan", "--file", str(file), "--format", form, *words) for form in ("json", "text")
+        )
+    document = json.loads(found.stdout)
+    assert document["verdict"] == "safe"
+    assert {each["rule"] for each in document["findings"]} & {"MTS216"} == rules
+    assert (f"example.com: {CAA_SEEN}" in text.stdout.decode()) == (kind == "front-door")

@@ -11,6 +11,7 @@ import re
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,11 @@ def wrong_name(authority: Authority, _: str) -> Any:
     return authority.valid("other.example")
 
 
+def azure(authority: Authority, _: str) -> Any:
+    """Return the certificate that Azure shows as long as a host name has none of its own."""
+    return authority.valid("*.azurewebsites.net")
+
+
 def shows_nothing(place: Place) -> AbstractContextManager[object]:
     """Return a policy host that has no certificate to show."""
     return Listener(place.address, place.port, Connection.hang, no_certificate())
@@ -127,6 +133,7 @@ OTHER = POLICY.replace(b"604800", b"1209600")
 LARGE = POLICY + b"x: " + b"y" * (65_536 - len(POLICY) - 5) + b"\r\n"  # the most that senders read
 LATIN = POLICY + "x: é\r\n".encode("latin-1")
 MANY_TXT = tuple(f"decoy {number} ".ljust(250, "x") for number in range(30))  # more than fits into UDP
+AN_HOUR_AGO, TOMORROW = ((datetime.now(timezone.utc) + timedelta(hours=hours)).date().isoformat() for hours in (-1, 24))
 OTHER_TLSRPT = "v=TLSRPTv1; rua=mailto:someone@example.net;"
 
 GOOD = {
@@ -206,6 +213,9 @@ HTTPS = {
     "https-expired-intermediate": case("MTS304", https=shows(Authority.expired_intermediate)),
     "https-not-yet-valid": case("MTS304", https=shows(Authority.not_yet_valid)),
     "https-wrong-name": case("MTS305", https=shows(wrong_name)),
+    "https-azure": case("MTS305", https=shows(azure)),
+    "https-for-clients": case("MTS306", https=shows(Authority.for_clients)),
+    "https-root-unknown": case("MTS306", https=shows(Authority.untrusted_with_root)),
     "https-common-name": case("MTS305", https=shows(Authority.common_name_only)),
     "https-high-wildcard": case("MTS305", https=shows(high_wildcard)),
     "https-wildcard": case(https=shows(wildcard)),
@@ -543,11 +553,29 @@ def test_the_verdict_says_what_a_sender_would_do(seen: Seen, name: str, expected
         ("mx-unlisted", "MTS401", ["mail.mx-unlisted.example", "5.4.8"]),
         ("mx-unused-pattern", "MTS402", ["old.provider.example"]),
         ("mx-expired", "MTS418", ["mx-expired.mx.example", "5.7.5"]),
-        ("https-expired", "MTS304", ["the certificate is not valid today. Renew it."]),
-        ("https-expired-intermediate", "MTS304", ["one above it in the chain is not valid today", "Serve the chain"]),
-        ("mx-expired-intermediate", "MTS418", ["one above it in the chain is not valid today", "Serve the chain"]),
+        ("https-expired", "MTS304", ["the host's own certificate (", f"ended on {AN_HOUR_AGO}. Renew it."]),
+        # libressl#595, certbot-zimbra#143
+        ("https-expired-intermediate", "MTS304", ["and the intermediate above it (", "Testing CA", "Serve the chain"]),
+        ("https-expired-intermediate", "MTS304", [f"ended on {AN_HOUR_AGO}"]),
+        ("https-not-yet-valid", "MTS304", [f"begins only on {TOMORROW}", "Serve the one before it"]),
+        ("https-wrong-name", "MTS305", ["names 'other.example', and not mta-sts.https-wrong-name.example"]),
+        ("https-high-wildcard", "MTS305", ["names '*.example', where `*` stands for one label"]),
+        ("https-common-name", "MTS305", ["names the host only in CN, not in subjectAltName"]),
+        ("https-self-signed", "MTS306", ["('mta-sts.https-self-signed.example') is self-signed", "public authority"]),
+        ("https-without-chain", "MTS306", ["own certificate is signed by", "is not sent. Serve the whole chain"]),
+        ("https-root-unknown", "MTS306", ["chain ends in", "Testing CA", "an authority that senders do not know"]),
+        ("https-azure", "MTS305", ["own certificate, for '*.azurewebsites.net'", "run *provision*"]),
+        ("https-for-clients", "MTS306", ["not fit for a server ("]),
+        (
+            "mx-expired-intermediate",
+            "MTS418",
+            ["the intermediate above it (", f"ended on {AN_HOUR_AGO}", "Serve the chain"],
+        ),
         ("mx-common-name", "MTS419", ["names the host only in CN, not in subjectAltName"]),
-        ("mx-wrong-name", "MTS419", ["mx-wrong-name.mx.example", "5.7.5"]),
+        ("mx-wrong-name", "MTS419", ["names 'other.example', and not mx-wrong-name.mx.example", "5.7.5"]),
+        ("mx-self-signed", "MTS420", ["is self-signed. Use one from a public authority"]),
+        ("mx-without-chain", "MTS420", ["is not sent. Serve the whole chain"]),
+        ("mx-no-starttls", "MTS414", ["Switch STARTTLS on"]),
         # checkdmarc#273, RFC 8460 §3: each of several rua fields counts.
         ("tlsrpt-two-rua", "MTS223", ["mailto:a@example.com, mailto:b@example.com"]),
         ("tlsrpt-misplaced", "MTS224", ["_mta-sts._tls.tlsrpt-misplaced.example"]),

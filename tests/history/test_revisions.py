@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from mtasts.config.model import Config, load
+from mtasts.config.model import Config, load, read
+from mtasts.config.yaml_file import DocumentError, decode
 from mtasts.findings import Finding, Severity
 from mtasts.history.versions import Versions
 
@@ -118,10 +119,15 @@ VERSIONS = st.builds(lambda text, ends: str(ends(text)).encode(), TEXTS | EDITS,
 
 
 def alone(folder: Path, content: bytes) -> Config | str:
-    """Return what config.load makes of a content: the config, or the first error's message."""
+    """Return what config.load makes of a content: the config, or the first error's message without its suggestion."""
     path = folder / "alone.yaml"
     path.write_bytes(content)
     config, findings = load(path)
+    if not config:
+        try:
+            findings = read(decode(content))[1]  # the same findings, and no suggestions
+        except DocumentError as error:
+            findings = [error.finding]
     return config or next(each.message for each in findings if each.rule.severity is Severity.ERROR)
 
 

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from conftest import TEMPLATE, Bake, verb
 from mtasts.cli.catalogue import CATALOGUE
-from mtasts.config.model import Config, read
+from mtasts.config.model import Config, load, read
 from mtasts.findings import Finding
 from mtasts.findings.forms import FORMATS, as_json, as_text
 from mtasts.findings.report import Report, shown
@@ -115,6 +116,18 @@ LINEAR = 1.15 * LARGE / SMALL  # sorting takes a little more; a square would be 
 def test_lint_takes_as_long_as_the_file_is(name: str) -> None:
     """Whatever stands in it."""
     assert growth(lambda size: partial(read, FILES[name](size))) < LINEAR
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_suggestions_too(tmp_path: Path, name: str) -> None:
+    """Each is tried: all at once, or the first ones by themselves."""
+
+    def lint(size: int) -> Callable[[], object]:
+        path = tmp_path / f"{size}.yaml"
+        path.write_text(FILES[name](size), encoding="utf-8")
+        return partial(load, path)
+
+    assert growth(lint) < LINEAR
 
 
 @pytest.mark.parametrize("name", list(SERVED))

@@ -35,14 +35,16 @@ class Loopback:
         if sys.platform != "linux":
             give_up("The servers need 127.0.0.0/8 as Linux has it.")
         chance = random.SystemRandom()
-        self._prefix = f"127.{chance.randint(1, 254)}.{chance.randint(0, 255)}"
+        self._second, self._third = chance.randint(1, 254), chance.randint(0, 250)
+        self._prefix = f"127.{self._second}.{self._third}"
         self._used = 0
         self.https_port, self.smtp_port, self.dns_port = (self._free_port() for _ in range(3))
 
     def address(self) -> str:
         """Return an address that was not given out before."""
+        nets, last = divmod(self._used, 253)
         self._used += 1
-        return f"{self._prefix}.{self._used}"
+        return f"127.{self._second}.{self._third + nets}.{last + 1}"
 
     def _free_port(self) -> int:
         """Return a port below those that the system gives out itself, free on an address of ours and over IPv6."""

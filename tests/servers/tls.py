@@ -7,12 +7,13 @@ import ssl
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 class Authority:
@@ -50,6 +51,21 @@ class Authority:
         """Return a certificate whose issuer nobody knows."""
         return self._unknown.issue_cert(*names)
 
+    def untrusted_with_root(self, *names: str) -> trustme.LeafCert:
+        """Return a certificate whose issuer nobody knows, and comes along."""
+        leaf = self._unknown.issue_cert(*names)
+        return trustme.LeafCert(
+            leaf.private_key_pem.bytes(), leaf.cert_chain_pems[0].bytes(), [self._unknown.cert_pem.bytes()]
+        )
+
+    def for_clients(self, *names: str) -> trustme.LeafCert:
+        """Return a certificate that its authority made for clients, and for no server."""
+        key, root = ec.generate_private_key(ec.SECP256R1()), self._trusted
+        own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        given = [x509.DNSName(each) for each in names]
+        return _signed(key, own, root._certificate.subject, given, root._private_key, [purpose])
+
     def without_chain(self, *names: str) -> trustme.LeafCert:
         """Return a certificate that comes without the one between it and the root."""
         leaf = self._trusted.create_child_ca().issue_cert(*names)
@@ -81,11 +97,14 @@ def _signed(
     subject: x509.Name,
     issuer: x509.Name,
     names: Sequence[x509.GeneralName],
-    by: ec.EllipticCurvePrivateKey,
+    by: Any,
+    more: Sequence[x509.ExtensionType] = (),
 ) -> trustme.LeafCert:
     builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(_in(days=-1)).not_valid_after(_in(days=365))
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
     made = builder.sign(by, hashes.SHA256())
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mtasts.check.resolver import Answer, Status
 from mtasts.check.steps import Network, Unseen, lookup_fault
+from mtasts.config.hosting import Kind
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.sts.policy import policy_host
 
@@ -18,12 +19,23 @@ CAA_FORBIDS = Rule(
     "RFC 8659 §4.2",
     """Azure gets the certificate of a Function or a Static Web App from DigiCert. A CAA record that names other
 authorities alone keeps DigiCert from issuing it, and from renewing one that is there. Add `0 issue "digicert.com"`
-where the record stands. The nearest name from the policy host upwards that has CAA records counts, so those of the
-whole domain count too.""",
+where the record stands. A name server that fails on the question has the same effect. The nearest name from the policy
+host upwards that has CAA records counts, so those of the whole domain count too, and those of the name that a CNAME
+leads to.""",
 )
 
 # The names by which DigiCert takes CAA as its own.
-DIGICERT = {"digicert.com", "www.digicert.com", "symantec.com", "thawte.com", "geotrust.com", "rapidssl.com"}
+DIGICERT = {
+    "digicert.com",
+    "www.digicert.com",
+    "digicert.ne.jp",
+    "symantec.com",
+    "thawte.com",
+    "geotrust.com",
+    "rapidssl.com",
+}
+# The hostings whose certificates Azure gets, and whether it is known from whom: from DigiCert.
+ISSUED: dict[Kind | None, bool] = {Kind.FUNCTION: True, Kind.STATIC_WEB_APP: True, Kind.FRONT_DOOR: False}
 LABELS = 20  # of a name, climbed at most
 
 _RECORD = re.compile(r"(\d+) (\S+) (.*)", re.DOTALL)
@@ -73,13 +85,23 @@ def evaluate(caa: Caa, certain: bool) -> Iterator[str | Finding | Unseen]:
     Which authorities Front Door takes has changed more than once, so of those nothing is judged.
     """
     allowed = caa.allowed
-    if fault := lookup_fault(caa.answer):
+    if caa.answer.status is Status.FAILURE and certain:
+        message = (
+            f"{caa.answer.name}: the name server fails when it is asked for CAA, and then DigiCert may issue no "
+            "certificate. See its log, and the zone's DNSSEC."
+        )
+        yield Finding(CAA_FORBIDS, message)
+    elif caa.answer.status is Status.FAILURE:
+        yield f"CAA at {caa.answer.name}: the name server fails"
+    elif fault := lookup_fault(caa.answer):
         yield fault
-    elif caa.unknown:
+    elif caa.unknown and certain:
         message = (
             f"{caa.answer.name} has a critical CAA record {quote(caa.unknown)}, which no authority knows. Remove it."
         )
         yield Finding(CAA_FORBIDS, message)
+    elif caa.unknown:
+        yield f"CAA at {caa.answer.name} has a critical record {quote(caa.unknown)}, which no authority knows"
     elif allowed is not None and certain and not DIGICERT & set(allowed):
         who = listed(list(map(quote, allowed))) or "no authority at all"
         message = (
@@ -89,3 +111,5 @@ def evaluate(caa: Caa, certain: bool) -> Iterator[str | Finding | Unseen]:
         yield Finding(CAA_FORBIDS, message)
     elif allowed is not None:
         yield f"CAA at {caa.answer.name} allows {listed(allowed) or 'no authority'}"
+    elif not certain:
+        yield "CAA allows every authority"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import urllib3.exceptions
 from urllib3.connection import HTTPConnection
 
-from mtasts.check.tls import Fault, TlsSocket, connect, expiry, fault, handshake, secure, which_expired
+from mtasts.check import chain
+from mtasts.check.tls import Fault, TlsSocket, connect, expiry, handshake, secure
 from mtasts.system.deadline import Deadline
 
 BYTES = 65_536
@@ -35,12 +36,16 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Failed:
-    """No answer: how it failed, after how long, and what the other side said of it."""
+    """No answer: how it failed, after how long, and what the other side said of it.
+
+    cause: the fault as a clause that names the certificate, if more is known of it.
+    """
 
     address: str
     fault: Fault
     seconds: float
     said: str = ""
+    cause: str = ""
 
 
 class Fetch:
@@ -58,11 +63,9 @@ class Fetch:
                 version, ends = tls.version() or "TLS", expiry(tls)  # while the connection stands
                 answer = _exchange(tls, host, path)
         except OSError as error:
-            found = fault(error)
-            if found is Fault.EXPIRED:
-                found = which_expired(self._context, lambda given: self._again(host, address, given, deadline))
+            found, cause = chain.explain(error, host, lambda given: self._again(host, address, given, deadline))
             failed = Fault.HANDSHAKE if found is Fault.INCOMPLETE else found
-            return Failed(address, failed, time.monotonic() - start)
+            return Failed(address, failed, time.monotonic() - start, cause=cause)
         if isinstance(answer, Fault):
             return Failed(address, answer, time.monotonic() - start)
         return Fetched(address, *answer, version, ends, time.monotonic() - start)

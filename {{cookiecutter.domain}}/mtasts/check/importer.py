@@ -14,7 +14,7 @@ from mtasts.check.https import BYTES, Fetched
 from mtasts.check.policy_host import HOST_NONE
 from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, lookup_fault
-from mtasts.check.tls import Fault
+from mtasts.check.tls import CERTIFICATE, Fault
 from mtasts.check.tls_reporting import REPORTING_NONE
 from mtasts.config.compose import Entry
 from mtasts.findings import Finding, Severity, listed, quote
@@ -34,7 +34,7 @@ ADDRESS = 2000  # characters of one report address
 # How a policy host fails for every sender. All else, such as a time-out, may be this machine's network.
 _FAILS = (
     *(Fault.REFUSED, Fault.HANDSHAKE, Fault.VERSION, Fault.INCOMPLETE),
-    *(Fault.EXPIRED, Fault.NAME, Fault.UNTRUSTED),
+    *CERTIFICATE,
 )
 
 Note = str | Finding

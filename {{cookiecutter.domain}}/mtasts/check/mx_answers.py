@@ -111,20 +111,29 @@ NO_DELIVERY = "With enforce, senders do not deliver to it"
 
 _BOUNCE = f"{NO_DELIVERY}; Exchange Online bounces with 5.7.5."
 
+_CERTIFICATE: dict[Fault, tuple[Rule, str]] = {
+    Fault.EXPIRED: (CERTIFICATE_EXPIRED, "Renew it."),
+    Fault.NOT_YET: (CERTIFICATE_EXPIRED, "Use the one before it until then. If that day is over, set this clock."),
+    Fault.CHAIN_EXPIRED: (CERTIFICATE_EXPIRED, "Serve the chain that the authority has today."),
+    Fault.NAME: (CERTIFICATE_NAME, "Use one that names the host, or let the MX record lead to a name that it has."),
+    Fault.UNBOUND: (CERTIFICATE_NAME, "Use one that names the host."),
+    Fault.COMMON_NAME: (CERTIFICATE_NAME, "Use one that names the host among its DNS names."),
+    Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, "Use one from a public authority, with its chain."),
+    Fault.SELF_SIGNED: (CERTIFICATE_UNTRUSTED, "Use one from a public authority."),
+    Fault.ROOT_UNKNOWN: (CERTIFICATE_UNTRUSTED, "Use one from a public authority."),
+    Fault.CHAIN_MISSING: (CERTIFICATE_UNTRUSTED, "Serve the whole chain (fullchain.pem) of a public authority."),
+    Fault.UNFIT: (CERTIFICATE_UNTRUSTED, "Use a public one, made for servers."),
+}
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.REFUSED: (REFUSED, "See that the mail server listens there, or remove the address."),
     Fault.INCOMPLETE: (TURNED_AWAY, "Run this check from a mail server."),
     Fault.TURNED_AWAY: (TURNED_AWAY, "Run this check from a mail server."),
     Fault.SILENT: (SILENT, "See its log."),
-    Fault.STARTTLS_NONE: (STARTTLS_NONE, f"{NO_DELIVERY}."),
-    Fault.STARTTLS_REFUSED: (STARTTLS_REFUSED, f"{NO_DELIVERY}."),
-    Fault.HANDSHAKE: (HANDSHAKE, _BOUNCE),
-    Fault.VERSION: (TLS_VERSION, f"{NO_DELIVERY}."),
-    Fault.EXPIRED: (CERTIFICATE_EXPIRED, f"Renew it. {_BOUNCE}"),
-    Fault.CHAIN_EXPIRED: (CERTIFICATE_EXPIRED, f"Serve the chain that the authority has today. {_BOUNCE}"),
-    Fault.NAME: (CERTIFICATE_NAME, _BOUNCE),
-    Fault.COMMON_NAME: (CERTIFICATE_NAME, _BOUNCE),
-    Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, _BOUNCE),
+    Fault.STARTTLS_NONE: (STARTTLS_NONE, f"Switch STARTTLS on. {NO_DELIVERY}."),
+    Fault.STARTTLS_REFUSED: (STARTTLS_REFUSED, f"See that it can read its certificate and its key. {NO_DELIVERY}."),
+    Fault.HANDSHAKE: (HANDSHAKE, f"See its log. {_BOUNCE}"),
+    Fault.VERSION: (TLS_VERSION, f"Switch TLS 1.2 and 1.3 on. {NO_DELIVERY}."),
+    **{fault: (rule, f"{advice} {_BOUNCE}") for fault, (rule, advice) in _CERTIFICATE.items()},
 }
 
 _FROM_ELSEWHERE = "Run this check from a network that may send mail."
@@ -148,7 +157,7 @@ def evaluate(host: str, probe: Spoken | Failed, covered: bool) -> Iterator[str |
             return
         rule, advice = _FAULTS[probe.fault]
         said = f" ({quote(probe.said)})" if probe.said else ""
-        message = f"{where}: {probe.fault.value}{said}. {advice}"
+        message = f"{where}: {probe.cause or probe.fault.value}{said}. {advice}"
         yield Finding(rule, message, result_type=RESULT_TYPES.get(probe.fault))
         return
     left = days_left(probe.ends)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mtasts.check import mx_answers
+from mtasts.check import mx_answers, slips
 from mtasts.check.https import Failed
 from mtasts.check.mx_answers import NO_DELIVERY
 from mtasts.check.resolver import Answer, Status
@@ -14,7 +16,9 @@ from mtasts.check.smtp import Spoken
 from mtasts.check.steps import ADDRESSES_MANY, Network, Section, Unseen, addresses, first_fault, lookup_fault, resolved
 from mtasts.check.tls import Fault
 from mtasts.findings import Finding, Rule, Severity, listed, quote
-from mtasts.sts.policy import Mode, Policy
+from mtasts.sts import corrections, mx_patterns
+from mtasts.sts.names import pattern_fault
+from mtasts.sts.policy import Mode, MxPattern, Policy
 
 MX_NONE = Rule(
     "MTS210",
@@ -66,16 +70,18 @@ PATTERN_WIDE = Rule(
 
 
 HOSTS = 50  # looked at, of one domain
+PATTERNS = 100  # of a policy, looked at for a near miss
 PROBES = 100  # of their addresses: the domain chooses whom this machine speaks to, and not how often
 
 
 @dataclass(frozen=True)
 class Host:
-    """An MX host: its addresses, and what each said."""
+    """An MX host: its addresses, and what each said. meant: the name that has one, if the zone's was added to it."""
 
     name: str
     answers: tuple[Answer, ...]
     probes: tuple[Spoken | Failed, ...]
+    meant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ async def observe(domain: str, network: Network) -> Observed:
     found = names(domain, answer)
     looked = found[:HOSTS]
     most = PROBES // max(1, len(looked))
-    hosts = await asyncio.gather(*(_observe_host(name, network, most) for name in looked))
+    hosts = await asyncio.gather(*(_observe_host(domain, name, network, most) for name in looked))
     return Observed(answer, tuple(hosts), tuple(found[HOSTS:]))
 
 
@@ -120,10 +126,13 @@ def names(domain: str, answer: Answer) -> list[str]:
     return [name for _, name in pairs if name not in ("", ".")]
 
 
-async def _observe_host(name: str, network: Network, most: int) -> Host:
+async def _observe_host(domain: str, name: str, network: Network, most: int) -> Host:
     answers = await resolved(name, network)
     found = addresses(answers, most)
-    return Host(name, answers, tuple(await asyncio.gather(*(network.probe(name, address) for address in found))))
+    full = slips.full(name, domain) if not found and not first_fault(answers) else None
+    meant = full if full and any(answer.values for answer in await resolved(full, network)) else None
+    probes = await asyncio.gather(*(network.probe(name, address) for address in found))
+    return Host(name, answers, tuple(probes), meant)
 
 
 def evaluate(domain: str, observed: Observed, policy: Policy | None) -> Section:
@@ -154,8 +163,13 @@ def _evaluate_answer(domain: str, observed: Observed) -> Iterator[Finding | Unse
 
 def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding | Unseen]:
     """Yield what is to be said of one host."""
+    if host.meant:
+        message = f"{quote(host.name, 253)} has no address, and {quote(host.meant, 253)} has one: the zone's name was "
+        message += f"added to it. Write '{host.meant}.' into the MX record, with a dot at its end."
+        yield Finding(MX_HOST_NONE, message)
+        return
     if policy and not policy.matches(host.name):
-        message = f"{quote(host.name)} is in no mx of the policy.{_near(host.name, policy)} {NO_DELIVERY}; Exchange "
+        message = f"{quote(host.name)} is in no mx of the policy. {_mend(host.name, policy)} {NO_DELIVERY}; Exchange "
         message += "Online bounces with 5.4.8."
         yield Finding(UNLISTED, message, result_type="validation-failure")
     if not host.probes:
@@ -167,18 +181,48 @@ def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding |
         yield from mx_answers.evaluate(host.name, probe, covered)
 
 
-def _near(host: str, policy: Policy) -> str:
-    """Return which wildcard nearly matches a host, and why it does not: a `*` is one label (RFC 8461 §4.1)."""
-    for pattern in policy.mx:
-        parent = pattern.removeprefix("*.").lower()
-        if f".{host.lower()}".endswith(f".{parent}"):
-            if not pattern.startswith("*."):
-                return f" {quote(pattern)} is another name: write {quote(f'*.{parent}')} for the hosts below it."
-            if host.lower() == parent:
-                return f" {quote(pattern)} is for names below it: add {quote(host)}."
-            wanted = f"*.{host.lower().partition('.')[2]}"
-            return f" In {quote(pattern)} the `*` stands for one label: write {quote(wanted)}."
-    return ""
+def _mend(host: str, policy: Policy) -> str:
+    """Return why a host is in no mx, and what mends it."""
+    if fault := mx_patterns.host_fault(host):
+        return f"It {fault}"
+    offered = next((each for each in mx_patterns.patterns([host]) if each.matches(host)), host)
+    looked = policy.mx[:PATTERNS]
+    near = (_misspelt(host, each) or _other_level(host, each, offered) for each in looked)
+    return next(filter(None, near), None) or _typed(host, looked) or f"Add {quote(offered)} to mx. {_OR}"
+
+
+_OR = "Or correct the MX record."
+
+
+def _misspelt(host: str, pattern: str) -> str | None:
+    """Return what mends a pattern that was to cover the host, and is no pattern."""
+    if len(names := re.split(r"[\s,;]+", pattern.lower())) > 1 and host.lower() in names:
+        return f"The policy has it in {quote(pattern)}, which matches no host: write each name in a line of its own."
+    better = MxPattern(corrections.mx_pattern(pattern))
+    if better == pattern or not better.matches(host):
+        return None
+    return f"The policy has {quote(pattern)} for it, which matches no host: write {quote(better)}."
+
+
+def _other_level(host: str, pattern: str, offered: str) -> str | None:
+    """Return what mends a pattern that is a label too high or too low: a `*` is one label (RFC 8461 §4.1)."""
+    parent = pattern.removeprefix("*.").lower()
+    if not f".{host.lower()}".endswith(f".{parent}"):
+        return None
+    if not pattern.startswith("*."):
+        return f"{quote(pattern)} is another name, and not for the hosts below it: write {quote(offered)}."
+    if host.lower() == parent:
+        return f"{quote(pattern)} is for names below it: add {quote(host)}."
+    wanted = f"*.{host.lower().partition('.')[2]}"
+    return f"In {quote(pattern)} the `*` stands for one label: write {quote(wanted)}."
+
+
+def _typed(host: str, patterns: Sequence[str]) -> str | None:
+    """Return what mends a pattern with a typing error; mx1 and mx2 are two hosts."""
+    for near in difflib.get_close_matches(host.lower(), [each.lower() for each in patterns], 1, 0.9):
+        if re.sub("[0-9]", "", near) != re.sub("[0-9]", "", host.lower()):
+            return f"{quote(near)} is nearly the same: write {quote(host)} there, if that was meant. {_OR}"
+    return None
 
 
 def _evaluate_more(domain: str, observed: Observed, policy: Policy | None) -> Iterator[Finding]:
@@ -193,7 +237,7 @@ def _evaluate_more(domain: str, observed: Observed, policy: Policy | None) -> It
 
 def _evaluate_patterns(domain: str, policy: Policy, hosts: Sequence[str]) -> Iterator[Finding]:
     for pattern in policy.mx:
-        if not any(map(pattern.matches, hosts)):
+        if not any(map(pattern.matches, hosts)) and not pattern_fault(pattern):
             message = f"mx {quote(pattern)} matches none of the MX hosts. Remove it, unless you are moving there."
             yield Finding(PATTERN_UNUSED, message)
         if f".{domain}".endswith(pattern[1:].lower()) and pattern.startswith("*."):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from mtasts.check import statuses
 from mtasts.check.https import BYTES, Failed, Fetched
 from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, Unseen
-from mtasts.check.tls import SOON, WEBPKI_INVALID, Fault, days_left
+from mtasts.check.tls import CERTIFICATE, SOON, Fault, days_left
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import PATH
 
@@ -149,16 +149,22 @@ enforce take no policy.""",
 PATIENCE = 2  # seconds: the most impatient sender known
 
 _FAULTS: dict[Fault, tuple[Rule, str]] = {
-    Fault.REFUSED: (UNREACHABLE, "See that it listens there."),
+    Fault.REFUSED: (UNREACHABLE, "Senders use HTTPS alone: let a server answer there, on port 443."),
     Fault.UNREACHABLE: (UNREACHABLE, "Look at the address in DNS and the way to it."),
     Fault.TIMEOUT: (TIMEOUT, "Senders wait 2 to 15 seconds."),
     Fault.HANDSHAKE: (HANDSHAKE, "See that a certificate is bound for this name."),
     Fault.VERSION: (TLS_VERSION, "Switch TLS 1.2 and 1.3 on."),
     Fault.EXPIRED: (CERTIFICATE_EXPIRED, "Renew it."),
+    Fault.NOT_YET: (CERTIFICATE_EXPIRED, "Serve the one before it until then. If that day is over, set this clock."),
     Fault.CHAIN_EXPIRED: (CERTIFICATE_EXPIRED, "Serve the chain that the authority has today."),
     Fault.NAME: (CERTIFICATE_NAME, "Bind one that names the policy host."),
+    Fault.UNBOUND: (CERTIFICATE_NAME, "Add the host name and its certificate there: run *provision*."),
     Fault.COMMON_NAME: (CERTIFICATE_NAME, "Bind one that names the policy host among its DNS names."),
     Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, "Use a public one, with its chain."),
+    Fault.SELF_SIGNED: (CERTIFICATE_UNTRUSTED, "Bind one from a public authority."),
+    Fault.ROOT_UNKNOWN: (CERTIFICATE_UNTRUSTED, "Bind one from a public authority."),
+    Fault.CHAIN_MISSING: (CERTIFICATE_UNTRUSTED, "Serve the whole chain (fullchain.pem) of a public authority."),
+    Fault.UNFIT: (CERTIFICATE_UNTRUSTED, "Use a public one, made for servers."),
     Fault.INCOMPLETE: (INCOMPLETE, "Look at what stands between."),
 }
 
@@ -171,10 +177,10 @@ def evaluate(host: str, answer: Fetched | Failed, slip: str | None) -> Iterator[
             yield Unseen(MACHINE_LIMIT, where, answer.fault.value, FEWER_JOBS)
             return
         rule, advice = _FAULTS[answer.fault]
-        result = "sts-webpki-invalid" if answer.fault in WEBPKI_INVALID else "sts-policy-fetch-error"
-        yield Finding(rule, f"{where}: {answer.fault.value}. {advice}", result_type=result)
+        result = "sts-webpki-invalid" if answer.fault in CERTIFICATE else "sts-policy-fetch-error"
+        yield Finding(rule, f"{where}: {answer.cause or answer.fault.value}. {advice}", result_type=result)
         return
-    fault, left = answer_fault(answer, slip), days_left(answer.ends)
+    fault, left = answer_fault(answer, slip, host), days_left(answer.ends)
     fine = f"{where}: 200, {answer.tls}, certificate for {left} more days, {answer.seconds:.1f} s"
     yield Finding(fault[0], f"{where} {fault[1]}", result_type="sts-policy-fetch-error") if fault else fine
     if answer.seconds > PATIENCE:
@@ -184,61 +190,39 @@ def evaluate(host: str, answer: Fetched | Failed, slip: str | None) -> Iterator[
         yield Finding(CERTIFICATE_ENDS, f"{where}: the certificate ends in {left} days. Renew it.")
 
 
-def answer_fault(answer: Fetched, slip: str | None = None) -> tuple[Rule, str] | None:
-    """Return why senders do not take an answer, and what to do, as the end of a sentence; None if they take it."""
+def answer_fault(answer: Fetched, slip: str | None = None, host: str = "") -> tuple[Rule, str] | None:
+    """Return why senders do not take an answer, and what to do, as the end of a sentence; None if they take it.
+
+    host: the policy host, to tell whether a redirect stays there.
+    """
     if 300 <= answer.status < 400:
-        target = quote(answer.headers.get("location", "nowhere"))
-        return REDIRECT, f"redirects to {target} ({answer.status}). Serve the policy here."
+        target = answer.headers.get("location", "")
+        where = f"redirects to {quote(target or 'nowhere')} ({answer.status})"
+        return REDIRECT, f"{where}, and senders do not follow. {statuses.redirect(target, host)}"
     if answer.status != 200:
-        found = f"The policy is at {slip}: move it." if slip else _advice(answer.status)
+        found = (
+            f"The policy is at {slip}: move it."
+            if slip
+            else statuses.advice(answer.status, answer.headers, answer.body)
+        )
         return STATUS, f"answers {answer.status} at {PATH}. {found}"
     if len(answer.body) > BYTES:
         return ANSWER_LARGE, f"serves more than {BYTES} bytes. Serve the policy alone."
     if not answer.body.strip():
-        return EMPTY, "answers with nothing. Deploy the policy again."
+        return EMPTY, "answers with nothing. The file is empty: deploy the policy again."
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
         return ENCODED, f"compresses ({quote(answer.headers['content-encoding'])}). Switch that off for this path."
     if is_html(answer.body):
-        return HTML, f"serves {_page(answer.body)}. Serve the text alone."
+        return HTML, f"serves {statuses.page(answer.body)}"
     return _type_fault(answer.headers.get("content-type"))
-
-
-# What mends each status. Senders take 200 alone, whatever another one means (RFC 8461 §3.3).
-_STATUS = {
-    401: "It asks senders to sign in, and none does. Allow this path for everyone.",
-    403: "A firewall, a filter for bots or countries, or the file's rights refuse senders. Allow this path.",
-    404: "No file is there. Deploy the policy, and see that the upload takes folders that begin with a dot.",
-    405: "It does not take GET. Allow it for this path.",
-    407: "A proxy asks senders to sign in. Allow this path for everyone.",
-    410: "The hosting says that the file is gone for good. Deploy the policy.",
-    421: "It does not serve this host name. Bind the name at the hosting.",
-    429: "It limits how often it may be asked, and many senders ask at once. Take this path out of the limit.",
-    451: "It refuses for legal reasons, often by country. Allow this path.",
-}
-_CLASSES = {
-    1: "That is no answer yet. Look at what stands between.",
-    2: "Senders take 200 alone. Serve the policy itself at this path.",
-    4: "It does not take the request that senders make. See its log, and allow a plain GET for this path.",
-    5: "The hosting fails, or does not run: that is not the policy's fault. See its log, and start it again.",
-}
-
-
-def _advice(status: int) -> str:
-    return _STATUS.get(status) or _CLASSES.get(status // 100, "Serve the policy with status 200.")
 
 
 def _type_fault(content_type: str | None) -> tuple[Rule, str] | None:
     if content_type is None:
-        return CONTENT_TYPE, "names no content type. Set text/plain."
+        return CONTENT_TYPE, "names no content type. Set the header `Content-Type: text/plain`."
     if content_type.partition(";")[0].strip().lower() != "text/plain":
-        return CONTENT_TYPE, f"serves the policy as {quote(content_type)}. Set text/plain."
+        return CONTENT_TYPE, f"serves the policy as {quote(content_type)}. Set the header `Content-Type: text/plain`."
     return None
-
-
-def _page(body: bytes) -> str:
-    if re.search(rb"<i?frame", body, re.IGNORECASE):
-        return "a web page with a frame, as forwarding at a registrar does"
-    return "a web page around the policy" if b"STSv1" in body else "a web page and no policy"
 
 
 def is_html(body: bytes) -> bool:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mtasts.check import policy_answers
+from mtasts.check import policy_answers, slips
+from mtasts.check.chain import AZURE
 from mtasts.check.https import Failed, Fetched
 from mtasts.check.policy_answers import CONTENT_TYPE, answer_fault, is_html
 from mtasts.check.resolver import Answer, Status
@@ -54,17 +55,29 @@ too, run `check` on a machine with IPv6.""",
 
 
 ADDRESSES = 20  # of a policy host; more are not looked at
-SLIPS = ("/.well-know/mta-sts.txt", "/well-known/mta-sts.txt", "/mta-sts.txt")
+# Where the policy is put by mistake. Asked of one address, and only if it answers 404.
+SLIPS = (
+    *("/.well-know/mta-sts.txt", "/well-known/mta-sts.txt", "/.well_known/mta-sts.txt", "/mta-sts.txt"),
+    *("/.wellknown/mta-sts.txt", "/_well-known/mta-sts.txt", "/.Well-Known/mta-sts.txt", "/.well-known/mta-sts.html"),
+    *("/.well-known/mta-sts", "/.well-known/mta-sts.txt.txt", "/.well-known/mta_sts.txt", "/.well-known/MTA-STS.txt"),
+    *("/.well-known/mtasts.txt", "/.well-known/mta-sts/mta-sts.txt", "/.well-known/.well-known/mta-sts.txt"),
+)
+# What is a slip of the pen in the policy host's own name.
+LABELS = ("mta_sts", "mtasts", "_mta-sts", "mta-sts.www")
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The answers to A and AAAA, one fetch per address, and a path where a misplaced policy was found."""
+    """The answers to A and AAAA, one fetch per address, and a path where a misplaced policy was found.
+
+    meant: if it has no address, what was found at another name, and what mends that.
+    """
 
     host: str
     answers: tuple[Answer, ...]
     fetched: tuple[Fetched | Failed, ...]
     slip: str | None = None
+    meant: str | None = None
 
     @property
     def texts(self) -> dict[str, str]:
@@ -104,15 +117,40 @@ async def observe(domain: str, network: Network) -> Observed:
     fetched = await asyncio.gather(*(network.fetch(host, address, PATH) for address in found))
     missing = [one.address for one in fetched if isinstance(one, Fetched) and one.status == 404]
     slip = await _slip(host, missing[0], network) if missing else None
-    return Observed(host, answers, tuple(fetched), slip)
+    gone = not found and all(answer.status in (Status.NO_NAME, Status.NO_DATA) for answer in answers)
+    meant = await _meant(domain, answers[0].target, network) if gone else None
+    return Observed(host, answers, tuple(fetched), slip, meant)
 
 
 async def _slip(host: str, address: str, network: Network) -> str | None:
     """Return the misspelt path that has the policy, if one has it."""
     tried = await asyncio.gather(*(network.fetch(host, address, path) for path in SLIPS))
-    for path, one in zip(SLIPS, tried, strict=True):
-        if isinstance(one, Fetched) and one.status == 200 and b"STSv1" in one.body and not is_html(one.body):
-            return path
+    return next((path for path, one in zip(SLIPS, tried, strict=True) if _is_policy(one)), None)
+
+
+def _is_policy(one: Fetched | Failed) -> bool:
+    return isinstance(one, Fetched) and one.status == 200 and b"STSv1" in one.body and not is_html(one.body)
+
+
+async def _meant(domain: str, target: str | None, network: Network) -> str | None:
+    """Return at which other name something is, and what mends that, if anything is."""
+    right, full = policy_host(domain), target and slips.full(target, domain)
+    names = {f"{label}.{domain}": f"Name it {right}." for label in LABELS} | slips.doubled("mta-sts", domain)
+    if full:
+        names = {full: f"The zone's name was added to the CNAME's target: write '{full}.', with a dot at its end."}
+    for name, found in zip(names, await asyncio.gather(*(resolved(each, network) for each in names)), strict=True):
+        if any(answer.values for answer in found):
+            return f"{quote(name, 253)} has one. {names[name]}"
+    return None if target else await _elsewhere(domain, network)
+
+
+async def _elsewhere(domain: str, network: Network) -> str | None:
+    """Return what mends it if the domain's own web site serves the policy."""
+    for host in (domain, f"www.{domain}"):
+        found = addresses(await resolved(host, network), 1)
+        if found and _is_policy(await network.fetch(host, found[0], PATH)):
+            site = f"https://{host}{PATH} has the policy, and no sender looks there."
+            return f"{site} Let that web server serve {policy_host(domain)} too, with a certificate for it."
     return None
 
 
@@ -164,13 +202,26 @@ def _evaluate_addresses(observed: Observed) -> Iterator[str | Finding | Unseen]:
         return
     if target and all(answer.status in (Status.NO_NAME, Status.NO_DATA) for answer in observed.answers):
         message = (
-            f"{observed.host} points to {quote(target)}, which has no address. Make the hosting, or remove the CNAME."
+            f"{observed.host} points to {quote(target, 253)}, which has no address. "
+            f"{_and(observed.meant) or _hosting(target)}"
         )
         yield Finding(HOST_DANGLING, message)
     elif fault := first_fault(observed.answers):
         yield fault
     else:
-        yield Finding(HOST_NONE, f"{observed.host} has no address. Publish its CNAME.")
+        advice = _and(observed.meant) or "Publish its CNAME, as `python -m mtasts records` prints it."
+        yield Finding(HOST_NONE, f"{observed.host} has no address. {advice}")
+
+
+def _and(meant: str | None) -> str:
+    return f"But {meant}" if meant else ""
+
+
+def _hosting(target: str) -> str:
+    """Return what mends a target that is gone. At Azure, whoever takes an app's name takes its visitors."""
+    if target.lower().endswith(AZURE):
+        return "Azure has no app of this name, and anyone can take it: make yours again, or remove the CNAME now."
+    return "Make the hosting, or remove the CNAME."
 
 
 def _drift(where: str, text: str, wanted: str, whose: str) -> Finding:

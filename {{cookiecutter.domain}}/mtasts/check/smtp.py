@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from mtasts.check import chain
 from mtasts.check.https import Failed
-from mtasts.check.tls import Fault, PlainSocket, TlsSocket, connect, expiry, fault, handshake, secure, which_expired
+from mtasts.check.tls import Fault, PlainSocket, TlsSocket, connect, expiry, fault, handshake, secure
 from mtasts.system.deadline import Deadline
 
 READY = 220
@@ -49,10 +50,9 @@ class Probe:
                         tls.sendall(b"QUIT\r\n")
                     return spoken
             except OSError as error:
-                found = _later(fault(error))
-        if found is Fault.EXPIRED:
-            found = which_expired(self._context, lambda given: self._again(host, address, given, deadline))
-        return Failed(address, found, 0)
+                failure = error
+        found, cause = chain.explain(failure, host, lambda given: self._again(host, address, given, deadline))
+        return Failed(address, _later(found), 0, cause=cause)
 
     @contextmanager
     def _again(self, host: str, address: str, given: ssl.SSLContext, deadline: Deadline) -> Iterator[TlsSocket]:

@@ -7,8 +7,6 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any
 
@@ -30,10 +28,16 @@ class Fault(Enum):
     HANDSHAKE = "the TLS handshake fails"
     VERSION = "TLS 1.2 is not spoken"
     EXPIRED = "the certificate is not valid today"
+    NOT_YET = "the certificate is not valid yet"
     CHAIN_EXPIRED = "the certificate is valid, and one above it in the chain is not valid today"
     NAME = "the certificate is for another name"
+    UNBOUND = "the hosting shows its own certificate"
     COMMON_NAME = "the certificate names the host only in CN, not in subjectAltName"
     UNTRUSTED = "the certificate is not trusted"
+    SELF_SIGNED = "the certificate is self-signed"
+    ROOT_UNKNOWN = "the certificate is from an authority that senders do not know"
+    CHAIN_MISSING = "a certificate between is not sent"
+    UNFIT = "a certificate is not fit for a server"
     INCOMPLETE = "the answer breaks off"
     SILENT = "the connection stands, and nothing is said"
     TURNED_AWAY = "the host turns us away"
@@ -41,20 +45,21 @@ class Fault(Enum):
     STARTTLS_REFUSED = "STARTTLS is refused"
 
 
-# How a sender's report names a fault of an MX host (RFC 8460 §4.3.1). No connection at all has no name there.
+# How a sender's report names a fault of a certificate (RFC 8460 §4.3.1). Of the policy host it is one word (§4.3.2.2).
+CERTIFICATE = {
+    **dict.fromkeys((Fault.EXPIRED, Fault.NOT_YET, Fault.CHAIN_EXPIRED), "certificate-expired"),
+    **dict.fromkeys((Fault.NAME, Fault.UNBOUND, Fault.COMMON_NAME), "certificate-host-mismatch"),
+    **dict.fromkeys(
+        (Fault.UNTRUSTED, Fault.SELF_SIGNED, Fault.ROOT_UNKNOWN, Fault.CHAIN_MISSING, Fault.UNFIT),
+        "certificate-not-trusted",
+    ),
+}
+# And any fault of an MX host. No connection at all has no name there.
 RESULT_TYPES = {
     Fault.STARTTLS_NONE: "starttls-not-supported",
-    Fault.STARTTLS_REFUSED: "validation-failure",
-    Fault.HANDSHAKE: "validation-failure",
-    Fault.VERSION: "validation-failure",
-    Fault.EXPIRED: "certificate-expired",
-    Fault.CHAIN_EXPIRED: "certificate-expired",
-    Fault.NAME: "certificate-host-mismatch",
-    Fault.COMMON_NAME: "certificate-host-mismatch",
-    Fault.UNTRUSTED: "certificate-not-trusted",
+    **dict.fromkeys((Fault.STARTTLS_REFUSED, Fault.HANDSHAKE, Fault.VERSION), "validation-failure"),
+    **CERTIFICATE,
 }
-# Of the policy host (§4.3.2.2).
-WEBPKI_INVALID = {Fault.EXPIRED, Fault.CHAIN_EXPIRED, Fault.NAME, Fault.COMMON_NAME, Fault.UNTRUSTED}
 
 # What a machine says of itself when it has no IPv6, or no IPv4: of the other side it says nothing.
 _NO_ROUTE = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -195,12 +200,20 @@ def handshake(plain: PlainSocket, host: str, context: ssl.SSLContext) -> TlsSock
     return made
 
 
+# OpenSSL's codes (X509_V_ERR_…): dates, no way to a root that is known, and the name.
+_VERIFIED = {
+    **dict.fromkeys((9, 10), Fault.EXPIRED),
+    **dict.fromkeys((2, 18, 19, 20, 21), Fault.UNTRUSTED),
+    62: Fault.NAME,
+}
+
+
 def fault(error: OSError) -> Fault:
     """Return what an error of connecting, of TLS, or of reading means."""
     if isinstance(error, CommonNameError):
         return Fault.COMMON_NAME
     if isinstance(error, ssl.SSLCertVerificationError):
-        return {9: Fault.EXPIRED, 10: Fault.EXPIRED, 62: Fault.NAME}.get(error.verify_code, Fault.UNTRUSTED)
+        return _VERIFIED.get(error.verify_code, Fault.UNFIT)
     if isinstance(error, ssl.SSLError):
         old = getattr(error, "reason", None) in (
             "UNSUPPORTED_PROTOCOL",
@@ -217,30 +230,6 @@ def fault(error: OSError) -> Fault:
     if isinstance(error, ConnectionRefusedError):
         return Fault.REFUSED
     return Fault.INCOMPLETE if isinstance(error, ConnectionError) else Fault.UNREACHABLE
-
-
-def which_expired(
-    verifying: ssl.SSLContext, again: Callable[[ssl.SSLContext], AbstractContextManager[TlsSocket]]
-) -> Fault:
-    """Tell whether the host's own certificate is not valid today, or one above it. again: connects with a context.
-
-    OpenSSL does not say which one it was. So the host is verified once more without a look at dates, and then the dates
-    of its own certificate are known.
-    """
-    timeless = ssl.create_default_context()
-    timeless.load_verify_locations(cadata=b"".join(verifying.get_ca_certs(binary_form=True)))
-    timeless.verify_flags |= _NO_CHECK_TIME
-    timeless.sslsocket_class = TlsSocket
-    try:
-        with again(timeless) as shown:
-            own: Any = shown.getpeercert() or {}
-        begins, ends = (ssl.cert_time_to_seconds(own[name]) for name in ("notBefore", "notAfter"))
-    except (OSError, ValueError, KeyError):
-        return Fault.EXPIRED
-    return Fault.CHAIN_EXPIRED if begins <= time.time() <= ends else Fault.EXPIRED
-
-
-_NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python does not name
 
 
 def expiry(connection: ssl.SSLSocket) -> float:

@@ -91,7 +91,7 @@ class Checked:
 async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) -> Checked:
     """Walk the whole way for one domain. The steps ask side by side, and are evaluated in their order."""
     name, ours = wanted.name, wanted.policy
-    issued = "https" in only and wanted.hosting not in (None, Kind.WEB_SERVER)
+    issued = "https" in only and wanted.hosting in caa.ISSUED
     record, host, exchange, reporting, allowed = await asyncio.gather(
         _if("dns" in only, txt_record.observe, name, network),
         _if({"https", "policy", "mx"} & set(only), policy_host.observe, name, network),
@@ -99,10 +99,11 @@ async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) 
         _if("tlsrpt" in only, tls_reporting.observe, name, network),
         _if(issued, caa.observe, name, network),
     )
+    elsewhere = await txt_record.misplaced(name, record, network) if record else None
     reading = _reading(host) if host else None
     served = reading.strongest if reading else None
     sections = {
-        "dns": lambda: txt_record.evaluate(record, policy_id(ours) if ours else None),
+        "dns": lambda: txt_record.evaluate(record, policy_id(ours) if ours else None, elsewhere),
         "https": lambda: policy_host.evaluate(host, ours.render() if ours else None).and_more(
             _allowed(allowed, wanted)
         ),
@@ -120,7 +121,7 @@ async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) 
 
 def _allowed(found: Caa | None, wanted: Wanted) -> Iterator[str | Finding | Unseen]:
     """Yield what CAA means for the hosting's certificates."""
-    return caa.evaluate(found, wanted.hosting is not Kind.FRONT_DOOR) if found else iter(())
+    return caa.evaluate(found, caa.ISSUED[wanted.hosting]) if found else iter(())
 
 
 def _reading(host: policy_host.Observed) -> Reading | None:

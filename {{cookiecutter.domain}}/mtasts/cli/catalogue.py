@@ -22,11 +22,11 @@ from mtasts.config import hosting, schema, values, yaml_file
 from mtasts.dns import publish
 from mtasts.findings import Rule
 from mtasts.plan import observed, overrides, plan, safety
-from mtasts.sts import lint, names, policy
+from mtasts.sts import lint, names, policy, policy_lines
 from mtasts.tlsrpt import rua
 
 _MODULES = (
-    *(lint, names, policy, rua),
+    *(lint, names, policy, policy_lines, rua),
     *(hosting, schema, values, yaml_file),
     *(
         announcing,

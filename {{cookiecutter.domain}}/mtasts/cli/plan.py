@@ -68,7 +68,7 @@ def _look(past: History, after: Config, timeout: float, jobs: int, **options: An
         raise UserError(str(error)) from None
     domains = to_look_at(past, after)
     with checked.progress(len(domains)) as done:
-        return observed.look(domains, network, timeout, jobs, done)
+        return observed.look(domains, network, timeout, jobs, done, after.hosting.kind)
 
 
 def _at(finding: Finding, after: Config, path: Path) -> Finding:

@@ -64,7 +64,7 @@ class Versions:
         self._shared: dict[Domain, Domain] = {}
 
     def read(self, content: bytes) -> Config | Finding:
-        """Return what `config.model.load` makes of a content: the config, or its first error. Domains are shared."""
+        """Return what `config.model.read` makes of a content: the config, or its first error. Domains are shared."""
         try:
             text = yaml_file.decode(content)
         except DocumentError as error:

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mtasts.check import mx_hosts, policy_host, served_policy, txt_record
+from mtasts.check import caa, mx_hosts, policy_host, served_policy, txt_record
+from mtasts.check.caa import Caa
 from mtasts.check.outcome import Does, at_host
 from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, lookup_fault
 from mtasts.check.walk import Clients, observe_all
+from mtasts.config.hosting import Kind
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.plan.diff import DomainChange
 from mtasts.plan.safety import ENFORCE_SOON, MX_AT_ONCE, Danger, removed_in_enforce
@@ -87,14 +89,26 @@ class Seen:
         found = StsRecord.select(self.live.record.values)
         return found is not None and found.id == policy_id(policy)
 
+    @property
+    def facts(self) -> list[str]:
+        """What CAA allows, if it is not known which authority the hosting takes."""
+        if isinstance(self.live, Exception) or not self.live.allowed or self.live.certain:
+            return []
+        return [item for item in caa.evaluate(self.live.allowed, False) if isinstance(item, str)]
+
 
 @dataclass(frozen=True)
 class Live:
-    """What was seen of a domain. exchange: its MX hosts, None where they were not to be looked at."""
+    """What was seen of a domain. exchange, allowed: its MX hosts and CAA, None where they were not to be looked at.
+
+    certain: whether it is known which authority the hosting takes.
+    """
 
     record: Answer
     host: policy_host.Observed
-    exchange: mx_hosts.Observed | None
+    exchange: mx_hosts.Observed | None = None
+    allowed: Caa | None = None
+    certain: bool = True
 
 
 def look(
@@ -103,12 +117,16 @@ def look(
     timeout: float,
     jobs: int,
     done: Callable[[str], object] = lambda _: None,
+    hosting: Kind | None = None,
 ) -> dict[str, Seen]:
-    """Look at many domains at a time, and return what can be said of each. domains: whether at the MX hosts too."""
+    """Look at many domains at a time, and return what can be said of each. domains: whether at the MX hosts too.
+
+    hosting: what serves them after the change: at CAA too, if Azure gets its certificates.
+    """
 
     async def one(name: str, network: Network) -> Live | Exception:
         try:
-            return await _look(name, domains[name], network)
+            return await _look(name, domains[name], hosting, network)
         except Exception as error:  # whatever it is, the other domains go on
             return error
         finally:
@@ -118,11 +136,17 @@ def look(
     return {name: Seen(live) for name, live in zip(domains, found, strict=True)}
 
 
-async def _look(name: str, exchange: bool, network: Network) -> Live:
-    record, host = txt_record.observe(name, network), policy_host.observe(name, network)
-    if exchange:
-        return Live(*await asyncio.gather(record, host, mx_hosts.observe(name, network)))
-    return Live(*await asyncio.gather(record, host), None)
+async def _look(name: str, exchange: bool, hosting: Kind | None, network: Network) -> Live:
+    async def nothing() -> None:
+        return None
+
+    seen = await asyncio.gather(
+        txt_record.observe(name, network),
+        policy_host.observe(name, network),
+        mx_hosts.observe(name, network) if exchange else nothing(),
+        caa.observe(name, network) if hosting in caa.ISSUED else nothing(),
+    )
+    return Live(*seen, certain=caa.ISSUED.get(hosting, True))
 
 
 def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
@@ -134,9 +158,15 @@ def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
     elif isinstance(live, Exception):
         found = [Finding(unseen_mx, f"The look at it broke off: {type(live).__name__} {quote(live)}. Report it.")]
     else:
-        found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, unseen_mx)]
+        found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, unseen_mx), *_forbidden(live)]
     for finding in found:
         yield Danger(Finding(finding.rule, f"{domain.name}: {finding.message}", domain=domain.name))
+
+
+def _forbidden(live: Live) -> Iterator[Finding]:
+    """Yield a warning if CAA keeps Azure from a certificate. What cannot be seen of it stops no change."""
+    items = caa.evaluate(live.allowed, live.certain) if live.allowed else ()
+    yield from (item for item in items if isinstance(item, Finding))
 
 
 def _drift(domain: DomainChange, live: Live, unknown: Rule) -> Iterator[Finding]:

@@ -45,6 +45,10 @@ class Seen(Protocol):
     def shows(self, policy: Policy) -> bool | None:
         """Tell whether DNS shows the id of a policy; None if that could not be seen."""
 
+    @property
+    def facts(self) -> Sequence[str]:
+        """Return what was seen and is not judged."""
+
 
 Live = Mapping[str, Seen]
 
@@ -61,7 +65,8 @@ class Allowed:
 class Plan:
     """A change and its dangers. base: the commit it starts from.
 
-    next_steps: by domain, what comes after and when. hosting_steps: of a move to another hosting.
+    next_steps: by domain, what comes after and when. hosting_steps: of a move to another hosting. facts: what was seen
+    of the domains and is not judged.
     """
 
     base: str
@@ -71,6 +76,7 @@ class Plan:
     next_steps: Mapping[str, Sequence[str]]
     live: bool
     hosting_steps: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
 
     @property
     def findings(self) -> list[Finding]:
@@ -131,7 +137,8 @@ def plan(
     is_safe = not has_errors(danger.finding for danger in left)
     coming = dict(_coming(made, before, after, known, now, live or {})) if is_safe else {}
     moving = tuple(hosting_move.steps(before, after)) if is_safe else ()
-    return Plan(base, made, tuple(left), let_through, coming, live is not None, moving)
+    facts = tuple(f"{name}: {fact}" for name, seen in (live or {}).items() for fact in seen.facts)
+    return Plan(base, made, tuple(left), let_through, coming, live is not None, moving, facts)
 
 
 def _ttl(before: Config | None, after: Config) -> int:

@@ -55,7 +55,7 @@ def plan_report(plan: Plan) -> Report:
     wholes = [*_more(groups), *_wholes(plan)]
     sections = [*map(_section, groups[:GROUPS]), *([Section(lines=wholes)] if wholes else [])]
     steps = [*next_steps.lines(plan.next_steps), *(f"next, for the hosting: {step}" for step in plan.hosting_steps)]
-    notes = [*map(_allowed, plan.allowed), *steps, *([] if plan.live else [_NOT_LOOKED])]
+    notes = [*map(_allowed, plan.allowed), *steps, *_some(plan.facts), *([] if plan.live else [_NOT_LOOKED])]
     basis = f"Compared with commit {plan.base[:12]} and its history{_LOOKED if plan.live else ''}."
     overridden = bool(plan.allowed)
     return Report(verdict(plan), plan.findings, notes, sections, TITLE, basis, _data(plan), overridden)

@@ -8,7 +8,8 @@ from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.findings.suggest import Review, suggest
 from mtasts.sts import corrections
 from mtasts.sts.names import pattern_fault, public_suffix_fault
-from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, Field, MxPattern, Policy, read
+from mtasts.sts.policy import KEYS, MAX_AGE, MAX_AGE_LIMIT, MxPattern, Policy, read
+from mtasts.sts.policy_lines import Field
 
 DUPLICATE_KEY = Rule(
     "MTS103",
@@ -88,7 +89,13 @@ def lint_policy(text: str) -> list[Finding]:
 
 
 def _review(text: str) -> Review[int]:
-    return Review(_found(text), lambda line, finding: _better(text, line, finding))
+    fields = {field.line: field for field in read(text)[0]}
+    mode = next((field.value for field in fields.values() if field.key == "mode"), None)
+
+    def better(line: int, finding: Finding) -> str | None:
+        return _better(fields[line], finding, mode) if line in fields else None
+
+    return Review(_found(text), better)
 
 
 def _found(text: str) -> list[tuple[int, Finding]]:
@@ -105,14 +112,11 @@ def _with_values(text: str, offers: Mapping[int, str | int]) -> str:
     return "\n".join(f"{line.partition(':')[0]}: {offers[n]}" if n in offers else line for n, line in lines)
 
 
-def _better(text: str, line: int, finding: Finding) -> str | None:
+def _better(field: Field, finding: Finding, mode: str | None) -> str | None:
     """Return the value that was most likely meant in a line of a policy."""
-    fields = read(text)[0]
-    field = next((field for field in fields if field.line == line), None)
-    if field is None or finding.rule in (MX_DUPLICATE, MX_COVERED, DUPLICATE_KEY):
+    if finding.rule in (MX_DUPLICATE, MX_COVERED, DUPLICATE_KEY):
         return None
     if finding.rule is MAX_AGE_SENSE:
-        mode = next((each.value for each in fields if each.key == "mode"), None)
         return str(sensible_max_age(mode, int(field.value)))
     better = corrections.of_policy(field.key, field.value)
     return better if better != field.value else None

@@ -79,6 +79,25 @@ from it.""",
 
 DOMAIN_OCTETS = 253 - len("_mta-sts.")
 
+# What a word processor or a web page makes of quotes, hyphens and blanks.
+_TYPOGRAPHIC = re.compile("[\u201c-\u201e\u2018\u2019\u2010-\u2015\u2212\u00a0\u200b-\u200d\u2060\ufeff]")
+
+# What is pasted with a name, or in its place: it says more than the letters that a name may have. The first counts.
+_COMMA, _BLANK = "has a comma or semicolon in it. Remove that.", "has white space in it. Remove that."
+_SEPARATED = (_COMMA, _BLANK)
+_PASTED = (
+    (_TYPOGRAPHIC.pattern, "has a quote, dash or blank of a word processor. Type it again, in plain ASCII."),
+    (r"^\s*(?i:mx\s+)?[0-9]{1,5}\s+\S+\s*$", "has the preference of its MX record. Write the host name alone."),
+    (r"(?i)\s(?:mx|exchanger|by)\s", "is a whole line of DNS. Write the host name alone."),
+    (r"[\"'`<>()\[\]{}]", "has quotes or brackets in it. Write the name without them."),
+    (r"://", "is a URL. Write the host name alone."),
+    (r"@", "is a mail address. Write a host name."),
+    (r"[,;]", _COMMA),
+    (r"\s", _BLANK),
+    (r":[0-9]+$", "has a port. Write the host name alone."),
+    (r"_", "has an underscore, which host names cannot have. Write a name without one."),
+)
+
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _VERIFICATION = r"(?i:(.+\.)?mx-verification\.google\.com|ms[0-9]+\.msv1\.invalid)"  # compiled if a run needs it
@@ -105,6 +124,9 @@ def domain_fault(name: str) -> Finding | None:
 def pattern_fault(pattern: str) -> Finding | None:
     """Return what is wrong with an mx pattern, or None: a host name, or `*.` and a host name (RFC 8461 §4.1)."""
     host = pattern.removeprefix("*.")
+    if pattern == "*":
+        message = "mx '*' matches no host: a `*` stands for the first label alone. List your MX hosts by their names."
+        return Finding(WILDCARD, message)
     if "*" in host:
         message = f"mx {quote(pattern)}: a `*` stands for the whole first label, once. Use the form '*.example.com'."
         return Finding(WILDCARD, message)
@@ -128,28 +150,15 @@ def _fault(name: str, what: str, octets: int, head: str) -> Finding | None:
     return None
 
 
-# What is pasted with a name, or in its place: the cause says more than the letters that a name may have.
-_PASTED = (
-    (re.compile(r"\s*(?:mx\s+)?[0-9]{1,5}\s+\S+\s*", re.IGNORECASE), "has the preference of an MX record before it"),
-    (re.compile(r".*\s(?:mx\s|exchanger\s|by\s).*", re.IGNORECASE), "is a whole line of DNS"),
-    (re.compile(r".*://.*"), "is a URL"),
-    (re.compile(r".*@.*"), "is a mail address"),
-    (re.compile(r".+[^:]:[0-9]+"), "has a port"),
-)
-
-
 def _no_name(text: str) -> str | None:
     """Return what a text is that holds a name and more, and what to do; None for all else."""
     if _NAME.fullmatch(text) or _is_address(text):
         return None
-    for pattern, what in _PASTED:
-        if pattern.fullmatch(text):
-            return f"{what}. Write the name alone."
-    if re.fullmatch(r"[^\s,;]+(?:\s*[,;]\s*|\s+)[^\s,;].*", text):
-        return "holds more than one name. Write one name."
-    if "_" in text and _NAME.fullmatch(text.replace("_", "-").removesuffix(".")):
-        return "has an underscore, which host names cannot have. Write a name without one."
-    return None
+    if not text.strip():
+        return "is empty. Write a host name."
+    found = next((what for form, what in _PASTED if re.search(form, text)), None)
+    several = sum("." in part for part in re.split(r"[\s,;]+", text)) > 1
+    return "holds several names. Write each in a line of its own." if several and found in _SEPARATED else found
 
 
 def is_verification(host: str) -> bool:

@@ -6,7 +6,6 @@ Written in the form that every sender takes: version, mode, mx, max_age; ASCII; 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +13,7 @@ from functools import cached_property
 
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.names import pattern_fault
+from mtasts.sts.policy_lines import LINE_FORM, Field, scan
 
 VERSION_UNKNOWN = Rule(
     "MTS110",
@@ -48,24 +48,10 @@ MX_MISSING = Rule(
     """A policy in `testing` or `enforce` names at least one MX host. Without one it is invalid, and senders go on
 as if the domain had none. List every host that `nslookup -type=mx DOMAIN` shows, backups too.""",
 )
-LINE_FORM = Rule(
-    "MTS116",
-    "A line of the policy has the wrong form",
-    Severity.ERROR,
-    "RFC 8461 §3.2",
-    """Each line is `key: value`, with nothing before the key and no space before the colon. There is no blank line,
-no byte order mark, no comment, no HTML and no control character. Strict senders throw the whole policy away for one
-such line. `python -m mtasts render` writes the safest form.""",
-)
-
-
 VERSION = "STSv1"
 MAX_AGE_LIMIT = 31_557_600  # seconds: a year, erratum 7282
 PATH = "/.well-known/mta-sts.txt"
 KEYS = ("version", "mode", "mx", "max_age")
-
-_SPACE = " \t"
-_FIELD = re.compile(r"(?P<key>[A-Za-z0-9][A-Za-z0-9_.-]{0,31}):(?P<rest>.*)", re.DOTALL)
 
 
 class Mode(str, Enum):
@@ -168,16 +154,6 @@ class Policy:
         return frozenset(pattern.lower() for pattern in self.mx)
 
 
-@dataclass(frozen=True)
-class Field:
-    """One line of a policy's text. Line and column (of the value) count from 1."""
-
-    key: str
-    value: str
-    line: int
-    column: int
-
-
 def unique(patterns: Iterable[MxPattern]) -> tuple[MxPattern, ...]:
     """Return the patterns in their order, without those that differ from an earlier one by case alone."""
     seen: dict[str, MxPattern] = {}
@@ -188,70 +164,10 @@ def unique(patterns: Iterable[MxPattern]) -> tuple[MxPattern, ...]:
 
 def read(text: str) -> tuple[list[Field], list[Finding]]:
     """Return a policy's fields, and each fault that makes a strict sender throw it away, in no order."""
-    scanned = list(_scan(text))
+    scanned = list(scan(text))
     fields = [item for item in scanned if isinstance(item, Field)]
     findings = [item for item in scanned if isinstance(item, Finding)]
     return fields, findings + (list(_faults(fields)) if fields else [])
-
-
-def _scan(text: str) -> Iterator[Field | Finding]:
-    if cause := _cause(text):
-        yield Finding(LINE_FORM, cause, line=1, column=1)
-        return
-    *ended, last = text.split("\n")
-    lines = [line.removesuffix("\r") for line in ended] + ([last] if last else [])
-    if not lines:
-        yield Finding(LINE_FORM, "The policy is empty. Write version, mode, mx and max_age.", line=1, column=1)
-    for number, line in enumerate(lines, 1):
-        yield _scan_line(line, number)
-        if line.lstrip().startswith("<"):
-            return  # HTML: a finding for each of its lines would say nothing more
-
-
-def _cause(text: str) -> str | None:
-    """Return what is wrong with the text as a whole: a finding for each line would not name it."""
-    if text.count("\x00") > len(text) // 4 or text.startswith(("\udcff\udcfe", "\udcfe\udcff", "\ufffe")):
-        return 'The text is UTF-16, as Notepad\'s "Unicode" is. Save it as UTF-8.'
-    if text.lstrip().startswith("{\\rtf"):
-        return "The text is RTF, as a word processor saves it. Save it as plain text."
-    if "\r" in text.rstrip("\r") and "\n" not in text:
-        return "The lines end in a carriage return alone, and senders see one line. End them with CRLF or LF."
-    if len(text.split()) > 2 and len(text.splitlines()) == 1 and len(_KEY.findall(text)) > 1:
-        return "All keys stand in one line. Write each in a line of its own."
-    return None
-
-
-_KEY = re.compile(r"\b(?:version|mode|max_age|mx)\s*:")
-
-
-def _scan_line(line: str, number: int) -> Field | Finding:
-    found = _FIELD.fullmatch(line)
-    fault = _line_fault(line) or (None if found else "is not `key: value`. Correct or remove it.")
-    if fault or not found:
-        return Finding(LINE_FORM, f"The line {quote(line)} {fault}", line=number, column=1)
-    # Not in the expression: one that parts white space from a value that may hold some takes its square of time.
-    rest = found["rest"].lstrip(_SPACE)
-    return Field(found["key"], rest.rstrip(_SPACE), number, len(line) - len(rest) + 1)
-
-
-def _line_fault(line: str) -> str | None:
-    if not line.strip():
-        return "is blank, and senders take no blank lines. Remove it."
-    if line.startswith("\ufeff"):
-        return "starts with a byte order mark. Save the file as UTF-8 without one."
-    if line.lstrip().startswith("<"):
-        return "is HTML, and senders take plain text alone. Serve the policy's own text."
-    if any(unicodedata.category(char) == "Cs" for char in line):
-        return "holds bytes that are not UTF-8, as in a Latin-1 file. Save it as UTF-8, or use ASCII alone."
-    if any(unicodedata.category(char) == "Cc" and char != "\t" for char in line):
-        return "holds a control character. Remove it."
-    if re.match(r"\s*-\s", line):
-        return "is an item of a YAML list. In a policy each host has a line `mx: HOST` of its own."
-    if line[0] in " \t":
-        return "starts with white space. Begin it with the key."
-    if re.match(r"[^:\s]+[ \t]+:", line):
-        return "has white space before the colon. Write `key: value`."
-    return None
 
 
 def _faults(fields: list[Field]) -> Iterator[Finding]:
@@ -270,12 +186,22 @@ def _key_faults(key: str, own: list[Field], fields: list[Field]) -> Iterator[Fin
             yield fault.at(line=field.line, column=field.column)
     modes = [field.value for field in fields if field.key == "mode"]
     if not own and not (key == "mx" and modes[:1] == ["none"]):
-        yield missing(key).at(line=1, column=1)
+        near = next((field for field in fields if field.key not in KEYS and _plain(field.key) == _plain(key)), None)
+        yield _misspelt(key, near) if near else missing(key).at(line=1, column=1)
+
+
+def _plain(key: str) -> str:
+    return re.sub("[^a-z]", "", key.lower())
+
+
+def _misspelt(key: str, near: Field) -> Finding:
+    message = f"{key} is missing, and {quote(near.key)} is another key to senders. Write {key} there, in these letters."
+    return Finding(_RULES[key], message, line=near.line, column=1)
 
 
 def missing(key: str) -> Finding:
     """Return the finding for a key of the policy that is not there."""
-    return Finding(_RULES[key], f"{key} is missing. {_ADVICE[key]}")
+    return Finding(_RULES[key], f"{key} is missing. {_MISSING.get(key) or _ADVICE[key]}")
 
 
 def value_fault(key: str, value: str) -> Finding | None:
@@ -300,3 +226,4 @@ _ADVICE = {
     "max_age": f"It is a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
     "mx": "A policy lists the hosts that take the domain's mail. Write an mx line for each.",
 }
+_MISSING = {"version": "Write `version: STSv1`."}

@@ -1,0 +1,230 @@
+"""The most common mistakes of public guides, as a domain on this machine has them: each message leads to its mend.
+
+Seen in guides and in their readers' questions: a wrong file name, a redirect, a web page, `v=TLSRPv1`, a rua without
+mailto, an MX host with a final dot, an id with hyphens, … One run of `check` over all of them, as a new user would.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers.bind import txt
+from servers.https import Answer
+from servers.internet import POLICY, STS, TLSRPT, Internet, Server, Site, nobody, shows
+from servers.tls import Authority
+
+pytestmark = pytest.mark.slow  # starts a name server and policy hosts, once
+
+
+def served(old: bytes, new: bytes) -> Site:
+    """Return a site whose policy has this slip."""
+    assert old in POLICY
+    return Site(https=Answer(POLICY.replace(old, new)), ours=False)
+
+
+def moved(path: str) -> Site:
+    """Return a site that serves the policy at another path."""
+    return Site(https=Answer(POLICY, path=path), ours=False)
+
+
+def record(value: str) -> Site:
+    """Return a site with this text as its record."""
+    return Site(sts=f"_mta-sts {txt(value)}", ours=False)
+
+
+def reports(value: str) -> Site:
+    """Return a site with this text as its record for reports."""
+    return Site(tlsrpt=f"_smtp._tls {txt(value)}", ours=False)
+
+
+def answers_with(status: int, body: bytes = b"", **headers: str) -> Site:
+    """Return a site that answers so."""
+    return Site(
+        https=Answer(body, status, {name.replace("_", "-"): value for name, value in headers.items()}), ours=False
+    )
+
+
+def at(label: str) -> Site:
+    """Return a site that has its record at this name instead."""
+    return Site(sts=f"{label} {txt(STS)}".strip(), ours=False)
+
+
+def host(records: str, **more: Any) -> Site:
+    """Return a site with these records in place of its policy host's."""
+    return Site(host=records, ours=False, **more)
+
+
+def named(name: str) -> Server:
+    """Return a policy host with the certificate of another one."""
+    return shows(lambda authority, _: authority.valid(name))
+
+
+PAGE = b"<html><body>Welcome</body></html>"
+SIGN_IN = b'<html><form><input name=p type="password"></form></html>'
+STOPPED = b"<html><h1>Error 403 - This web app is stopped.</h1></html>"
+ELSEWHERE = "has the policy, and no sender looks there. Let that web server serve mta-sts.apex-policy.example too"
+TWICE = "The zone's name stands twice in that name, since the form adds it: enter "
+DOT = ", with a dot at its end."
+
+# The slip, the rule that is an error or a warning for it, and the words that lead to the mend.
+POLICY_HOST: dict[str, tuple[Site, str, str]] = {
+    "file-name": (moved("/.well-known/mta-sts"), "MTS309", "The policy is at /.well-known/mta-sts: move it."),
+    "file-twice": (moved("/.well-known/mta-sts.txt.txt"), "MTS309", "is at /.well-known/mta-sts.txt.txt: move it."),
+    "file-case": (moved("/.well-known/MTA-STS.txt"), "MTS309", "The policy is at /.well-known/MTA-STS.txt: move it."),
+    "file-underscore": (moved("/.well-known/mta_sts.txt"), "MTS309", "is at /.well-known/mta_sts.txt: move it."),
+    "folder": (moved("/mta-sts.txt"), "MTS309", "The policy is at /mta-sts.txt: move it."),
+    "folder-dot": (moved("/well-known/mta-sts.txt"), "MTS309", "The policy is at /well-known/mta-sts.txt: move it."),
+    "folder-hyphen": (moved("/.wellknown/mta-sts.txt"), "MTS309", "is at /.wellknown/mta-sts.txt: move it."),
+    "redirect": (answers_with(301, Location="https://www.example.com/"), "MTS308", "take /.well-known/mta-sts.txt out"),
+    "redirect-slash": (
+        answers_with(308, Location="/.well-known/mta-sts.txt/"), "MTS308", "which has https and no slash at its end."),
+    "redirect-sign-in": (
+        answers_with(302, Location="/.auth/login/aad"), "MTS308", "allow this path for everyone."),
+    "sign-in": (answers_with(200, SIGN_IN, Content_Type="text/html"), "MTS312", "Allow /.well-known/mta-sts.txt for"),
+    "stopped": (answers_with(403, STOPPED), "MTS309", "Azure says that the app is stopped. Start it in the portal."),
+    "challenged": (answers_with(403, PAGE, cf_mitigated="challenge"), "MTS309", "Take this path out of that rule."),
+    "page": (answers_with(200, PAGE, Content_Type="text/html"), "MTS312", "file at /.well-known/mta-sts.txt"),
+    "type": (answers_with(200, POLICY, Content_Type="text/html"), "MTS310", "header `Content-Type: text/plain`."),
+    "download": (answers_with(200, POLICY, Content_Type="application/octet-stream"), "MTS310", "`Content-Type: text/"),
+    "empty": (Site(https=Answer(b""), ours=False), "MTS311", "The file is empty: deploy the policy again."),
+    "http-alone": (Site(https=nobody, ours=False), "MTS301", "Senders use HTTPS alone: let a server answer there"),
+    "self-signed": (Site(https=shows(Authority.self_signed), ours=False), "MTS306", "Bind one from a public"),
+    "other-name": (
+        Site(https=named("www.other-name.example"), ours=False), "MTS305",
+        "names 'www.other-name.example', and not mta-sts.other-name.example. Bind one that names the policy host."),
+    "azure-name": (Site(https=named("*.azurewebsites.net"), ours=False), "MTS305", "run *provision*"),
+    "leaf-alone": (Site(https=shows(Authority.without_chain), ours=False), "MTS306", "Serve the whole chain"),
+    "no-host": (host(""), "MTS207", "Publish its CNAME, as `python -m mtasts records` prints it."),
+    "apex-policy": (host("@ A {https}", https=named("apex-policy.example")), "MTS207", ELSEWHERE),
+    "host-underscore": (host("mta_sts A {https}"), "MTS207", "Name it mta-sts.host-underscore.example."),
+    "host-twice": (host("mta-sts.host-twice.example A {https}"), "MTS207", f"{TWICE}mta-sts alone."),
+    "host-gone": (host("mta-sts CNAME gone.azurewebsites.net."), "MTS208", "anyone can take it: make yours again, or"),
+    "host-undotted": (
+        host("mta-sts CNAME app.host-undotted.example.host-undotted.example.\napp A {https}"), "MTS208",
+        f"The zone's name was added to the CNAME's target: write 'app.host-undotted.example.'{DOT}"),
+}  # fmt: skip
+TEXT: dict[str, tuple[Site, str, str]] = {
+    "record-served": (Site(https=Answer(STS.encode()), ours=False), "MTS116", "the TXT record, which belongs into DNS"),
+    "mode-case": (served(b"enforce", b"Enforce"), "MTS111", "Did you mean enforce?"),
+    "mode-word": (served(b"enforce", b"enforced"), "MTS111", "Did you mean enforce?"),
+    "mode-quoted": (served(b"enforce", b'"enforce"'), "MTS111", "Did you mean enforce?"),
+    "key-case": (served(b"mode:", b"Mode:"), "MTS111", "Write mode there, in these letters."),
+    "key-hyphen": (served(b"max_age:", b"max-age:"), "MTS112", "Write max_age there, in these letters."),
+    "equals": (served(b"mode: ", b"mode="), "MTS116", "Write 'mode: enforce'."),
+    "no-colon": (served(b"mode: ", b"mode "), "MTS116", "Write 'mode: enforce'."),
+    "blanks": (served(b"mode: ", b"mode : "), "MTS116", "has white space before the colon. Write 'mode: enforce'."),
+    "indented": (served(b"mode: ", b"  mode: "), "MTS116", "starts with white space. Begin it with the key."),
+    "version": (served(b"STSv1", b"STS1"), "MTS110", "Did you mean STSv1?"),
+    "version-of-reports": (served(b"STSv1", b"TLSRPTv1"), "MTS110", "Did you mean STSv1?"),
+    "version-semicolon": (served(b"STSv1", b"STSv1;"), "MTS110", "Did you mean STSv1?"),
+    "final-dot": (served(b"*.mx.example", b"good.mx.example."), "MTS120", "Write 'good.mx.example'."),
+    "mx-address": (served(b"*.mx.example", b"192.0.2.1"), "MTS121", "Write the name."),
+    "mx-commas": (served(b"*.mx", b"a.mx.example, b.mx"), "MTS123", "Write each in a line of its own."),
+    "mx-blanks": (served(b"*.mx", b"a.mx.example b.mx"), "MTS123", "Write each in a line of its own."),
+    "mx-preference": (served(b"*.mx", b"10 good.mx"), "MTS123", "Write 'good.mx.example'."),
+    "mx-url": (served(b"*.mx", b"smtp://good.mx"), "MTS123", "Write 'good.mx.example'."),
+    "star": (served(b"*.mx.example", b"*"), "MTS125", "List your MX hosts by their names."),
+    "star-within": (served(b"*.mx", b"mx*.mx"), "MTS125", "Write '*.mx.example'."),
+    "yaml-list": (served(b"mx: ", b"mx:\r\n  - "), "MTS116", "Write 'mx: *.mx.example'."),
+    "max-age-unit": (served(b"604800", b"7d"), "MTS112", "Write '604800'."),
+    "max-age-words": (served(b"604800", b"604800 seconds"), "MTS112", "Write '604800'."),
+    "max-age-commas": (served(b"604800", b"604,800"), "MTS112", "Write '604800'."),
+    "one-line": (Site(https=Answer(POLICY.replace(b"\r\n", b" ")), ours=False), "MTS116", "in a line of its own"),
+    "cr-alone": (Site(https=Answer(POLICY.replace(b"\r\n", b"\r")), ours=False), "MTS116", "End them with CRLF"),
+    "bom": (Site(https=Answer(b"\xef\xbb\xbf" + POLICY), ours=False), "MTS116", "Save the file as UTF-8 without"),
+    "utf-16": (Site(https=Answer(POLICY.decode().encode("utf-16")), ours=False), "MTS116", "Save it as UTF-8."),
+    "comment": (served(b"mode:", b"# ours\r\nmode:"), "MTS116", "is a comment or a mark of M"),
+    "blank-end": (Site(https=Answer(POLICY + b"\r\n"), ours=False), "MTS116", "take no blank lines. Remove it."),
+}  # fmt: skip
+RECORDS: dict[str, tuple[Site, str, str]] = {
+    "id-hyphens": (record("v=STSv1; id=2026-01-01;"), "MTS203", "Write 'v=STSv1; id=20260101;'."),
+    "id-quoted": (record('v=STSv1; id="20260101";'), "MTS203", "Write 'v=STSv1; id=20260101;'."),
+    "id-colon": (record("v=STSv1; id:20260101"), "MTS203", "Write 'v=STSv1; id=20260101;'."),
+    "id-long": (record(f"v=STSv1; id={'1' * 33}"), "MTS203", f"Write 'v=STSv1; id={'1' * 32};'."),
+    "id-missing": (record("v=STSv1;"), "MTS203", "letters and digits, as 'v=STSv1; id=1;'."),
+    "record-case": (record("v=stsv1; id=1;"), "MTS201", "in just these letters. Publish it as 'v=STSv1; id=1;'."),
+    "record-comma": (record("v=STSv1, id=1"), "MTS201", "it has no semicolon behind the version"),
+    "record-blank": (record("v=STSv1 id=1"), "MTS201", "Publish it as 'v=STSv1; id=1;'."),
+    "record-name": (record("v=MTA-STSv1; id=1"), "MTS201", "Publish it as 'v=STSv1; id=1;'."),
+    "record-order": (record("id=1; v=STSv1"), "MTS201", "Put the version first. Publish it as 'v=STSv1; id=1;'."),
+    "record-quoted": (record(f'"{STS}"'), "MTS201", "Enter the value without them."),
+    "record-policy": (record("version: STSv1 mode: testing"), "MTS201", "That belongs on the policy host."),
+    "record-reports": (record(TLSRPT), "MTS201", "That belongs at _smtp._tls."),
+    "record-gone": (
+        Site(sts="_mta-sts CNAME gone.vendor.example.", ours=False), "MTS201",
+        "is a CNAME to 'gone.vendor.example', which does not exist. Correct its target, or remove the CNAME"),
+    "record-undotted": (
+        Site(sts=f"_mta-sts CNAME sts.record-undotted.example.record-undotted.example.\nsts {txt(STS)}", ours=False),
+        "MTS201", f"The zone's name was added to the CNAME's target: write 'sts.record-undotted.example.'{DOT}"),
+    "record-twice": (
+        Site(sts=f"_mta-sts {txt(STS)}\n_mta-sts {txt('v=STSv1; id=1;')}", ours=False), "MTS202",
+        "Senders then see none. Leave one, and remove the others."),
+    "zone-twice": (at("_mta-sts.zone-twice.example"), "MTS201", f"{TWICE}_mta-sts alone."),
+    "underscore": (at("_mta_sts"), "MTS201", "move the record to _mta-sts.underscore.example."),
+    "at-the-host": (at("mta-sts"), "MTS201", "the policy host: move the record to _mta-sts.at-the-host"),
+    "at-the-apex": (at("@"), "MTS201", "That is the domain itself: move the record to _mta-sts.at-the-apex.example."),
+    "reports-version": (
+        reports("v=TLSRPv1; rua=mailto:a@example.com"), "MTS222", "Write 'v=TLSRPTv1; rua=mailto:a@example.com;'."),
+    "reports-mailto": (
+        reports("v=TLSRPTv1; rua=a@example.com"), "MTS222", "Write 'v=TLSRPTv1; rua=mailto:a@example.com;'."),
+    "reports-blank": (
+        reports("v=TLSRPTv1; rua=mailto: a@example.com"), "MTS222", "Write 'v=TLSRPTv1; rua=mailto:a@example.com;'."),
+    "reports-slashes": (
+        reports("v=TLSRPTv1; rua=mailto://a@example.com"), "MTS222", "Write 'v=TLSRPTv1; rua=mailto:a@example.com;'."),
+    "reports-key": (
+        reports("v=TLSRPTv1; ruf=mailto:a@example.com"), "MTS222", "Write 'v=TLSRPTv1; rua=mailto:a@example.com;'."),
+    "reports-comma": (
+        reports("v=TLSRPTv1, rua=mailto:a@example.com"), "MTS222", "Write 'v=TLSRPTv1; rua=mailto:a@example.com;'."),
+    "reports-semicolon": (
+        reports("v=TLSRPTv1; rua=mailto:a@example.com;mailto:b@example.com"), "MTS222",
+        "Write 'v=TLSRPTv1; rua=mailto:a@example.com,mailto:b@example.com;'."),
+    "reports-missing": (
+        Site(tlsrpt="", ours=False), "MTS220", "as 'v=TLSRPTv1; rua=mailto:tls-reports@reports-missing.example;'."),
+    "reports-policy": (reports(STS), "MTS220", "That belongs at _mta-sts. Publish a TXT record there, as 'v=TLSRPTv1;"),
+    "reports-several": (
+        Site(tlsrpt=f"_smtp._tls {txt(TLSRPT)}\n_smtp._tls {txt(TLSRPT.replace('tls-', ''))}", ours=False), "MTS221",
+        "Senders then see none. Leave one, with all addresses in it."),
+    "reports-twice": (
+        Site(tlsrpt=f"_smtp._tls.reports-twice.example {txt(TLSRPT)}", ours=False), "MTS224",
+        f"{TWICE}_smtp._tls alone."),
+    "reports-name": (
+        Site(tlsrpt=f"_smtp-tls {txt(TLSRPT)}", ours=False), "MTS224", "Move it to _smtp._tls.reports-name.example."),
+    "mx-undotted": (
+        Site(mx="@ MX 10 good.mx.example.mx-undotted.example.", ours=False), "MTS212",
+        f"the zone's name was added to it. Write 'good.mx.example.' into the MX record{DOT}"),
+}  # fmt: skip
+CASES = {**POLICY_HOST, **TEXT, **RECORDS}
+GOOD = {
+    "unended": Site(https=Answer(POLICY.rstrip()), ours=False)
+}  # no line end at its end: the RFC's grammar has none
+
+
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """What check says of each domain."""
+    folder: Path = tmp_path_factory.mktemp("guides")
+    with Internet(folder, {"good": Site(), **GOOD, **{name: site for name, (site, _, _) in CASES.items()}}) as internet:
+        done = internet.check(*(f"{name}.example" for name in [*CASES, *GOOD]), "--format", "json")
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in GOOD}
+    for each in json.loads(done.stdout)["findings"]:
+        found.setdefault(str(each["domain"]).removesuffix(".example"), []).append(each)
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_message_leads_to_the_mend(messages: dict[str, list[dict[str, Any]]], name: str) -> None:
+    """Without the README: it says what to write, and where."""
+    _, rule, words = CASES[name]
+    said = [each["message"] for each in messages[name] if each["rule"] == rule]
+    assert len(said) == 1, messages[name]
+    assert words in said[0]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_no_slip_is_not_found(messages: dict[str, list[dict[str, Any]]], name: str) -> None:
+    """Though guides warn of it."""
+    assert messages[name] == []
