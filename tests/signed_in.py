@@ -54,6 +54,7 @@ class SignedIn(Stage):
 
     def job(self, name: str, job: Any) -> str:
         """Run a job on a new machine."""
+        self._usual |= {"GITHUB_ACTIONS": "true"} if "runs-on" in job else {"TF_BUILD": "True"}
         environment = job.get("environment", "")
         self._subject = f"{PREFIX}:environment:{environment}"
         identity = {"provision": "provision"}.get(environment, "deploy")

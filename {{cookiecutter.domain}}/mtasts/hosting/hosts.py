@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote as percent_encoded
 
-from mtasts.config.hosting import FRONT_DOOR_HOSTS, FUNCTION_CERTIFICATES, SWA_STANDARD, Kind
+from mtasts.config.hosting import FRONT_DOOR_HOSTS, FUNCTION_CERTIFICATES, SWA_FREE, SWA_STANDARD, Kind
 from mtasts.config.model import Config
 from mtasts.findings import UserError, quote
 from mtasts.sts.policy import policy_host
@@ -23,7 +23,6 @@ _PLACES = {
     Kind.STATIC_WEB_APP: "Microsoft.Web/staticSites/{}/customDomains",
     Kind.FRONT_DOOR: "Microsoft.Cdn/profiles/{}/customDomains",
 }
-_MOST = {Kind.FUNCTION: FUNCTION_CERTIFICATES, Kind.STATIC_WEB_APP: SWA_STANDARD, Kind.FRONT_DOOR: FRONT_DOOR_HOSTS}
 _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _RESOURCE = re.compile(r"[A-Za-z0-9-]{1,260}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -124,10 +123,12 @@ def _hosts(document: Mapping[str, Any]) -> Iterator[Host]:
     elif "properties" in document:  # a Function App
         for each in document["properties"].get("hostNameSslStates") or ():
             yield Host(each["name"].lower(), each["sslState"] != "Disabled", _said(each["sslState"]))
-    else:  # what a deployment prints: nothing is known but the tokens
+    elif "hostname" in document:  # what a deployment prints: nothing is known but the tokens
         for each in document["verifications"]["value"] if "verifications" in document else ():
             token = _fitting(_TOKEN, each["verification"])
             yield Host(policy_host(each["domain"].lower()), False, "", token)
+    else:
+        raise ValueError
 
 
 def _custom_domain(each: Mapping[str, Any]) -> Host:
@@ -179,12 +180,19 @@ def left(config: Config, hosts: Sequence[Host]) -> tuple[Host, ...]:
     return tuple(host for host in hosts if host.domain and host.domain not in names)
 
 
+def _most(kind: Kind, number: int) -> int:
+    """Return how many host names the hosting takes for so many domains: they decide on a Static Web App's plan."""
+    if kind is Kind.STATIC_WEB_APP:
+        return SWA_FREE if number <= SWA_FREE else SWA_STANDARD
+    return {Kind.FUNCTION: FUNCTION_CERTIFICATES, Kind.FRONT_DOOR: FRONT_DOOR_HOSTS}[kind]
+
+
 def _room(kind: Kind, number: int, missing: Sequence[str], more: Sequence[Host]) -> None:
-    if missing and number + len(more) > _MOST[kind]:
+    if missing and number + len(more) > _most(kind, number):
         names = ", ".join(host.name for host in more)
         raise UserError(
-            f"The hosting takes {_MOST[kind]} host names, and {names} of earlier domains are still among them. Remove "
-            f"them as the summary of this run says, then run this again: there is no room for {missing[0]}."
+            f"The hosting takes {_most(kind, number)} host names, and {names} of earlier domains are still among them. "
+            f"Remove them as the summary of this run says, then run this again: there is no room for {missing[0]}."
         )
 
 
