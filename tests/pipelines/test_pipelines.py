@@ -230,7 +230,7 @@ def test_who_publishes_or_plans_has_the_whole_history(name: str, system: str) ->
         given = [step.get("with", step) for step in all_steps(job) if what(step) in ("actions/checkout", "checkout")]
         if HISTORY[system] in [pair for each in given for pair in each.items()]:
             has.append(job_name)
-    expected = {"pull-request": [], "watch": [], "provision": []}
+    expected: dict[str, list[str]] = {"pull-request": [], "watch": [], "provision": []}
     assert needs == expected.get(name, ["hosting", "announce"])
     assert set(needs) <= set(has)
 
