@@ -399,6 +399,8 @@ ONLY_FOR_AZURE = (
     *(f"{folder}/provision.yml" for folder in WORKFLOWS),
     *(f".azuredevops/steps/{name}.yml" for name in AZURE_STEPS),
 )
+# DNS by hand has no secrets, and Azure DevOps starts no run that names a variable group which is not there.
+DNS_GROUP = b"        variables:\n          - group: mta-sts-dns\n"
 # None of these was there before the bake, or pre_gen would have stopped it.
 MADE = (
     *("policy.yaml", "policy.schema.json", "pyproject.toml", "requirements.in", "requirements.txt"),
@@ -422,6 +424,8 @@ def prune(root: Path, answers: Mapping[str, str]) -> None:
             remove(root / name)
     if dns == "manual":
         remove(root / "dns")
+        for path in (root / ".azuredevops").glob("deploy-*.yml"):
+            path.write_bytes(path.read_bytes().replace(DNS_GROUP, b""))
     prune_serving(root, hosting)
 
 

@@ -193,7 +193,7 @@ def uses_lines(path: Path) -> list[str]:
     """Return each line with an action from elsewhere, with its comment."""
     text = path.read_text(encoding="utf-8")
     lines = [text.splitlines()[node.start_mark.line] for node in values_of(yaml.compose(text), "uses")]
-    return [line.strip(" -") for line in lines if "uses: $/" not in line]
+    return [line.strip(" -") for line in lines if "uses: $/" not in line and "uses: ./" not in line]
 
 
 def run(command: Sequence[str | Path], **options: Any) -> "subprocess.CompletedProcess[str]":
@@ -210,13 +210,6 @@ def tool(name: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]
 
 
 SECRETS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLOUDFLARE_TOKEN", "RFC2136_KEY_SECRET"]
-
-
-# When Azure DevOps comments: on a pull request that is not a fork's, also on one that is not safe.
-COMMENTS = (
-    "and(succeededOrFailed(), eq(variables['Build.Reason'], 'PullRequest'),"
-    " ne(variables['System.PullRequest.IsFork'], 'True'))"
-)
 
 
 class Stage:
@@ -362,7 +355,8 @@ echo "##vso[task.setvariable variable=current;isOutput=true]true"
     def job(self, name: str, job: Any) -> str:
         """Run a job's steps, and say how it ended. After a failed step only those run that ask for it."""
         good, self.outputs = True, {}
-        for key, text in job.get("variables", {}).items():  # in Azure DevOps: $[ … ]
+        variables = job.get("variables", {})  # in Azure DevOps: $[ … ], or a list of groups
+        for key, text in variables.items() if isinstance(variables, dict) else ():
             self.values[key] = conditions.value(re.sub(r"^\$\[(.*)\]$", r"\1", text), self.look_up)
         for step in all_steps(job):
             if self.runs(step, good):

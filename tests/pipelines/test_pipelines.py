@@ -69,10 +69,11 @@ def test_every_pipeline_is_there_on_both_systems() -> None:
     """Prove that neither system lacks a pipeline, and that the tests see them all."""
     assert sorted(path.stem for path in GITHUB.glob("workflows/*")) == sorted(PIPELINES)
     assert sorted(path.stem for path in AZURE.glob("*.yml")) == sorted(PIPELINES)
-    assert [path.parent.name for path in ACTIONS] == ["build", "toolkit", "variables"]
+    assert [path.parent.name for path in ACTIONS] == ["build", "judge", "toolkit", "variables"]
     assert [path.stem for path in sorted(AZURE.glob("steps/*"))] == [
         "azure",
         "build",
+        "judge",
         "publish",
         "tip",
         "toolkit",
@@ -91,7 +92,9 @@ def pruned(hosting: str, pipelines: str, folder: Path, dns_provider: str = "manu
 
 def called_file(text: str) -> str:
     """Return the file of a called action or template, from the top of the repository."""
-    return f"{text[2:]}/action.yml" if text.startswith("$/") else f".azuredevops/{text}"
+    if text.startswith(("$/", "./base/")):
+        return f"{text.removeprefix('$/').removeprefix('./base/')}/action.yml"
+    return f".azuredevops/{text}"
 
 
 @pytest.mark.parametrize(("system", "place"), PLACES.items(), ids=SYSTEMS)
@@ -102,10 +105,10 @@ def test_a_repository_has_what_it_uses(hosting: str, system: str, place: str, tm
     provision = [] if hosting == "web-server" else ["provision"]
     assert [path.stem for path in pipelines] == [f"deploy-{hosting}", *provision, "pull-request", "watch"]
     texts = {text for path in pipelines for text in strings(load(path))}
-    called = {called_file(text) for text in texts if text.startswith(("$/", "steps/"))}
+    called = {called_file(text) for text in texts if text.startswith(("$/", "./base/", "steps/"))}
     shared = [*tmp_path.glob(".github/actions/*/action.yml"), *tmp_path.glob(".azuredevops/steps/*")]
     assert {path.relative_to(tmp_path).as_posix() for path in shared} == called
-    expected = {"github": (3, 2), "azure-devops": (6, 4)}[system]
+    expected = {"github": (4, 3), "azure-devops": (7, 5)}[system]
     assert len(called) == expected[hosting == "web-server"]
 
 
@@ -164,7 +167,7 @@ def test_an_action_has_one_version() -> None:
 
 READ = {"contents": "read"}
 SIGN_IN = {"contents": "read", "id-token": "write"}
-COMMENTING = {"contents": "read", "pull-requests": "write"}
+COMMENTING = {"pull-requests": "write"}
 WAITING = dict.fromkeys(["dns", "https", "check"], READ)  # nobody is signed in while a job waits
 DEPLOYING = {
     "build": READ,
@@ -177,7 +180,7 @@ DEPLOYING = {
     ("path", "permissions"),
     [
         (TEMPLATE_GITHUB / "workflows" / "test.yml", {"test": READ}),
-        (pipeline("github", "pull-request"), {"check": READ, "plan": READ, "comment": COMMENTING, "dns": SIGN_IN}),
+        (pipeline("github", "pull-request"), {"check": READ, "plan": READ, "test": {}, "comment": COMMENTING}),
         (pipeline("github", "watch"), {"check": READ, "issue": {"issues": "write"}}),
         (pipeline("github", "provision"), dict.fromkeys(["what-if", "create"], SIGN_IN)),
         (pipeline("github", "deploy-function"), DEPLOYING),
@@ -203,9 +206,10 @@ def test_permissions(path: Path, permissions: dict[str, dict[str, str]]) -> None
 def test_checkout_leaves_no_credentials(path: Path) -> None:
     """Prove that no later step can push with the token of the checkout, nor a fork's commit be checked out."""
     checkouts = [dict(step["with"]) for step in steps_of(path) if what(step) == "actions/checkout"]
-    kept = [{**given, "fetch-depth": 0, "ref": given.get("ref", "refs/heads/main")} for given in checkouts]
-    assert checkouts
-    assert kept == [{"persist-credentials": False, "fetch-depth": 0, "ref": "refs/heads/main"}] * len(checkouts)
+    assert {given.pop("persist-credentials") for given in checkouts} == {False}
+    base = "${{ github.event.pull_request.base.sha || github.event.merge_group.base_sha }}"
+    assert {given.get("ref", "refs/heads/main") for given in checkouts} <= {"refs/heads/main", base}
+    assert {key for given in checkouts for key in given} <= {"fetch-depth", "ref", "path"}
 
 
 def test_no_checkout_in_azure_leaves_credentials() -> None:
@@ -229,7 +233,7 @@ def test_who_publishes_or_plans_has_the_whole_history(name: str, system: str) ->
         given = [step.get("with", step) for step in all_steps(job) if what(step) in ("actions/checkout", "checkout")]
         if HISTORY[system] in [pair for each in given for pair in each.items()]:
             has.append(job_name)
-    expected = {"pull-request": ["plan", "dns"], "watch": [], "provision": []}
+    expected: dict[str, list[str]] = {"pull-request": [], "watch": [], "provision": []}
     assert needs == expected.get(name, ["hosting", "announce"])
     assert set(needs) <= set(has)
 
@@ -251,7 +255,7 @@ def test_no_other_secret_is_read(path: Path) -> None:
     assert [text for text in texts if re.search("secrets: inherit|password", text, re.IGNORECASE)] == []
     found = [name for text in texts for names in SECRET.findall(text) for name in names if name]
     publishing = path.is_relative_to(GENERATED) and (
-        re.fullmatch("deploy-.*|pull-request", path.stem) if GITHUB in path.parents else path.stem == "publish"
+        re.fullmatch("deploy-.*", path.stem) if GITHUB in path.parents else path.stem == "publish"
     )
     times = 2 if GITHUB in path.parents and path.stem.startswith("deploy-") else 1  # for "hosting" and "announce"
     assert sorted(found) == (sorted(SECRETS * times) if publishing else [])
@@ -279,28 +283,10 @@ def test_a_new_push_stops_the_checks_of_the_old_one() -> None:
 
 
 INSTALL = "python -m pip install --require-hashes --requirement"
-CHECK = [
-    f"{INSTALL} function/local.txt",
-    "python -m mtasts lint",
-    "python -m unittest discover -s tests",
-]
 BUILD = [
     f"{INSTALL} requirements.txt",
     "python -m mtasts lint",
     "python -m mtasts build",
-]
-PLAN = [
-    f"{INSTALL} requirements.txt",
-    "python -m mtasts plan --live --format markdown --output plan.md",
-]
-COMMENT = {
-    "github": [f"{INSTALL} requirements.txt", "python -m mtasts comment plan.md"],
-    "azure-devops": ["python -m mtasts comment plan.md"],  # the same job
-}
-DNS_PLAN = [
-    f"{INSTALL} dns/*.txt",
-    "python -m mtasts publish hosting --format markdown --output hosting.md",
-    "python -m mtasts publish announcement --format markdown --output announcement.md",
 ]
 ANNOUNCE = {
     system: [f"{INSTALL} dns/*.txt", f"python -m mtasts publish announcement --doit{forced}"]
@@ -324,7 +310,6 @@ LOOK = {"github": ["python -m mtasts check --only dns,https --wait 1"], "azure-d
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_verbs(system: str) -> None:
     """Prove that both systems call the same verbs in the same order, in the same words."""
-    assert python_commands(pipeline(system, "pull-request")) == [*CHECK, *PLAN, *COMMENT[system], *DNS_PLAN]
     assert python_commands(pipeline(system, "watch")) == [*WATCH, *LOOK[system]]
     octodns, forced = f"{INSTALL} dns/*.txt", " ${FORCE:+--force}" if system == "github" else ""
     hosted = [octodns, ONLY_REMOVED, f"python -m mtasts publish hosting --doit{forced}"]
@@ -360,8 +345,7 @@ def test_python_is_the_one_that_the_function_runs_on(system: str) -> None:
 
 
 def test_triggers_on_github() -> None:
-    """Prove that a pull request is checked, that only main is deployed, by a push or by hand, and provision by hand."""
-    assert load(pipeline("github", "pull-request"))[True] == "pull_request"
+    """Prove that only main is deployed, by a push or by hand, and provision by hand."""
     force = {"description": "Write over DNS records that this repository did not make", "type": "boolean"}
     by_hand = {"workflow_dispatch": {"inputs": {"force": {**force, "default": False}}}}
     for hosting in HOSTINGS:
@@ -685,7 +669,7 @@ def test_the_static_web_app_is_deployed_as_it_was_built() -> None:
 # Dependabot
 
 
-OWN_ACTIONS = ["build", "toolkit"]
+OWN_ACTIONS = ["build", "judge", "toolkit"]
 
 
 def test_dependabot_for_the_template() -> None:
@@ -716,7 +700,7 @@ def test_dependabot_for_a_repository() -> None:
 def test_dependabot_reads_every_action_that_pins_another() -> None:
     """Prove that no action's folder was forgotten: Dependabot does not look for them by itself."""
     pinning = [f"/.github/actions/{path.parent.name}" for path in ACTIONS if uses_lines(path)]
-    assert pinning == ["/.github/actions/build", "/.github/actions/toolkit"]
+    assert pinning == ["/.github/actions/build", "/.github/actions/judge", "/.github/actions/toolkit"]
 
 
 # The template's own pipelines

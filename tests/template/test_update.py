@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from conftest import ROOT, give_up, verb
-from repositories import environment
+from pipeline_files import bash_only
+from pull_requests import PullRequest, Run
+from repositories import Repository, environment
 
 pytestmark = pytest.mark.slow  # bakes, and updates with cruft
 
@@ -121,6 +123,56 @@ def test_an_update_gives_what_a_bake_gives_and_leaves_the_policy(tmp_path: Path,
     assert done.returncode == 0, done.stdout
     made.commit("Update the template")
     assert "up to date" in made.cruft("check")
+
+
+def ran(folder: Path, system: str, branch: str, run: Path) -> Run:
+    """Open a pull request, run its pipeline, and merge it if *Check* and *Plan*, the required checks, pass."""
+    origin = Repository(folder)
+    request = PullRequest(run, origin, branch)
+    done = request.on_github() if system == "github" else request.on_azure_devops(BUILD_REPOSITORY_PROVIDER="GitHub")
+    if (done.results["check"], done.results["plan"]) == ("success", "success"):
+        origin.git("merge", "--quiet", "--ff-only", request.merged)
+    return done
+
+
+OWN = "so this pull request is judged by its own toolkit."
+
+
+@bash_only
+@pytest.mark.parametrize("system", ANSWERS)
+def test_an_update_is_merged_as_a_pull_request_and_the_next_one_is_judged_by_it(tmp_path: Path, system: str) -> None:
+    """CHANGELOG: the update is judged by its own toolkit, with a warning in each check, and what follows by main's."""
+    made = installed(tmp_path, BEFORE, **ANSWERS[system])
+    assert not (made.folder / ".github/actions/judge").exists()
+    assert not (made.folder / ".azuredevops/judge.sh").exists()
+    made.run("git", "switch", "--quiet", "--create", "update")
+    made.cruft("update", "--skip-apply-ask")
+    made.commit("Update the template")
+    made.run("git", "switch", "--quiet", "main")
+    done = ran(made.folder, system, "update", tmp_path / "first")
+    assert set(done.results.values()) == {"success"}, done.said
+    assert done.said.count(OWN) == 2
+    assert "Nothing changes for senders." in done.said
+
+    made.run("git", "switch", "--quiet", "--create", "forged")
+    policy = made.folder / "policy.yaml"
+    text = policy.read_text(encoding="utf-8")
+    policy.write_text(text.replace("STSv1", "STSv2"), encoding="utf-8")
+    (made.folder / "mtasts" / "__main__.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
+    made.commit("Forge")
+    made.run("git", "switch", "--quiet", "main")
+    done = ran(made.folder, system, "forged", tmp_path / "second")
+    assert (done.results["check"], done.results["plan"]) == ("failure", "failure")
+    assert "MTS110" in done.said and OWN not in done.said
+
+    made.run("git", "switch", "--quiet", "--create", "change")
+    policy.write_text(text.replace("86400", "90000"), encoding="utf-8")
+    made.commit("Change")
+    made.run("git", "switch", "--quiet", "main")
+    done = ran(made.folder, system, "change", tmp_path / "third")
+    assert set(done.results.values()) == {"success"}, done.said
+    assert "Safe: 1 domain changes." in done.said and OWN not in done.said
+    assert "90000" in policy.read_text(encoding="utf-8")  # merged
 
 
 def needed(folder: Path) -> set[str]:

@@ -1,29 +1,50 @@
-"""comment: keep one comment on the pull request."""
+"""comment: keep one comment on a pull request in Azure Repos."""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from mtasts.ci.pipeline import comment
-from mtasts.findings.forms import plain
+from mtasts.ci.azure_devops import Threads
+from mtasts.findings import WrongUseError, quote
+from mtasts.findings.forms import format_for, plain
 from mtasts.system import credentials, output
 
 BYTES = 1024 * 1024
+
+_NO_PIPELINE = (
+    "This is not a build of Azure Pipelines: TF_BUILD is not set. "
+    "On GitHub the workflow writes the comment with `gh api`."
+)
 
 
 @click.command("comment")
 @click.argument("file", type=click.Path(path_type=Path))
 def command(file: Path) -> None:
-    """Keep FILE, Markdown, as the one comment on the pull request that this pipeline runs for, edited in place.
+    """Keep FILE, Markdown, as one comment on the pull request in Azure Repos that this build runs for, edited in place.
 
-    On GitHub it needs GITHUB_TOKEN, and the permission pull-requests: write. On Azure DevOps it needs
-    SYSTEM_ACCESSTOKEN, and the right "Contribute to pull requests".
+    It needs SYSTEM_ACCESSTOKEN, and the right "Contribute to pull requests".
     """
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # that it asks again is no news
     output.hide(credentials.mask(os.environ))
     click.echo(plain(comment(os.environ, output.masked(_text(file)))))
+
+
+def comment(environment: Mapping[str, str], text: str) -> str:
+    """Keep a text as the comment; return what was done. Raises WrongUseError and ApiError."""
+    if format_for(environment) != "azure-devops":
+        raise WrongUseError(_NO_PIPELINE)
+    provider = environment.get("BUILD_REPOSITORY_PROVIDER", "TfsGit")
+    if provider != "TfsGit":
+        return (
+            f"There is no comment: the repository is of the kind {quote(provider)}, and Azure DevOps has "
+            "threads for pull requests in Azure Repos alone. The text is on the run's summary page."
+        )
+    return Threads.of(environment).keep(text)
 
 
 def _text(file: Path) -> str:

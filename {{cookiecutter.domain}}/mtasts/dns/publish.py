@@ -205,8 +205,8 @@ def _without(missing: list[str], doit: bool) -> Published:
     names = (re.sub(r"\W", "?", name) for name in missing)  # a branch can write anything there
     message = (
         f"Not set: {', '.join(names)}. The DNS provider needs what dns/provider.yaml reads from the environment."
-        " Set it on GitHub under Settings → Environments, in Azure DevOps under Pipelines → this pipeline → Edit →"
-        " Variables, and run this again."
+        " Set it on GitHub under Settings → Environments, in Azure DevOps in the variable group mta-sts-dns, and"
+        " run this again."
     )
     if not doit:
         return Published(unplanned=message)
