@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 import unicodedata
 from collections import namedtuple
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # the toolkit is imported from the new repository, and nothing is to be left in it
@@ -388,75 +387,11 @@ def quote(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:80] + "…")
 
 
-# What is removed
-
-STATIC = {"static-web-app": ("staticwebapp.config.json",), "web-server": ("nginx.conf", "Caddyfile")}
-PIPELINES = {"github": ".github", "azure-devops": ".azuredevops"}
-WORKFLOWS = (".github/workflows", ".azuredevops")
-AZURE_STEPS = ("variables", "azure")
-ONLY_FOR_AZURE = (
-    *("infra/deploy.sh", "infra/hosts.sh", ".github/actions/variables"),
-    *(f"{folder}/provision.yml" for folder in WORKFLOWS),
-    *(f".azuredevops/steps/{name}.yml" for name in AZURE_STEPS),
-)
-# DNS by hand has no secrets, and Azure DevOps starts no run that names a variable group which is not there.
-DNS_GROUP = b"        variables:\n          - group: mta-sts-dns\n"
 # None of these was there before the bake, or pre_gen would have stopped it.
 MADE = (
     *("policy.yaml", "policy.schema.json", "pyproject.toml", "requirements.in", "requirements.txt"),
-    *("dns", "function", "infra", "mtasts", "static", "tests", *PIPELINES.values()),
+    *("dns", "function", "infra", "mtasts", "static", "tests", ".github", ".azuredevops"),
 )
-
-
-def prune(root: Path, answers: Mapping[str, str]) -> None:
-    """Remove what belongs to another hosting, other pipelines or another DNS provider."""
-    hosting, dns = answers["hosting"], answers["dns_provider"]
-    for pipelines, folder in PIPELINES.items():
-        if pipelines != answers["pipelines"]:
-            remove(root / folder)
-    for folder in WORKFLOWS:
-        keep_one(root / folder, f"deploy-{hosting}", [f"deploy-{kind}" for kind in MENUS["hosting"]])
-    keep_one(root / "infra", hosting, MENUS["hosting"])
-    keep_one(root / "infra", dns, MENUS["dns_provider"])
-    keep_one(root / "dns", dns, MENUS["dns_provider"])
-    if hosting == "web-server":
-        for name in ONLY_FOR_AZURE if dns == "azure-dns" else (*ONLY_FOR_AZURE, "infra"):
-            remove(root / name)
-    if dns == "manual":
-        remove(root / "dns")
-        for path in (root / ".azuredevops").glob("deploy-*.yml"):
-            path.write_bytes(path.read_bytes().replace(DNS_GROUP, b""))
-    prune_serving(root, hosting)
-
-
-def prune_serving(root: Path, hosting: str) -> None:
-    """Remove what only another hosting serves with."""
-    if hosting != "function":
-        remove(root / "function")
-        remove(root / "tests" / "test_function.py")
-    static = root / "static"
-    for kind, names in STATIC.items():
-        for name in names if kind != hosting else ():
-            remove(static / name)
-    if static.is_dir() and not any(static.iterdir()):
-        remove(static)
-
-
-def keep_one(folder: Path, chosen: str, names: Collection[str]) -> None:
-    """Remove the files and folders called by one of the names up to the first dot, but for the chosen one."""
-    for path in sorted(folder.glob("*")):
-        name = path.name.split(".")[0]
-        if name in names and name != chosen:
-            remove(path)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
 
 # What is said at the end
 
@@ -519,12 +454,14 @@ def main() -> None:
     answers = json.loads(r"""{{ cookiecutter | tojson }}""")
     folder = Path.cwd()
     sys.path.insert(0, str(folder))  # the toolkit is here
+    from mtasts.pruning import prune, remove
+
     if problems(answers):
         text = message(answers)
         for name in MADE:
             remove(folder / name)
         sys.exit(text)
-    prune(folder, answers)
+    prune(folder, [answers[question] for question in ("hosting", "pipelines", "dns_provider")])
     if not is_update(answers, folder):
         print(next_steps(folder.name, answers, unseen_suffixes))
 

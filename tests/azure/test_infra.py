@@ -56,10 +56,10 @@ def test_the_values_are_those_of_policy_yaml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "instead", "message"),
     [
-        ("name: mtasts-example, ", "", "hosting has no name, so"),
-        ("region: westeurope, ", "", "hosting has no region, so"),
-        ("name: mtasts-example, region: westeurope, ", "", "hosting has no name and no region, so"),
-        ("kind: KIND", "kind: web-server", "hosting.kind is web-server, and Azure has no part in that."),
+        ("name: mtasts-example, ", "", "hosting lacks name, which Azure needs"),
+        ("region: westeurope, ", "", "hosting lacks region, which Azure needs"),
+        ("name: mtasts-example, region: westeurope, ", "", "hosting lacks name and region, which Azure needs"),
+        ("kind: KIND", "kind: web-server", "hosting.kind is web-server, so there is nothing to deploy to Azure."),
     ],
 )
 def test_what_cannot_be_deployed_is_refused(tmp_path: Path, words: str, instead: str, message: str) -> None:
@@ -91,8 +91,8 @@ def test_the_verb_prints_or_writes_a_file_and_a_refusal_leaves_it(bake: Bake) ->
     refused = verb(folder, "parameters", "--output", file.name)
     assert refused.returncode == 1
     assert refused.stderr.decode().strip() == (
-        "Error: policy.yaml: hosting has no region, so it is open what Azure is to make, or where. "
-        "Write under hosting: region (such as westeurope)."
+        "Error: policy.yaml: hosting lacks region, which Azure needs to create it. "
+        "Add under hosting: region (such as westeurope)."
     )
     assert file.read_bytes() == written
 

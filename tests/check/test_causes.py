@@ -340,16 +340,16 @@ LINES = POLICY.decode().split("\r\n")[:-1]
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("\r".join(LINES) + "\r", "carriage return alone"),  # G4
+        ("\r".join(LINES) + "\r", "carriage return only"),  # G4
         (POLICY.decode().encode("utf-16").decode("utf-8", "surrogateescape"), "UTF-16"),  # G4
         (POLICY.decode().encode("utf-16-be").decode("utf-8", "surrogateescape"), "UTF-16"),
         (r"{\rtf1\ansi version: STSv1}", "RTF"),  # G4
-        (" ".join(LINES), "All keys stand in one line"),  # G4
+        (" ".join(LINES), "All keys are on one line"),  # G4
         (POLICY.decode() + "x: é\r\n".encode("latin-1").decode("utf-8", "surrogateescape"), "Latin-1"),  # G4
         ("version: STSv1\r\nmode: enforce\r\nmx:\r\n  - mx1.example.com\r\nmax_age: 604800\r\n", "YAML list"),  # G4
         ("<html><body>version: STSv1</body></html>", "HTML"),
-        ("v=STSv1; id=20260101;", "the TXT record, which belongs into DNS"),
-        ('"v=STSv1; id=20260101;"', "the TXT record, which belongs into DNS"),
+        ("v=STSv1; id=20260101;", "the TXT record, which belongs in DNS"),
+        ('"v=STSv1; id=20260101;"', "the TXT record, which belongs in DNS"),
         ('{"version": "STSv1", "mode": "testing"}', "JSON"),
         ("User-agent: *\nDisallow:\n", "a robots.txt"),
         ("# ours\nContact: mailto:security@example.com\n", "a security.txt"),
@@ -388,7 +388,7 @@ TAIL = "tls_reporting: {rua: ['mailto:a@example.com']}\nhosting: {kind: web-serv
 @pytest.mark.parametrize(
     ("old", "new", "rules", "said"),
     [
-        ("  - mx1", "\t- mx1", ["MTS102"], "a tab stands in the indentation"),  # G8
+        ("  - mx1", "\t- mx1", ["MTS102"], "this line is indented with a tab"),  # G8
         ("mode: testing", "mode: on", ["MTS111"], "mode is on, which YAML reads as true"),  # G8
         ("mode: testing", "mode: No", ["MTS111"], "mode is No, which YAML reads as false"),
         ("max_age:", "maxage:", ["MTS104"], "Did you mean max_age?"),  # G8: and no second finding that it is missing

@@ -69,7 +69,7 @@ UNSTRICT = [
         "enforce",
         1209600,
         [
-            "MTS116: All keys stand in one line.",
+            "MTS116: All keys are on one line.",
             f"{LEFT.format('one-line')}mode 'enforce'; max_age '1209600'; mx 'good.mx.example'.",
             "Mode enforce was taken. No sender follows it today, and all do when you publish this file.",
         ],
@@ -106,7 +106,7 @@ UNSTRICT = [
         SERVED.replace(b"good.mx.example", b"*.co.uk"),
         "enforce",
         1209600,
-        ["This mx was not taken: mx '*.co.uk' matches names that anyone can register", "MX hosts were taken: good.mx."],
+        ["This mx was not taken: mx '*.co.uk' matches every name under 'co.uk'", "MX hosts were taken: good.mx."],
     ),
     (
         "zipped",
@@ -120,7 +120,7 @@ UNSTRICT = [
         SERVED + b"owner: x\n",
         "enforce",
         1209600,
-        ["'owner' is not a key of a policy, so senders ignore the line"],
+        ["Unknown key 'owner'. Senders ignore this line"],
     ),
 ]
 
@@ -131,9 +131,9 @@ UNNAMED = [
     (
         "underscore",
         "mail_1.underscore.example.",
-        "has an underscore, so no public certificate and no policy can name it",
+        "contains an underscore, so no public certificate and no policy can name it",
     ),
-    ("address", "192.0.2.1.", "is an IP address. Give the server a name that its certificate has"),
+    ("address", "192.0.2.1.", "is an IP address. Write the server's host name"),
     ("google", "abcdef123.mx-verification.google.com.", "is a verification record, not a mail server. Remove it"),
     ("microsoft", "ms12345678.msv1.invalid.", "is a verification record, not a mail server. Remove it"),
     ("wildcard", "*.co.uk.", "is not a host name, so no policy can name it. Correct the MX record."),
@@ -307,7 +307,7 @@ def test_a_domain_without_mail_gives_no_file(internet: Internet, tmp_path: Path,
 def test_an_mx_host_that_no_policy_can_name_is_named(taken_in: TakenIn, domain: str, host: str, why: str) -> None:
     """The others are taken, and it is said what to do about this one."""
     shown = taken_in.said[f"{domain}.example"]
-    assert f"MX host '{host[:-1]}' was not taken: it " in shown
+    assert f"MX host '{host[:-1]}' was left out: it " in shown
     assert why in shown
     assert taken_in.policies[f"{domain}.example"].mx == ("good.mx.example",)
 
@@ -317,7 +317,7 @@ def test_without_another_mx_host_there_is_nothing_to_write(internet: Internet, t
     code, shown = take_in(internet, "proxied.example", tmp_path / "policy.yaml")
     assert (code, list(tmp_path.iterdir())) == (1, [])
     assert "neither a policy nor an MX host that a policy can name" in shown
-    assert "MX host '_dc-mx.0a1b2c.proxied.example' was not taken" in shown
+    assert "MX host '_dc-mx.0a1b2c.proxied.example' was left out" in shown
 
 
 @pytest.mark.parametrize(("domain", "_", "rua", "said"), REPORTS)
@@ -361,7 +361,7 @@ def test_one_domain_among_300_is_merged_and_all_others_stay(internet: Internet, 
         "      - good.mx.example\n  bare.example:\n    mx:\n      - a.example.net\n      - b.example.net\n"
     )
     assert (
-        "TLS reports go to 'https://x.example/tls' today. That was not taken: tls_reporting counts for every" in shown
+        "TLS reports go to 'https://x.example/tls' today. This was not added: tls_reporting applies to every" in shown
     )
 
 
@@ -374,8 +374,8 @@ def test_an_entry_that_exists_stays_unless_forced(internet: Internet, tmp_path: 
     code, shown = take_in(internet, "bare.example", path)
     assert (code, path.read_text(encoding="utf-8")) == (0, before), shown
     assert "bare.example stands in" in shown
-    assert "mx 'a.example.net', 'b.example.net' are published and not there" in shown
-    assert "mx 'old.example.net' are there and not published" in shown
+    assert "only published: mx 'a.example.net', 'b.example.net'" in shown
+    assert "only in policy.yaml: mx 'old.example.net'" in shown
     assert "--force" in shown
     code, shown = take_in(internet, "bare.example", path, "--force")
     changed = own.replace("old.example.net", "a.example.net, b.example.net")
@@ -393,7 +393,7 @@ def test_an_entry_that_stays_is_not_said_to_be_written(internet: Internet, tmp_p
     code, shown = take_in(internet, "no-mode.example", path)
     assert code == 0, shown
     before, after = shown.split("  If you add --force:\n")
-    assert "max_age is 604800 there, and 1209600 is published" in before
+    assert "max_age is 604800, but 1209600 is published" in before
     assert "mode: testing was written" in after
 
 
@@ -448,7 +448,7 @@ def test_what_the_hosting_cannot_carry_is_refused_and_the_rest_is_taken(internet
         text.replace("one.example:", "one.example:\n  google.example:"),
     )
     assert "published.example is not taken in." in shown
-    assert "With it, policy.yaml would not pass lint: MTS153 published.example has a policy of its own" in shown
+    assert "With this domain, policy.yaml would not pass lint: MTS153 published.example has a different policy" in shown
 
 
 def test_a_file_that_cannot_be_edited_is_left_alone_with_what_to_write(internet: Internet, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ HINTS = [
     (["check", "_mta-sts.example.com."], 2, "Did you mean example.com?"),
     (["check", "b\u00fccher.example"], 2, "Did you mean xn--bcher-kva.example?"),
     (["check", "example.com:25"], 2, "Did you mean example.com?"),
-    (["check", "example..com"], 2, "is not a host name. Write labels of letters, digits and hyphens."),
+    (["check", "example..com"], 2, "is not a host name. Use letters, digits and hyphens"),
     (["import", "https://example.com/"], 2, "Did you mean example.com?"),
     (["render", "https://example.com/"], 2, "Did you mean example.com?"),
     (["lnit"], 2, "No such verb: 'lnit'. Did you mean lint?"),
@@ -40,7 +40,7 @@ HINTS = [
     (["policy.yaml"], 2, "Verbs: build, check, "),
     (["lint", "policy.yml"], 1, "Did you mean 'policy.yaml'?"),
     (["plan", "--file", "Policy.yml"], 1, "Did you mean 'policy.yaml'?"),
-    (["plan", "--file", "nothing-like-it"], 1, "Name a file that exists."),
+    (["plan", "--file", "nothing-like-it"], 1, "Give the path of a file that exists."),
 ]  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def test_a_near_miss_says_what_to_type(repository: Path, words: list[str], code:
 def test_a_way_is_found_however_it_is_written(repository: Path, way: list[str]) -> None:
     """There is no other that could be meant."""
     code, printed = run(repository, "explain", *way)
-    assert (code, printed.startswith("### To move the mail to another MX host\n")) == (0, True)
+    assert (code, printed.startswith("### Moving mail to another MX host\n")) == (0, True)
 
 
 @pytest.mark.parametrize("words", [["lint"], ["plan"], ["check"], ["serve"], ["records"], ["build"],
@@ -83,7 +83,7 @@ def test_a_way_is_found_however_it_is_written(repository: Path, way: list[str]) 
 def test_from_a_subdirectory(repository: Path, folder: str, above: str, words: list[str]) -> None:
     """I10: the repository's root is found, and -C leads there."""
     code, printed = run(repository / folder, *words)
-    said = f"It is in a folder above. Say so before the verb: python -m mtasts -C {above} lint"
+    said = f"It is in a parent folder. Run: python -m mtasts -C {above} lint"
     assert code == 1 and said in printed.replace("\\", "/"), printed
     assert run(repository / folder, "-C", above, "lint") == (0, "no findings\n")
 

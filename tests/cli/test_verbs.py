@@ -50,7 +50,7 @@ def test_lint_fails_on_errors_and_not_on_warnings(repository: Path) -> None:
     policy.write_text(text.replace("604800", "60"), encoding="utf-8")
     warned = verb(repository, "lint")
     assert warned.returncode == 0
-    assert b"policy.yaml:5:1: warning MTS113: max_age is 60 seconds, short for testing." in warned.stdout
+    assert b"policy.yaml:5:1: warning MTS113: max_age is 60 seconds, too short for testing." in warned.stdout
     policy.write_text(text.replace("604800", "0"), encoding="utf-8")
     failed = verb(repository, "lint")
     assert failed.returncode == 1
@@ -257,8 +257,8 @@ def test_a_build_proves_that_azure_finds_the_function(repository: Path, missing:
         ("raise SystemExit('over')\n", "over"),
         ("def f(:\n", "SyntaxError"),
         ("app = func.FunctionApp()\n", "function_app.app has no function"),
-        ("raise SystemExit(0)\n", "it ends while it is imported"),
-        ("import os; os._exit(0)\n", "it ends while it is imported"),
+        ("raise SystemExit(0)\n", "the import ends the process"),
+        ("import os; os._exit(0)\n", "the import ends the process"),
     ],
 )
 def test_a_function_that_azure_would_not_find_is_not_built(

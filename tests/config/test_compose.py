@@ -188,7 +188,7 @@ def test_comments_between_hosts_stay(before: str, after: str) -> None:
 
 
 def test_a_byte_order_mark_stays_and_shifts_no_value() -> None:
-    """Editors on Windows write one. The file was refused as "written in a way that no value can be added to"."""
+    """Editors on Windows write one. The file was refused as "a layout that cannot be edited automatically"."""
     text = "version: STSv1\nmode: testing # yet\nmax_age: 604800\nmx: [a.example]\ndomains:\n  b.example:\n"
     text += "hosting: {kind: web-server}\n"
     found = merged("\ufeff" + text, [Entry("b.example", Policy(Mode.ENFORCE, (MxPattern("c.example"),), 86400))], True)
@@ -207,11 +207,11 @@ def test_a_retired_domain_stays_retired_unless_forced() -> None:
     kept = merged(text, [entry], False)
     assert (kept.text, kept.notes["b.example"]) == (
         text,
-        ("It is retired there, and stays so. To take in what is published, add --force.",),
+        ("It is retired in policy.yaml, and stays so. To replace its entry with what is published, add --force.",),
     )
     forced = merged(text, [entry], True)
     assert forced.text == text.replace("retired: true", "retired: false")
-    assert forced.notes["b.example"] == ("It was retired in policy.yaml, and is not any more.",)
+    assert forced.notes["b.example"] == ("It was retired in policy.yaml, and is active again.",)
 
 
 BYTES = st.one_of(

@@ -75,15 +75,15 @@ def test_every_rule_about_files_has_a_case() -> None:
     [
         (b"", "MTS101", "is empty"),
         (b" \n\t\n", "MTS101", "is empty"),
-        (b"# version: STSv1\n", "MTS101", "nothing but comments"),
+        (b"# version: STSv1\n", "MTS101", "only comments"),
         (b"---\n", "MTS105", "The file is empty"),
         (b"\xff\xfe\x00v", "MTS101", "not UTF-8"),
-        (b"version: STSv1\nmode: \xe4\n", "MTS101", "from byte 22"),
+        (b"version: STSv1\nmode: \xe4\n", "MTS101", "see byte 22"),
         (b"x" * (8 * 1024 * 1024 + 1), "MTS101", "larger than 8 MiB"),
         (b"[" * 17, "MTS102", "nested deeper than 16 levels"),
         (b"a:\n" + b"".join(b" " * depth + b"-\n" for depth in range(1, 3000)), "MTS102", "nested deeper"),
         (b"max_age: " + b"1" * 5000, "MTS102", "longer than 4000 characters"),
-        (b"a: &a [x]\nb: &b [*a,*a]\n", "MTS102", "an anchor, an alias or a tag"),
+        (b"a: &a [x]\nb: &b [*a,*a]\n", "MTS102", "anchors, aliases and tags are not allowed"),
         (b"version: 1\n---\nversion: 2\n", "MTS102", "a second document"),
         (b"mx:\n  - *.example.com\n", "MTS102", "needs quotes"),
         (b"? [a]\n: b\n", "MTS102", "key"),
@@ -147,9 +147,9 @@ def test_a_message_offers_the_right_value(tmp_path: Path, line: str, words: str)
 def test_too_many_domains_name_the_hostings_that_would_do() -> None:
     """Four domains with one policy fit a Static Web App; six do not."""
     (four,) = lint(HERE / "configs" / "hosting-function-four-domains.yaml")
-    assert four.message.endswith("Choose static-web-app or front-door or web-server.")
+    assert four.message.endswith("Change hosting.kind to static-web-app, front-door or web-server.")
     (six,) = lint(HERE / "configs" / "hosting-static-web-app-six-domains.yaml")
-    assert six.message.endswith("Choose front-door or web-server.")
+    assert six.message.endswith("Change hosting.kind to front-door or web-server.")
 
 
 def test_a_domain_takes_from_the_top_what_it_does_not_have() -> None:
@@ -223,7 +223,7 @@ def test_text_that_yaml_takes_for_something_else_needs_quotes(text: str) -> None
     policy = (HERE / "configs" / "one-domain.yaml").read_text(encoding="utf-8").rstrip()
     found = read(f"{policy}\n  verification: {text}\n")[1]
     assert [each.rule.id for each in found if each.rule.id != "MTS155"] == ["MTS105"]
-    assert "Write text, in quotes if YAML takes it for something else." in found[-1].message
+    assert "Write text, in quotes if YAML would read it as something else." in found[-1].message
     assert read(f"{policy}\n  verification: '{text}'\n")[0] is not None
 
 
@@ -236,10 +236,10 @@ def test_all_digits_without_a_leading_0_are_the_number_that_they_are(number: int
 
 GOOD_POLICY = (HERE / "configs" / "one-domain.yaml").read_text(encoding="utf-8")
 ENCODINGS = [
-    (GOOD_POLICY.encode("utf-16"), "MTS101", 1, "is not UTF-8 text, from byte 1 on"),
+    (GOOD_POLICY.encode("utf-16"), "MTS101", 1, "is not UTF-8 text (see byte 1)"),
     (GOOD_POLICY.encode("utf-16-le"), "MTS102", 1, "control characters are not allowed"),
-    (GOOD_POLICY.encode("utf-32"), "MTS101", 1, "is not UTF-8 text, from byte 1 on"),
-    (b"# \xe4\n" + GOOD_POLICY.encode(), "MTS101", 1, "is not UTF-8 text, from byte 3 on"),
+    (GOOD_POLICY.encode("utf-32"), "MTS101", 1, "is not UTF-8 text (see byte 1)"),
+    (b"# \xe4\n" + GOOD_POLICY.encode(), "MTS101", 1, "is not UTF-8 text (see byte 3)"),
     (GOOD_POLICY.encode() + b"# \x80\n", "MTS101", GOOD_POLICY.count("\n") + 1, "is not UTF-8 text"),
     (GOOD_POLICY.encode() + b"# \0\n", "MTS102", GOOD_POLICY.count("\n") + 1, "control characters"),
     (GOOD_POLICY.encode() + b"# \xed\xa0\x80\n", "MTS101", GOOD_POLICY.count("\n") + 1, "is not UTF-8 text"),
@@ -310,8 +310,8 @@ def test_a_domain_below_its_zone_is_to_name_it(domain: str, parent: str | None) 
         assert found == []
         return
     message = (
-        f"{domain} has no zone, so its records are written for a DNS zone of its own. If they belong into {parent},"
-        f" add zone: {parent}. If {domain} is a zone, add zone: {domain}."
+        f"{domain} does not name its DNS zone. If its records are in the zone {parent}, add zone: {parent}. If it has"
+        f" its own zone, add zone: {domain}."
     )
     assert found == [("MTS133", message)]
     for zone in (parent, domain):

@@ -34,7 +34,7 @@ Start = Callable[[str], Publisher]
 
 # What comes after an announcement. Its date hangs on the clock, and is proved beside the plan's.
 NEXT = (
-    r"next: example\.com may go to enforce from \d{4}-\d\d-\d\d \d\d:\d\d UTC on, "
+    r"next: example\.com can move to enforce from \d{4}-\d\d-\d\d \d\d:\d\d UTC on, "
     r"if the TLS reports show no failures\.\n"
 )
 
@@ -89,7 +89,7 @@ def test_the_life_of_a_domain(publisher: Publisher) -> None:
     publisher.write("example.com:", max_age=700000)
     change = f"v=STSv1; id={TESTING}; → v=STSv1; id={LONGER};"
     follows = (
-        "next: example.com may go to enforce now, if the TLS reports show no failures.\n"  # testing since November 1
+        "next: example.com can move to enforce now, if the TLS reports show no failures.\n"  # testing since November 1
     )
     updated = f"update _mta-sts.example.com. 3600 TXT {change}\n{follows}"
     published("announcement", updated, HOSTING, sts(LONGER), REPORTS)

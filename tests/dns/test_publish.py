@@ -238,7 +238,7 @@ def test_the_life_of_a_domain(world: World) -> None:
             f"create _mta-sts.example.com. 3600 TXT v=STSv1; id={TESTING};",
             "create _smtp._tls.example.com. 3600 TXT v=TLSRPTv1; rua=mailto:tls@example.com;",
         ]
-        assert done.lines[-1].startswith("next: example.com may go to enforce from 20")
+        assert done.lines[-1].startswith("next: example.com can move to enforce from 20")
         whole = world.whole_zone("example.com")
         for stage in ("hosting", "announcement"):
             assert world.publish(stage, "--doit") == (0, "no changes\n")
@@ -280,7 +280,7 @@ def test_the_deployment_says_from_when_on_the_mail_may_move(world: World) -> Non
         assert "next:" not in world.publish("announcement").printed  # a dry run publishes nothing
         done = world.publish("announcement", "--doit")
         said = re.fullmatch(
-            r"next: The MX records of example\.com may name new\.example\.com from (.+) UTC on\.", done.lines[-1]
+            r"next: You can add new\.example\.com to the MX records of example\.com from (.+) UTC on\.", done.lines[-1]
         )
         assert said, done.printed
         when = datetime.strptime(said[1], "%Y-%m-%d %H:%M").replace(tzinfo=timezone.utc)
@@ -539,7 +539,7 @@ def test_a_shallow_clone_refuses_what_differs_and_says_why(own_world: World, tmp
         message = findings(done)["example.com"]
         assert (done.code, message[:7]) == (1, "MTS231:")
         assert "whether this repository made it cannot be told. The clone in" in message
-        assert "git fetch --unshallow; in GitHub Actions fetch-depth: 0" in message
+        assert "Run git fetch --unshallow. In GitHub Actions, set fetch-depth: 0" in message
         own_world.folder = whole
         assert own_world.publish("announcement", "--doit").code == 0
         own_world.folder = shallow
@@ -699,7 +699,9 @@ def test_half_of_fifty_zones_fail_and_running_again_completes(world: World) -> N
     with world.serving(repaired):
         done = world.publish("announcement", "--doit")
         assert done.code == 0
-        assert len(done.lines) == 2 * len(bad) + 1 and done.lines[-1].startswith("next: 25 domains may go to enforce ")
+        assert len(done.lines) == 2 * len(bad) + 1 and done.lines[-1].startswith(
+            "next: 25 domains can move to enforce "
+        )
         assert all(line.startswith("create ") for line in done.lines[:-1])
         for name in bad:
             assert world.zone(name) == sorted(["@ 60 NS ns.invalid.", sts(TESTING), tlsrpt()])

@@ -232,8 +232,8 @@ def test_an_invalid_revision_is_skipped_and_named(made: Made) -> None:
         (broken, "11"),
         (twice, "12"),
     ]
-    assert found.skipped[0].why.startswith("Unknown mode 'enforced'. Write testing, enforce or none.")
-    assert "This is not YAML that a policy can be read from" in found.skipped[1].why
+    assert found.skipped[0].why.startswith("Unknown mode 'enforced'. It must be testing, enforce or none.")
+    assert "The YAML cannot be read" in found.skipped[1].why
     assert found.skipped[2].why == "'Example.com' is the same domain as 'example.com' above. Remove one of the two."
 
 
@@ -241,9 +241,9 @@ def test_an_invalid_revision_is_skipped_and_named(made: Made) -> None:
     ("content", "why"),
     [
         (b"", "The file is empty. Write a policy into it, or restore it from git."),
-        (b"mode: \xe4\n", "The file is not UTF-8 text, from byte 7 on. Save it as UTF-8."),
-        (b"#" * (8 * 1024 * 1024 + 1), "The file is larger than 8 MiB. Name a policy file."),
-        (b"#" * (40 * 1024 * 1024), "The file is larger than 8 MiB. Name a policy file."),
+        (b"mode: \xe4\n", "The file is not UTF-8 text (see byte 7). Save it as UTF-8."),
+        (b"#" * (8 * 1024 * 1024 + 1), "The file is larger than 8 MiB. Give the path of a policy file."),
+        (b"#" * (40 * 1024 * 1024), "The file is larger than 8 MiB. Give the path of a policy file."),
     ],
     ids=["empty", "not UTF-8", "too large", "much too large"],
 )
@@ -268,7 +268,7 @@ def test_a_symbolic_link_is_skipped(made: Made) -> None:
     link = made.commit({}, "2026-01-10")
     found = told(made)
     assert modes(found) == [("2026-01-01", "none")]
-    why = "The policy file is a symbolic link or a submodule there. Make it a file."
+    why = "The policy file is a symbolic link or a submodule. Replace it with a file."
     assert [(each.commit, each.why) for each in found.skipped] == [(link, why)]
 
 
@@ -372,7 +372,7 @@ def test_a_hook_s_environment_does_not_lead_elsewhere(
 
 def test_no_repository(tmp_path: Path) -> None:
     """It says so."""
-    with pytest.raises(GitError, match="is in no git repository, so there is no history"):
+    with pytest.raises(GitError, match="is not in a git repository, and this needs the git history"):
         Repository.of(tmp_path / "policy.yaml")
 
 
@@ -385,14 +385,14 @@ def test_no_folder(tmp_path: Path) -> None:
 def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says so, and what to do."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(GitError, match=r"git is not installed, and the history is read with it. Install git"):
+    with pytest.raises(GitError, match=r"git is not installed, but it is needed to read the history. Install git"):
         Repository.of(tmp_path / "policy.yaml")
 
 
 def test_no_commit(made: Made) -> None:
     """A branch that is not born yet has no history."""
     made.write({"policy.yaml": policy("none")})
-    with pytest.raises(GitError, match=r"has no commit yet. Commit the policy first"):
+    with pytest.raises(GitError, match=r"has no commits yet. Commit the policy first"):
         told(made)
     with pytest.raises(GitError, match="There is no origin/HEAD, origin/main or main"):
         Repository.of(made.folder / "policy.yaml").default_base({})
@@ -405,7 +405,7 @@ def test_a_shallow_clone_is_refused(made: Made, tmp_path: Path) -> None:
     clone(made, tmp_path / "clone", "--depth=1")
     with pytest.raises(GitError) as caught:
         Repository.of(tmp_path / "clone" / "policy.yaml")
-    for words in ("is shallow", "git fetch --unshallow", "fetch-depth: 0 of actions/checkout", "fetchDepth: 0"):
+    for words in ("is shallow", "git fetch --unshallow", "fetch-depth: 0 for actions/checkout", "fetchDepth: 0"):
         assert words in str(caught.value)
 
 
@@ -448,7 +448,7 @@ def test_a_git_that_hangs_and_one_that_floods(made: Made, tmp_path: Path, monkey
     made.commit({"policy.yaml": policy("none")}, "2026-01-01")
     repository = Repository.of(made.folder / "policy.yaml")
     monkeypatch.setattr(git, "BYTES", 10)
-    with pytest.raises(GitError, match=r"git rev-parse .* gives more than"):
+    with pytest.raises(GitError, match=r"git rev-parse .* prints more than"):
         repository.resolve("HEAD")
     if os.name == "nt":
         pytest.skip("a script cannot stand in for git.exe")
@@ -513,7 +513,7 @@ def test_the_default_base_without_a_remote(made: Made) -> None:
     made.commit({"policy.yaml": policy("none")}, "2026-01-01")
     repository = Repository.of(made.folder / "policy.yaml")
     assert repository.default_base({}) == "main"
-    with pytest.raises(GitError, match=r"'origin/main' is no commit in this repository. Fetch it"):
+    with pytest.raises(GitError, match=r"'origin/main' is not a commit in this repository. Run git fetch"):
         repository.default_base({"GITHUB_BASE_REF": "main"})
 
 
@@ -645,7 +645,7 @@ UNREADABLE: list[tuple[bytes | None, str]] = [
     (b"\0" * 100, "control characters"),
     (b"", "is empty"),
     (b"\xff" * (9 * 1024 * 1024), "is larger than 8 MiB"),
-    (None, "The policy file is a symbolic link or a submodule there"),
+    (None, "The policy file is a symbolic link or a submodule"),
 ]
 
 

@@ -105,8 +105,8 @@ def test_windows_line_endings_stay(bake: Bake) -> None:
     assert after == policy("static-web-app", hosting=f'  hostname: "{HOST}"\n').replace("\n", "\r\n")
 
 
-ANOTHER_KIND = "hosting.kind is {}, and these are the outputs of another kind."
-NO_OUTPUTS = "outputs.json does not hold the outputs of a deployment."
+ANOTHER_KIND = "hosting.kind is {}, but these outputs are of another kind."
+NO_OUTPUTS = "outputs.json does not contain the outputs of a deployment."
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_refused(bake: Bake, kind: str, outputs: object, wh
     """policy.yaml stays as it was, and the message says how the file is made."""
     text = policy(kind)
     code, said, after = taken(bake(hosting=kind), text, outputs)
-    how = "Write it with: az deployment group show --name mta-sts --resource-group GROUP --query properties.outputs"
+    how = "Create it with: az deployment group show --name mta-sts --resource-group GROUP --query properties.outputs"
     assert (code, said, after) == (1, f"Error: {why} {how}\n", text)
 
 
@@ -138,7 +138,7 @@ def test_a_missing_file_is_named(bake: Bake) -> None:
     """It is easy to run the verb before the deployment."""
     done = verb(bake(), "outputs", "none.json")
     assert done.returncode == 1
-    assert done.stderr.startswith(b"Error: none.json cannot be read: No such file or directory. Write it with: az")
+    assert done.stderr.startswith(b"Error: none.json cannot be read: No such file or directory. Create it with: az")
 
 
 def test_a_file_that_cannot_be_edited_is_left_alone(bake: Bake) -> None:
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_edited_is_left_alone(bake: Bake) -> None:
     text = policy("static-web-app").replace("  kind: ", "  ? kind\n  : ")
     code, said, after = taken(bake(hosting="static-web-app"), text, arm(hostname=HOST))
     lines = f"hosting.hostname: '{HOST}'"
-    why = "policy.yaml is written in a way that no value can be added to."
+    why = "policy.yaml has a layout that cannot be edited automatically."
     assert (code, said, after) == (1, f"Error: {why} Add by hand: {lines}\n", text)
 
 

@@ -16,7 +16,7 @@ import pytest
 from conftest import Bake, Served, verb
 from mtasts.config.hosting import Kind
 from mtasts.hosting import serve as serve_module
-from mtasts.hosting.serve import FunctionsHost
+from mtasts.hosting.functions_host import FunctionsHost
 
 pytestmark = pytest.mark.slow  # bakes and serves
 

@@ -4,13 +4,13 @@ YAML is parsed. Every expected value here is written by hand.
 """
 
 import re
-import runpy
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mtasts.pruning import prune
 from pipeline_files import (
     ACTIONS,
     AZURE,
@@ -22,7 +22,6 @@ from pipeline_files import (
     HOSTINGS,
     PIPELINES,
     PLACES,
-    ROOT,
     SECRETS,
     SYSTEMS,
     TEMPLATE_AZURE,
@@ -85,8 +84,7 @@ def pruned(hosting: str, pipelines: str, folder: Path, dns_provider: str = "manu
     """Copy both systems' pipelines, and let the template's hook keep what was chosen."""
     for source in (GITHUB, AZURE):
         shutil.copytree(source, folder / source.name)
-    hook = runpy.run_path(str(ROOT / "hooks" / "post_gen_project.py"))
-    hook["prune"](folder, {"hosting": hosting, "pipelines": pipelines, "dns_provider": dns_provider})
+    prune(folder, [hosting, pipelines, dns_provider])
     return folder
 
 

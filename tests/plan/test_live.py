@@ -47,7 +47,7 @@ def case(own: str, rules: str = "", said: str = "", **site: Any) -> Case:
 CASES = {
     "good": case(ENFORCE),
     "deployed": case(ENFORCE, https=Answer(POLICY), sts=f"_mta-sts {txt(f'v=STSv1; id={ID};')}"),
-    "uncovered": case(ENFORCE, "MTS501", "lead to 'mail.uncovered.example', which no mx covers.", **OWN_MX),
+    "uncovered": case(ENFORCE, "MTS501", "name 'mail.uncovered.example', which no mx covers.", **OWN_MX),
     "expired": case(ENFORCE, "MTS501", "expired", smtp=mx(Authority.expired)),
     "without-tls": case(ENFORCE, "MTS501", "STARTTLS", smtp=lambda place: smtp.mx_host(place.address, place.port)),
     "refused": case(ENFORCE, "MTS501", "See that the mail server listens there", smtp=nobody),
@@ -58,20 +58,20 @@ CASES = {
     "crowded": case(ENFORCE, " ".join(["MTS510"] * 51), "10 MX hosts were not looked at", smtp=nobody,
                     mx="\n".join(f"@ MX {number} c{number}.mx.example." for number in range(60)),
                     mx_host="\n".join(f"c{number} A {NO_ROUTE}" for number in range(60))),
-    "unnamed": case(ENFORCE, "MTS510 MTS510 MTS510", "Which MX hosts there are is unknown. unnamed", failing=""),
-    "unserved": case(ENFORCE, "MTS510", "What HTTPS serves is unknown. mta-sts.unserved.example", https=nobody),
-    "needed": case(MOVED, "MTS503", "and only '*.mx.example' covers it. Move the MX records first."),
-    "stray": case(LONGER, "MTS504", "lead to 'mail.stray.example', which no mx covers.", **OWN_MX),
+    "unnamed": case(ENFORCE, "MTS510 MTS510 MTS510", "Cannot tell which MX hosts there are. unnamed", failing=""),
+    "unserved": case(ENFORCE, "MTS510", "tell which policy HTTPS serves. mta-sts.unserved.example", https=nobody),
+    "needed": case(MOVED, "MTS503", "which only mx '*.mx.example' covers. Change the MX records first."),
+    "stray": case(LONGER, "MTS504", "name 'mail.stray.example', which no mx covers.", **OWN_MX),
     "longer": case(LONGER),
-    "down": case(LONGER, "MTS520", "What HTTPS serves is unknown. mta-sts.down.example", https=nobody),
+    "down": case(LONGER, "MTS520", "Cannot tell which policy HTTPS serves. mta-sts.down.example", https=nobody),
     "still": case(""),
-    "still-down": case("", "MTS520", "What HTTPS serves is unknown.", https=nobody),
+    "still-down": case("", "MTS520", "Cannot tell which policy HTTPS serves.", https=nobody),
     "served-else": case("", "MTS521", "HTTPS serves mode enforce, max_age 604800, mx *.mx.example. This branch has "
                         "mode testing, max_age 604800, mx *.mx.example, id 24248a25", https=Answer(POLICY)),
     "announced-else": case("", "MTS521", "DNS has the id 20260101.", sts=f"_mta-sts {txt('v=STSv1; id=20260101;')}"),
-    "unannounced": case("", "MTS521", "this branch has one. See its last deployment.", sts=""),
+    "unannounced": case("", "MTS521", "DNS does not announce the policy of this branch.", sts=""),
     # I4: months of commits, and nothing was ever announced.
-    "undeployed": case(ENFORCE, "MTS502", "DNS announces no policy, so no sender has seen it in testing.", sts=""),
+    "undeployed": case(ENFORCE, "MTS502", "DNS does not announce a policy, so no sender has seen it in", sts=""),
     "new": case("{mode: testing}", "MTS521 MTS521", "HTTPS serves mode enforce", https=Answer(POLICY),
                 sts=f"_mta-sts {txt('v=STSv1; id=20260101;')}"),
     "new-and-clean": case("{mode: testing}", sts="", https=nobody, host=""),
@@ -157,13 +157,13 @@ def test_main_says_whether_dns_shows_the_id(internet: Internet, repository: Repo
     steps = {each["domain"]: each["step"] for each in found["next"]}
     assert found["verdict"] == "unchanged"
     assert steps["good.example"] == (
-        "good.example may go to enforce now, if the TLS reports show no failures. DNS shows its id."
+        "good.example can move to enforce now, if the TLS reports show no failures. DNS shows the id."
     )
     assert steps["unannounced.example"] == (
-        "unannounced.example may go to enforce 7 days, its max_age, after the new id is published, if the TLS reports "
-        "show no failures. DNS does not show the new id yet."
+        "unannounced.example can move to enforce 7 days (its max_age) after the new id is published, if the TLS "
+        "reports show no failures. DNS does not show the new id yet."
     )
-    assert ", if the deploy of commit " in steps["unnamed.example"]
+    assert ", if the deployment of commit " in steps["unnamed.example"]
 
 
 def test_enforce_unseen_can_be_allowed_by_name(internet: Internet, repository: Repository) -> None:
@@ -180,7 +180,7 @@ def test_without_live_nobody_is_asked(internet: Internet, repository: Repository
     done = internet.run("plan", repository.folder / "policy.yaml", "--format", "markdown", "--resolver", "192.0.2.1")
     assert done.returncode == 0
     text = done.stdout.decode()
-    assert text.count("Not looked at: HTTPS, DNS and the MX hosts.") == 1
+    assert text.count("This plan uses the git history only: what was merged, not what was published.") == 1
     assert text.splitlines()[-1].endswith(" and its history.") and "--live` was not given" not in text
 
 

@@ -53,45 +53,45 @@ REPORTS = ", if the TLS reports show no failures."
 PROPOSED: Mapping[str, Proposed] = {
     # I1 and K1: "MX may change from 11:06 on" was computed from the time of the plan, and mail was lost.
     "mx-move": Proposed(timeline((ENFORCE, 90 * DAY)), BOTH, [
-        "The MX records of example.com may name mx2.example.com one hour, the record's TTL, after the new id is "
+        "You can add mx2.example.com to the MX records of example.com one hour (the record's TTL) after the new id is "
         "published."
     ]),
     "mx-move-short-ttl": Proposed(timeline((ENFORCE, 90 * DAY)), BOTH, [
-        "The MX records of example.com may name mx2.example.com 5 minutes, the record's TTL, after the new id is "
+        "You can add mx2.example.com to the MX records of example.com 5 minutes (the record's TTL) after the new id is "
         "published."
     ], 300),
     "testing-begins": Proposed((), TESTING, [
-        f"example.com may go to enforce 7 days, its max_age, after the new id is published{REPORTS}"
+        f"example.com can move to enforce 7 days (its max_age) after the new id is published{REPORTS}"
     ]),
     "rollback": Proposed(timeline((TESTING, 90 * DAY), (ENFORCE, 60 * DAY)), TESTING, [
-        f"example.com may go to enforce 7 days, its max_age, after the new id is published{REPORTS}"
+        f"example.com can move to enforce 7 days (its max_age) after the new id is published{REPORTS}"
     ]),
     # Testing that began earlier goes on: its date is in the history, and true whenever this is merged.
     "longer-testing": Proposed(timeline((TESTING, 3 * DAY)), policy("testing", 864000), [
-        f"example.com may go to enforce from 2026-03-17 08:00 UTC on{REPORTS}"
+        f"example.com can move to enforce from 2026-03-17 08:00 UTC on{REPORTS}"
     ]),
     "long-tested": Proposed(timeline((TESTING, 30 * DAY)), policy("testing", 864000), [
-        f"example.com may go to enforce now{REPORTS}"
+        f"example.com can move to enforce now{REPORTS}"
     ]),
     # RFC 8461 §8.3: senders have the last policy until it has run out, from when the next one takes its place.
     "way-out": Proposed(timeline((TESTING, 90 * DAY), (ENFORCE, 60 * DAY)), NONE, [
-        "example.com may be retired (retired: true) 28 days, the max_age of the policy before it, after the new id is "
+        "You can retire example.com (retired: true) 28 days (the max_age of the previous policy) after the new id is "
         "published."
     ]),
     "way-out-after-longer": Proposed(timeline((policy("enforce", 15552000), 9 * DAY), (TESTING, 2 * DAY)), NONE, [
-        "example.com may be retired (retired: true) 7 days, the max_age of the policy before it, after the new id is "
+        "You can retire example.com (retired: true) 7 days (the max_age of the previous policy) after the new id is "
         "published, and not before 2026-09-04 08:00 UTC."
     ]),
     "none-again": Proposed(timeline((TESTING, 9 * DAY), (NONE, 2 * DAY)), policy("none", 3600), [
-        "example.com may be retired (retired: true) from 2026-03-15 08:00 UTC on."
+        "You can retire example.com (retired: true) from 2026-03-15 08:00 UTC on."
     ]),
     "retired": Proposed(timeline((TESTING, 90 * DAY), (NONE, 60 * DAY)), None, [
-        "Delete example.com from policy.yaml when no record of it is left in DNS."
+        "Delete example.com from policy.yaml when DNS has no record of it any more."
     ]),
     # I2: a domain that comes in enforce.
     "comes-in-enforce": Proposed((), ENFORCE, [
-        "example.com came in mode enforce, without testing. Compare its mx with its MX records before the id is "
-        "published, with python -m mtasts check --only mx."
+        "example.com went straight to enforce, without testing. Before the id is published, run python -m mtasts check "
+        "--only mx, which compares the policy with the MX records."
     ]),
     "nothing-new": Proposed(timeline((BOTH, 90 * DAY)), ENFORCE, []),
 }  # fmt: skip
@@ -129,46 +129,46 @@ MINUTES = timedelta(minutes=20)
 MERGED: Mapping[str, Merged] = {
     # K1: the step is on main until its time is over, and says what it rests on.
     "mx-move": Merged(timeline((ENFORCE, 90 * DAY), (BOTH, MINUTES)), None, [
-        "The MX records of example.com may name mx2.example.com one hour, the record's TTL, after the new id is "
-        "published, so not before 2026-03-10 08:40 UTC, and only if the deploy of commit 0123456789ab has announced it."
+        "You can add mx2.example.com to the MX records of example.com one hour (the record's TTL) after the new id is "
+        "published, so not before 2026-03-10 08:40 UTC, and only if the deployment of commit 0123456789ab announced it."
     ]),
     "mx-move-shown": Merged(timeline((ENFORCE, 90 * DAY), (BOTH, MINUTES)), True, [
-        "The MX records of example.com may name mx2.example.com from 2026-03-10 09:00 UTC on. DNS shows its id."
+        "You can add mx2.example.com to the MX records of example.com from 2026-03-10 09:00 UTC on. DNS shows the id."
     ]),
     "mx-move-not-shown": Merged(timeline((ENFORCE, 90 * DAY), (BOTH, 5 * DAY)), False, [
-        "The MX records of example.com may name mx2.example.com one hour, the record's TTL, after the new id is "
+        "You can add mx2.example.com to the MX records of example.com one hour (the record's TTL) after the new id is "
         "published. DNS does not show the new id yet."
     ]),
     "mx-move-over": Merged(timeline((ENFORCE, 90 * DAY), (BOTH, HOUR)), None, []),
     # A later change of something else does not hide it.
     "mx-move-and-more": Merged(timeline((ENFORCE, 90 * DAY), (BOTH, 2 * MINUTES), (
         policy("enforce", 2419201, "mx1.example.com", "mx2.example.com"), MINUTES)), None, [
-        "The MX records of example.com may name mx2.example.com one hour, the record's TTL, after the new id is "
-        "published, so not before 2026-03-10 08:20 UTC, and only if the deploy of commit 0123456789ab has announced it."
+        "You can add mx2.example.com to the MX records of example.com one hour (the record's TTL) after the new id is "
+        "published, so not before 2026-03-10 08:20 UTC, and only if the deployment of commit 0123456789ab announced it."
     ]),
     # I4: a week of commits is no testing, if nothing was deployed.
     "testing": Merged(timeline((TESTING, 3 * DAY)), None, [
-        "example.com may go to enforce from 2026-03-14 08:00 UTC on, if the deploy of commit 0123456789ab has "
+        "example.com can move to enforce from 2026-03-14 08:00 UTC on, if the deployment of commit 0123456789ab "
         "announced it and the TLS reports show no failures."
     ]),
     "tested": Merged(timeline((TESTING, 8 * DAY)), None, [
-        "example.com may go to enforce now, if the deploy of commit 0123456789ab has announced it and the TLS reports "
-        "show no failures."
+        "example.com can move to enforce now, if the deployment of commit 0123456789ab announced it and the TLS "
+        "reports show no failures."
     ]),
     "tested-and-shown": Merged(timeline((TESTING, 8 * DAY)), True, [
-        f"example.com may go to enforce now{REPORTS} DNS shows its id."
+        f"example.com can move to enforce now{REPORTS} DNS shows the id."
     ]),
     "never-deployed": Merged(timeline((TESTING, 8 * DAY)), False, [
-        f"example.com may go to enforce 7 days, its max_age, after the new id is published{REPORTS} "
+        f"example.com can move to enforce 7 days (its max_age) after the new id is published{REPORTS} "
         "DNS does not show the new id yet."
     ]),
     "way-out": Merged(timeline((TESTING, 9 * DAY), (NONE, 2 * DAY), (policy("none", 3600), DAY)), None, [
-        "example.com may be retired (retired: true) from 2026-03-15 08:00 UTC on, if the deploy of commit 0123456789ab "
-        "has announced it."
+        "You can retire example.com (retired: true) from 2026-03-15 08:00 UTC on, if the deployment of commit "
+        "0123456789ab announced it."
     ]),
     "came-in-enforce": Merged(timeline((ENFORCE, DAY)), None, [
-        "example.com came in mode enforce, without testing. Compare its mx with its MX records before the id is "
-        "published, with python -m mtasts check --only mx."
+        "example.com went straight to enforce, without testing. Before the id is published, run python -m mtasts check "
+        "--only mx, which compares the policy with the MX records."
     ]),
     "enforce": Merged(timeline((TESTING, 20 * DAY), (ENFORCE, DAY)), None, []),
     "enforce-for-long": Merged(timeline((ENFORCE, 29 * DAY)), None, []),
@@ -194,22 +194,22 @@ class Announced(NamedTuple):
 ANNOUNCED: Mapping[str, Announced] = {
     # K1: merged a day ago, held up by a reviewer, announced now.
     "mx-move": Announced(timeline((ENFORCE, 90 * DAY), (BOTH, DAY)), ENFORCE, [
-        "The MX records of example.com may name mx2.example.com from 2026-03-10 09:00 UTC on."
+        "You can add mx2.example.com to the MX records of example.com from 2026-03-10 09:00 UTC on."
     ]),
     # Two changes in one deployment: what DNS had before counts.
     "two-changes": Announced(timeline((ENFORCE, 90 * DAY), (BOTH, 2 * HOUR), (
         policy("enforce", 2419201, "mx1.example.com", "mx2.example.com"), HOUR)), ENFORCE, [
-        "The MX records of example.com may name mx2.example.com from 2026-03-10 09:00 UTC on."
+        "You can add mx2.example.com to the MX records of example.com from 2026-03-10 09:00 UTC on."
     ]),
     # I4: weeks of commits, and the first deployment.
     "first": Announced(timeline((TESTING, 30 * DAY)), None, [
-        f"example.com may go to enforce from 2026-03-17 08:00 UTC on{REPORTS}"
+        f"example.com can move to enforce from 2026-03-17 08:00 UTC on{REPORTS}"
     ]),
     "testing-goes-on": Announced(timeline((TESTING, 3 * DAY), (policy("testing", 864000), DAY)), TESTING, [
-        f"example.com may go to enforce from 2026-03-17 08:00 UTC on{REPORTS}"
+        f"example.com can move to enforce from 2026-03-17 08:00 UTC on{REPORTS}"
     ]),
     "way-out": Announced(timeline((ENFORCE, 90 * DAY), (NONE, DAY)), ENFORCE, [
-        "example.com may be retired (retired: true) from 2026-04-07 08:00 UTC on."
+        "You can retire example.com (retired: true) from 2026-04-07 08:00 UTC on."
     ]),
     "without-history": Announced((), None, []),
 }  # fmt: skip
@@ -246,6 +246,6 @@ def test_a_time_to_wait_is_never_said_shorter(seconds: int, shown: str) -> None:
 
 def test_what_many_domains_have_to_do_is_said_once() -> None:
     """A thousand domains have one line."""
-    same = [f"{next_steps.WHO} may be retired."]
+    same = [f"{next_steps.WHO} wait."]
     lines = list(next_steps.lines({f"d{number}.example": same for number in range(30)} | {"e.example": ["Wait."]}))
-    assert lines == ["next: 30 domains may be retired.", "next: Wait."]
+    assert lines == ["next: 30 domains wait.", "next: Wait."]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import itertools
 import json
 import os
 import re
@@ -745,6 +744,11 @@ def test_answering_with_return(template: Template, folder: Path) -> None:
     assert (folder / "example.com" / "policy.yaml").is_file()
 
 
+def tree(root: Path) -> set[str]:
+    """Return the files under a folder."""
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize(
     "name", ["policy.yaml", "infra/main.tf", "static/logo.png", ".github/CODEOWNERS", "pyproject.toml"]
 )
@@ -911,82 +915,6 @@ def test_command_for_cruft_on_windows(template: Template, folder: Path) -> None:
     made = template.run(folder, line)
     assert (made.status, made.message) == (0, "")
     assert "- mailto:a&b@example.com\n" in (folder / "example.com" / "policy.yaml").read_text(encoding="utf-8")
-
-
-# Pruning
-
-COMMON = ["README.md", "policy.yaml", "mtasts/cli.py", "tests/test_policy.py", "static/index.html"]
-HOSTINGS = {
-    "function": ["infra/function.bicep", "function/host.json", "tests/test_function.py"],
-    "static-web-app": ["infra/static-web-app.bicep", "static/staticwebapp.config.json"],
-    "front-door": ["infra/front-door.bicep"],
-    "web-server": ["static/Caddyfile", "static/nginx.conf"],
-}
-NOT_FOR_WEB_SERVER = {
-    "github": ["infra/deploy.sh", ".github/actions/variables/action.yml"],
-    "azure-devops": ["infra/deploy.sh", ".azuredevops/steps/variables.yml"],
-}
-PIPELINES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
-SHARED = {
-    "github": [".github/dependabot.yml", ".github/actions/toolkit/action.yml"],
-    "azure-devops": [".azuredevops/steps/toolkit.yml"],
-}
-DNS: dict[str, list[str]] = {
-    "azure-dns": ["dns/azure-dns.yaml", "dns/README.md", "infra/azure-dns.rights.json"],
-    "cloudflare": ["dns/cloudflare/config.yaml", "dns/README.md"],
-    "route53": ["dns/route53.in", "dns/route53.txt", "dns/README.md"],
-    "rfc2136": ["dns/rfc2136.yaml", "dns/README.md"],
-    "manual": [],
-}
-
-
-def tree(root: Path) -> set[str]:
-    """Return the files under a folder."""
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-
-
-def chosen(hosting: str, pipelines: str, dns: str) -> set[str]:
-    """Return the files that these choices are to leave."""
-    folder = PIPELINES[pipelines]
-    workflows = [f"{folder}/{name}.yml" for name in ("pull-request", "watch", f"deploy-{hosting}")]
-    azure = [] if hosting == "web-server" else NOT_FOR_WEB_SERVER[pipelines]
-    bootstrap = [] if hosting == "web-server" and dns != "azure-dns" else ["infra/bootstrap.bicep"]
-    return {*COMMON, *HOSTINGS[hosting], *azure, *SHARED[pipelines], *workflows, *DNS[dns], *bootstrap}
-
-
-@pytest.mark.parametrize("hosting", HOSTINGS)
-@pytest.mark.parametrize("pipelines", PIPELINES)
-@pytest.mark.parametrize("dns", DNS)
-def test_pruning(tmp_path: Path, hosting: str, pipelines: str, dns: str) -> None:
-    """Of everything that there is, exactly what was chosen stays; a second run changes nothing."""
-    every = set().union(*(chosen(*choice) for choice in itertools.product(HOSTINGS, PIPELINES, DNS)))
-    for name in every:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    for _ in range(2):
-        post.prune(tmp_path, {"hosting": hosting, "pipelines": pipelines, "dns_provider": dns})
-        assert tree(tmp_path) == chosen(hosting, pipelines, dns)
-    assert (tmp_path / "dns").exists() == (dns != "manual")
-    assert (tmp_path / "infra").exists() == (hosting != "web-server" or dns == "azure-dns")
-
-
-def test_pruning_leaves_no_empty_static_folder(tmp_path: Path) -> None:
-    """static/ goes with the last file in it."""
-    (tmp_path / "static").mkdir()
-    (tmp_path / "static" / "staticwebapp.config.json").touch()
-    post.prune(tmp_path, {"hosting": "function", "pipelines": "github", "dns_provider": "manual"})
-    assert not (tmp_path / "static").exists()
-
-
-def test_pruning_where_nothing_is(tmp_path: Path) -> None:
-    """What is not there need not be removed."""
-    post.prune(tmp_path, {"hosting": "web-server", "pipelines": "azure-devops", "dns_provider": "manual"})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_post_hook_knows_the_choices() -> None:
-    """A choice that the hook does not know would never be pruned."""
-    assert list(post.PIPELINES) == QUESTIONS["pipelines"]
 
 
 PYTHONS = [(False, "python3", ".venv/bin/python"), (True, "py", r".venv\Scripts\python")]

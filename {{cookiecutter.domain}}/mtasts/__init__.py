@@ -15,6 +15,8 @@ cli         a file for each verb
 
 import sys
 
+__version__ = "0.2.0.dev0"
+
 # What follows needs it, so this stands first, and any Python 3 can read it.
 if sys.version_info < (3, 10):  # noqa: UP036 - who runs it with an older one is to read a sentence
     sys.exit("mtasts needs Python 3.10 or newer. {} is Python {}.{}.".format(sys.executable, *sys.version_info[:2]))

@@ -24,6 +24,11 @@ def run() -> None:
         finally:
             output.finish()
     except ModuleNotFoundError as missing:
+        if str(missing.name).startswith("mtasts."):
+            print(
+                f"This repository has no {missing.name}, since what it was made for does not need it.", file=sys.stderr
+            )
+            sys.exit(wrong_use(sys.argv))
         lock = "function/local.txt" if str(missing.name).startswith("azure") else "requirements.txt"
         print(f"{missing.name} is not installed. Run: python -m pip install -r {lock}", file=sys.stderr)
         sys.exit(wrong_use(sys.argv))

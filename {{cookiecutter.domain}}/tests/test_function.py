@@ -8,8 +8,9 @@ from werkzeug.test import Client
 from werkzeug.wrappers import Request
 
 from mtasts.config.model import load
-from mtasts.hosting.build import function_files, write_files
-from mtasts.hosting.serve import FunctionsHost
+from mtasts.hosting.build import write_files
+from mtasts.hosting.function import HOSTING
+from mtasts.hosting.functions_host import FunctionsHost
 
 ROOT = Path(__file__).parent.parent
 POLICY = "/.well-known/mta-sts.txt"
@@ -22,7 +23,7 @@ class FunctionTest(unittest.TestCase):
         self.config, _ = load(ROOT / "policy.yaml")
         assert self.config
         with tempfile.TemporaryDirectory() as folder:
-            write_files(Path(folder), function_files(self.config, ROOT / "function"))
+            write_files(Path(folder), HOSTING.function_files(self.config, ROOT / "function"))
             host = FunctionsHost(Path(folder), "localhost:7071")
         self.client = Client(Request.application(host))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from mtasts.cli._usage import PROGRAM, nearest, no_such_option, write_example
 from mtasts.findings import UserError, WrongUseError, quote
 from mtasts.system.exit_codes import wrong_use
 
@@ -26,14 +27,14 @@ class _Verbs(click.Group):
 
     def make_context(self, info_name: str | None, args: list[str], **options: Any) -> click.Context:  # type: ignore[override]
         """Read the words before the verb."""
-        with _wrong_use(args):
+        with self._wrong_use(args):
             made = super().make_context(info_name, list(args), **options)
             made.meta[__name__] = tuple(args)
             return made
 
     def invoke(self, ctx: click.Context) -> Any:
         """Find the verb, read its words, and run it."""
-        with _wrong_use(ctx.meta[__name__]):
+        with self._wrong_use(ctx.meta[__name__]):
             try:
                 return super().invoke(ctx)
             except WrongUseError as error:
@@ -53,6 +54,28 @@ class _Verbs(click.Group):
             raise click.UsageError(f"No such verb: {quote(args[0])}. {_meant(args[0])}", ctx)
         return super().resolve_command(ctx, args)
 
+    @contextmanager
+    def _wrong_use(self, words: Sequence[str]) -> Iterator[None]:
+        """Let wrong use end with the exit code that it has for these words, and say what was meant."""
+        try:
+            yield
+        except click.UsageError as error:
+            if isinstance(error, click.NoSuchOption):
+                error = click.UsageError(no_such_option(error, words, self), error.ctx)
+            error.exit_code = wrong_use(words)  # type: ignore[misc]
+            raise error from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each verb is for, in a whole sentence."""
+        verbs = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, _sentence(verb)) for name, verb in verbs if verb])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write an example, and how to see that of each verb."""
+        write_example(formatter, "lint")
+        super().format_epilog(ctx, formatter)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return VERBS
 
@@ -63,36 +86,57 @@ class _Verbs(click.Group):
         return command
 
 
+def _sentence(verb: click.Command) -> str:
+    """Return the first sentence of a verb's help."""
+    return " ".join((verb.help or "").partition("\n\n")[0].split())
+
+
 def _meant(word: str) -> str:
     """Return what may be meant by a word that is no verb: one that is nearly it, or what is given to a verb."""
-    from difflib import get_close_matches  # here, since few runs need it
-
-    if close := get_close_matches(word.lower(), VERBS, 1):
-        return f"Did you mean {close[0]}?"
+    if word.lower() in ("help", "version"):
+        return f"Did you mean --{word.lower()}?"
+    if near := nearest(word, VERBS):
+        return f"Did you mean {near}?"
     if re.fullmatch("MTS[0-9]{3}", word.upper()):
         return f"Did you mean explain {word.upper()}?"
     return f"Verbs: {', '.join(VERBS)}."
 
 
-@contextmanager
-def _wrong_use(words: Sequence[str]) -> Iterator[None]:
-    """Let wrong use end with the exit code that it has for these words."""
-    try:
-        yield
-    except click.UsageError as error:
-        error.exit_code = wrong_use(words)  # type: ignore[misc]
-        raise
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from mtasts.cli._common import ROOT  # here, since few runs need them
+        from mtasts.system.version import version
+
+        click.echo(version(ROOT))
+        ctx.exit()
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-C", "folders", metavar="DIR", multiple=True, help="Run as if started in DIR, another repository.")
+_EPILOG = f"What a verb does, and its options: {PROGRAM} VERB --help"
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="VERB [ARGS]...",
+    epilog=_EPILOG,
+)
+@click.option("-C", "folders", metavar="DIR", multiple=True, help="Run as if you had started it in the folder DIR.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version of the template and exit.",
+)
 def main(folders: Sequence[str]) -> None:
-    """MTA-STS (RFC 8461) from one policy.yaml.
+    """Publish and check MTA-STS policies (RFC 8461). One file, policy.yaml, says what they are.
 
     With -C, paths are relative to DIR, and policy.yaml and its git history are read there. The rules,
     policy.schema.json, function/, static/ and dns/ are still those of the repository that holds this toolkit.
 
-    Exit codes: 0 fine (warnings allowed), 1 findings of severity error, 2 wrong use.
+    The exit code is 0 if there is no error (warnings are allowed), 1 if there are errors, and 2 if the command
+    itself is wrong.
     """
     for folder in folders:
         _enter(folder)

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from mtasts.cli._usage import Choice
 from mtasts.config import model
 from mtasts.config.model import Config
-from mtasts.findings import UserError, has_errors
+from mtasts.findings import UserError, colours, has_errors
 from mtasts.findings.forms import FORMATS, format_for, plain
 from mtasts.findings.report import Report
-from mtasts.system import files
+from mtasts.system import files, output, terminal
 from mtasts.system.files import NotAFileError
 
 ROOT = Path(__file__).parent.parent.parent  # the repository, where function/ and static/ are
 
 report_format = click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), help="How to print. Default: by the CI, else text."
+    "--format",
+    "form",
+    type=Choice(list(FORMATS)),
+    help="The form of the output. The default is that of the CI system that runs it, and text elsewhere.",
 )
 report_file = click.option(
-    "--output", type=click.Path(path_type=Path), help="Write --format here, and print the CI's own form."
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the output into this file, and print the CI system's own form.",
 )
 policy_file = click.option(
-    "--file", "path", type=click.Path(path_type=Path), default=Path("policy.yaml"), help="Default: policy.yaml."
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("policy.yaml"),
+    show_default=True,
+    help="Read this policy file.",
 )
 verification_file = click.option(
     "--verification",
@@ -70,24 +81,21 @@ def write(path: Path, text: str) -> None:
         raise UserError(plain(f"{path} cannot be written: {why}. It is as it was.")) from None
 
 
-def print_report(report: Report, form: str | None = None, output: Path | None = None) -> None:
+def echo(text: str, paint: Callable[[str], str] = colours.painted) -> None:
+    """Print text for people: in colours, if the terminal shows them."""
+    with output.painted(paint if terminal.shows_colours(sys.stdout, os.environ) else str):
+        click.echo(text)
+
+
+def print_report(report: Report, form: str | None = None, file: Path | None = None) -> None:
     """Print a report, and end with exit code 1 if it has an error.
 
-    form: by default the CI's own. With output, the form goes into that file, and the CI's own is printed.
+    form: by default the CI's own. With a file, the form goes into that, and the CI's own is printed.
     """
     own = format_for(os.environ)
-    if output:
-        write(output, FORMATS[form or own](report) + "\n")
-    click.echo(FORMATS[own if output else form or own](report))
+    if file:
+        write(file, FORMATS[form or own](report) + "\n")
+    shown = own if file else form or own
+    (echo if shown == "text" else click.echo)(FORMATS[shown](report))
     if has_errors(report.all_findings):
         sys.exit(1)
-
-
-def unknown(word: str, known: Iterable[str], what: str) -> click.UsageError:
-    """Return the error for a word that is not among the known ones, with the nearest of them."""
-    from difflib import get_close_matches
-
-    names = list(known)
-    close = get_close_matches(word, names, 1)
-    hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(names[:10])}."
-    return click.UsageError(f"{plain(repr(word))} is not {what}. {hint}")

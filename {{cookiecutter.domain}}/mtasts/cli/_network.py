@@ -43,16 +43,43 @@ class _Seconds(click.FloatRange):
 
 
 _OPTIONS = (
-    click.option("--resolver", callback=_resolver, metavar="ADDRESS[:PORT]", help="Default: the system's."),
-    click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Default: the platform's roots."),
-    click.option("--https-port", type=click.IntRange(1, 65535), default=443, show_default=True),
-    click.option("--smtp-port", type=click.IntRange(1, 65535), default=25, show_default=True),
-    click.option("--timeout", type=_Seconds(0.1, 600), default=TIMEOUT, show_default=True, help="Per domain."),
+    click.option(
+        "--resolver",
+        callback=_resolver,
+        metavar="ADDRESS[:PORT]",
+        help="Ask this name server. The default is the system's.",
+    ),
+    click.option(
+        "--ca-file",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Trust the certificates in this file. The default is what the system trusts.",
+    ),
+    click.option(
+        "--https-port",
+        type=click.IntRange(1, 65535),
+        default=443,
+        show_default=True,
+        help="Fetch policies from this port.",
+    ),
+    click.option(
+        "--smtp-port",
+        type=click.IntRange(1, 65535),
+        default=25,
+        show_default=True,
+        help="Connect to MX hosts at this port.",
+    ),
+    click.option(
+        "--timeout",
+        type=_Seconds(0.1, 600),
+        default=TIMEOUT,
+        show_default=True,
+        help="Seconds that each domain may take.",
+    ),
 )
 
 
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, 1000), default=256, show_default=True, help="Domains at a time."
+    "--jobs", type=click.IntRange(1, 1000), default=256, show_default=True, help="Look at this many domains at a time."
 )
 
 

@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from mtasts.cli._common import ROOT, load_served, policy_file
+from mtasts.cli._usage import verb
 from mtasts.findings import UserError
 from mtasts.hosting import build
-from mtasts.hosting.bytecode import bytecode
-from mtasts.hosting.function import can_index, files, index
 from mtasts.system.files import reason
 
 
-@click.command("build")
-@click.option("--packages/--no-packages", default=True, help="With the Function's dependencies, or without.")
+@verb("build", "build --no-packages")
+@click.option(
+    "--packages/--no-packages",
+    default=True,
+    help="Put the Function's dependencies into its package, or leave them out.",
+)
 @policy_file
 def command(packages: bool, path: Path) -> None:
-    """Write build/: the Function's package and the static files."""
+    """Write what is deployed into build/: the Function's package, or the static files."""
     config, root = load_served(path), path.resolve().parent
     try:
-        function = build.function_files(config, ROOT / "function") if build.needs_function(config) else None
-        if function is not None and packages:
-            function.update(files(ROOT / "function" / "requirements.txt", root / ".wheels"))
-        static = ROOT / "static"
-        kinds = build.static_files(config, static), build.server_files(config, static)
-        target = build.write(root, function, *kinds, prove=_prove if packages else lambda _: {})
+        hosting, static, function = build.of(config.hosting.kind), ROOT / "static", ROOT / "function"
+        target = build.write(
+            root,
+            hosting.function_files(config, function, root / ".wheels" if packages else None),
+            hosting.static_files(config, static),
+            hosting.server_files(config, static),
+            prove=lambda package: hosting.prove(package, partial(click.echo, err=True)) if packages else {},
+        )
     except (OSError, UserError) as error:
         why = reason(error) if isinstance(error, OSError) else error
         raise UserError(f"Nothing was built; an earlier build stands as it was. {why}") from None
     for written in sorted(target.iterdir()):
         click.echo(f"{target.name}/{written.name}{'/' if written.is_dir() else ''}")
-
-
-def _prove(package: Path) -> build.Files:
-    """Prove that Azure will find the Function, and return its bytecode. Say so if this Python can do neither."""
-    if can_index():
-        index(package)
-        return bytecode(package)
-    click.echo(
-        "Built without bytecode, so the app starts more slowly, and not tried: whether function_app.py can be imported "
-        "with this package alone. Both take Python 3.13 on Linux (x86-64), which Azure and the pipeline have.",
-        err=True,
-    )
-    return {}

@@ -5,45 +5,30 @@ MTS1xx policy file, 2xx DNS, 3xx HTTPS, 4xx MX hosts, 5xx changes.
 
 from __future__ import annotations
 
-from mtasts.check import (
-    announcing,
-    caa,
-    mx_answers,
-    mx_hosts,
-    policy_answers,
-    policy_host,
-    steps,
-    tls_reporting,
-    txt_record,
-    waiting,
-    walk,
-)
-from mtasts.config import hosting, schema, values, yaml_file
-from mtasts.dns import publish
-from mtasts.findings import Rule
-from mtasts.plan import observed, overrides, plan, safety
-from mtasts.sts import lint, names, policy, policy_lines
-from mtasts.tlsrpt import rua
+from importlib import import_module
+from pathlib import Path
 
-_MODULES = (
-    *(lint, names, policy, policy_lines, rua),
-    *(hosting, schema, values, yaml_file),
-    *(
-        announcing,
-        caa,
-        mx_answers,
-        mx_hosts,
-        policy_answers,
-        policy_host,
-        steps,
-        tls_reporting,
-        txt_record,
-        waiting,
-        walk,
+from mtasts.findings import Rule
+
+_ALL = {
+    "sts": ("lint", "names", "policy", "policy_lines"),
+    "tlsrpt": ("rua",),
+    "config": ("hosting", "schema", "values", "yaml_file"),
+    "check": (
+        *("announcing", "caa", "mx_answers", "mx_hosts", "policy_answers", "policy_host", "steps", "tls_reporting"),
+        *("txt_record", "waiting", "walk"),
     ),
-    *(observed, overrides, plan, safety),
-    publish,
-)
+    "plan": ("observed", "overrides", "plan", "safety"),
+    "dns": ("publish",),
+}
+_TOOLKIT = Path(__file__).parent.parent
+# A repository has only the modules that its answers need.
+_MODULES = [
+    import_module(f"mtasts.{package}.{name}")
+    for package, names in _ALL.items()
+    for name in names
+    if (_TOOLKIT / package / f"{name}.py").exists()
+]
 
 
 def _collected() -> dict[str, Rule]:

@@ -19,10 +19,10 @@ from mtasts.check.outcome import Cached
 from mtasts.check.steps import NAMES
 from mtasts.cli._common import policy_file, print_report, report_file, report_format
 from mtasts.cli._network import clients, domain_name, jobs_option, network_options
+from mtasts.cli._usage import instead, verb
 from mtasts.config import model
 from mtasts.config.model import Config
 from mtasts.findings import UserError, has_errors
-from mtasts.findings.forms import plain
 from mtasts.findings.report import Report
 from mtasts.history import revisions
 from mtasts.history.repository import Repository
@@ -35,17 +35,22 @@ def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     steps = tuple(step.strip() for step in value.split(","))
     wrong = [step for step in steps if step not in NAMES]
     if wrong:
-        raise click.BadParameter(f"{plain(', '.join(wrong))}: choose among {', '.join(NAMES)}.")
+        raise click.BadParameter(instead(wrong[0], NAMES))
     return steps
 
 
-@click.command("check")
+@verb("check", "check example.com --only dns,https")
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
-@click.option("--only", callback=_steps, default=",".join(NAMES), show_default=True, help="The steps to take.")
+@click.option("--only", callback=_steps, default=",".join(NAMES), show_default=True, help="Take only these steps.")
 @jobs_option
 @report_format
 @report_file
-@click.option("--wait", type=click.IntRange(0, 3600), default=0, help="Try for so many seconds until nothing is wrong.")
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 3600),
+    default=0,
+    help="Try again, for this many seconds at most, until nothing is wrong.",
+)
 @network_options
 @policy_file
 def command(
@@ -59,9 +64,9 @@ def command(
     path: Path,
     **network: Any,
 ) -> None:
-    """See each DOMAIN (default: all of policy.yaml) as a sending server does, and say what it would do.
+    """Look at each DOMAIN as a sending mail server does, and say what it would do. Default: all of policy.yaml.
 
-    What this machine cannot see is a warning. With --wait, it exits 1 if DNS or the policy host cannot be seen.
+    What this machine cannot see is a warning. With --wait, the exit code is 1 if it cannot see DNS or the policy host.
     """
     config, findings = model.load(path) if os.path.lexists(path) or not domains else (None, [])
     if has_errors(findings):

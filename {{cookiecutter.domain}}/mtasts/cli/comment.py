@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from mtasts.ci.azure_devops import Threads
+from mtasts.cli._usage import verb
 from mtasts.findings import WrongUseError, quote
 from mtasts.findings.forms import format_for, plain
 from mtasts.system import credentials, output
@@ -22,10 +23,10 @@ _NO_PIPELINE = (
 )
 
 
-@click.command("comment")
+@verb("comment", "comment plan.md")
 @click.argument("file", type=click.Path(path_type=Path))
 def command(file: Path) -> None:
-    """Keep FILE, Markdown, as one comment on the pull request in Azure Repos that this build runs for, edited in place.
+    """Write FILE, which is Markdown, as this build's one comment on its pull request in Azure Repos, or edit it.
 
     It needs SYSTEM_ACCESSTOKEN, and the right "Contribute to pull requests".
     """

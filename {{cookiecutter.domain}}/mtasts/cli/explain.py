@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import re
-import shutil
+import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 import click
 
+from mtasts.cli._common import echo
+from mtasts.cli._usage import PROGRAM, verb
 from mtasts.cli.catalogue import CATALOGUE, catalogue_table, explanation
-from mtasts.findings import listed
+from mtasts.findings import Rule, colours, listed
 from mtasts.findings.forms import plain
-from mtasts.plan.ways import WAYS
+from mtasts.findings.layout import columns, wrapped
+from mtasts.plan.ways import WAYS, Way
+from mtasts.system import terminal
 
-_HELP = f"""Print what a RULE means and what to do, or a WAY step by step; without either, what there is.
+_HELP = f"""Explain a RULE, such as MTS113, or a WAY to go, step by step. Default: list all rules and ways.
 
-Ways: {", ".join(WAYS)}.
+The ways are {", ".join(WAYS)}. A terminal shows text; a pipe or a file gets Markdown.
 """
+_HEADING = "Rules|Ways|MTS[0-9]{3}: .*|[a-z-]+: [A-Z].*"  # how a line begins that is one, in the texts below
 
 
-@click.command("explain", help=_HELP)
+@verb("explain", "explain MTS113", _HELP)
 @click.argument("words", metavar="[RULE | WAY]", nargs=-1)
 def command(words: Sequence[str]) -> None:
     """Print a rule, a way, or the lists of both."""
-    if not words:
-        click.echo(f"{catalogue_table()}\n\n{_ways()}")
-        return
     way = WAYS.get("-".join(words).lower().replace("_", "-"))
-    click.echo("\n\n".join(map(_explained, words)) if way is None else str(way))
+    found = [way] if way else [_found(word) for word in words]
+    if terminal.is_terminal(sys.stdout):
+        width = terminal.width()
+        echo("\n\n".join(_laid_out(each, width) for each in found) or _lists(width), _painted)
+    else:
+        click.echo("\n\n".join(map(_as_markdown, found)) or f"{catalogue_table()}\n\n{_ways()}")
 
 
-def _ways() -> str:
-    return "\n".join(f"- {way.name}: {way.title}" for way in WAYS.values())
-
-
-def _explained(word: str) -> str:
-    if word.lower() in WAYS:
-        return str(WAYS[word.lower()])
-    if word.upper() in CATALOGUE:
-        width = min(shutil.get_terminal_size().columns, 100)
-        return click.wrap_text(explanation(CATALOGUE[word.upper()]), width, preserve_paragraphs=True)
+def _found(word: str) -> Rule | Way:
+    if found := WAYS.get(word.lower()) or CATALOGUE.get(word.upper()):
+        return found
     raise click.UsageError(f"{plain(repr(word))} is not a rule or a way. {_hint(word)}")
 
 
@@ -52,4 +52,32 @@ def _hint(word: str) -> str:
         return f"Did you mean {close[0]}?"
     about = [rule.id for rule in CATALOGUE.values() if word.lower() in rule.title.lower().split()]
     found = f"Rules about it: {listed(about, 5)}. " if about else ""
-    return f"{found}Ways: {', '.join(WAYS)}. All rules: python -m mtasts explain"
+    return f"{found}Ways: {', '.join(WAYS)}. All rules: {PROGRAM} explain"
+
+
+def _as_markdown(found: Rule | Way) -> str:
+    return str(found) if isinstance(found, Way) else wrapped(explanation(found), terminal.width())
+
+
+def _ways() -> str:
+    return "\n".join(f"- {way.name}: {way.title}" for way in WAYS.values())
+
+
+# For a terminal
+
+
+def _laid_out(found: Rule | Way, width: int) -> str:
+    """Return the id and the title, and below them the text."""
+    if isinstance(found, Way):
+        return f"{found.name}: {found.title}\n\n{wrapped(found.text, width)}"
+    return wrapped(explanation(found), width)
+
+
+def _lists(width: int) -> str:
+    rules = columns(((rule.id, rule.severity.value, rule.title) for rule in CATALOGUE.values()), width)
+    ways = columns(((way.name, way.title) for way in WAYS.values()), width)
+    return f"Rules\n{rules}\n\nWays\n{ways}\n\nTo read about one of them: {PROGRAM} explain MTS113"
+
+
+def _painted(line: str) -> str:
+    return colours.heading(line) if re.fullmatch(_HEADING, line) else colours.painted(line)

@@ -9,6 +9,7 @@ import click
 
 from mtasts.ci.handing_over import hand_over, summarise
 from mtasts.cli._common import load_served, policy_file
+from mtasts.cli._usage import verb
 from mtasts.config.model import Config
 from mtasts.findings import UserError, WrongUseError
 from mtasts.findings.forms import as_markdown, as_text
@@ -18,7 +19,7 @@ from mtasts.hosting.hosts import Comparison, Host
 from mtasts.sts.policy import policy_host
 
 
-@click.command("hosts")
+@verb("hosts", "hosts hosts.json --group mtasts-example-com")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--group", envvar="AZURE_RESOURCE_GROUP", help="The resource group. Default: $AZURE_RESOURCE_GROUP.")
 @policy_file
@@ -26,7 +27,7 @@ def command(file: Path | None, group: str | None, path: Path) -> None:
     """Compare the host names in FILE, as infra/hosts.sh reads them, with policy.yaml.
 
     It says what is missing in Azure, how far Azure is, and how an owner removes what is left of earlier domains.
-    Without FILE, print the addresses that `az rest` reads. A pipeline gets outputs: `missing`, `pending` and `unrouted`.
+    Without FILE, print the addresses that `az rest` reads. A pipeline gets the outputs missing, pending and unrouted.
     """
     config = load_served(path)
     if not group:

@@ -14,8 +14,9 @@ import click
 from mtasts.check import importer, walk
 from mtasts.check.importer import Found
 from mtasts.check.steps import Network
-from mtasts.cli._common import load, policy_file, print_report, write
+from mtasts.cli._common import echo, load, policy_file, print_report, write
 from mtasts.cli._network import clients, domain_name, jobs_option, network_options
+from mtasts.cli._usage import verb
 from mtasts.config import compose, model, yaml_file
 from mtasts.config.compose import Merged
 from mtasts.findings import Finding, Severity, UserError, listed, quote
@@ -29,16 +30,16 @@ CHECKED = 5  # domains that the command to run next names; without any it takes 
 WRONG, WARNING = MARKS[Severity.ERROR], MARKS[Severity.WARNING]
 
 
-@click.command("import")
+@verb("import", "import example.com example.net")
 @click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
 @click.option("--force", is_flag=True, help="Replace the entries of these domains. All other entries stay.")
 @jobs_option
 @network_options
 @policy_file
 def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path: Path, **network: Any) -> None:
-    """Merge what each DOMAIN publishes today into policy.yaml: its policy, or its MX hosts, and its report addresses.
+    """Take what each DOMAIN publishes today into policy.yaml: its policy, or its MX hosts, and its report addresses.
 
-    An entry that is there stays, and the difference is shown, unless you pass --force.
+    An entry that is there stays as it is, and you see the difference, unless you pass --force.
     """
     names = list(dict.fromkeys(map(_domain, domains)))
     if os.path.lexists(path):
@@ -49,7 +50,7 @@ def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path
     before = yaml_file.read_text(path) if path.exists() else None
     merged = compose.merged(before, [each.entry for each in found if each.entry], force)
     for each in found:
-        click.echo("\n".join(plain(line) for line in _lines(each, merged, path)))
+        echo("\n".join(plain(line) for line in _lines(each, merged, path)))
     if merged.text != before and merged.text is not None:
         write(path, merged.text)
         words = " ".join(names) if len(names) <= CHECKED else ""

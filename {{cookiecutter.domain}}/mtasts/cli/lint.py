@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import print_report, report_format
+from mtasts.cli._usage import verb
 from mtasts.config.lint import lint
 from mtasts.findings.report import Report
 
 
-@click.command("lint")
+@verb("lint", "lint mta-sts.txt")
 @click.argument("file", type=click.Path(path_type=Path), default=Path("policy.yaml"))
 @report_format
 def command(file: Path, form: str | None) -> None:
-    """Judge a policy.yaml (default), or a policy as it is served (mta-sts.txt)."""
+    """Say what is wrong in policy.yaml, or in FILE: another policy.yaml, or a policy as it is served (mta-sts.txt)."""
     print_report(Report.of(lint(file)), form)

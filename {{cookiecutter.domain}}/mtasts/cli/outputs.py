@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import load, policy_file, write
+from mtasts.cli._usage import verb
 from mtasts.config import yaml_file
 from mtasts.hosting.azure import read_outputs, with_outputs
 
 
-@click.command("outputs")
+@verb("outputs", "outputs outputs.json")
 @click.argument("file", type=click.Path(path_type=Path))
 @policy_file
 def command(file: Path, path: Path) -> None:

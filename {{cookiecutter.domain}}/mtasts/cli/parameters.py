@@ -8,22 +8,27 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import load_served, policy_file, write
+from mtasts.cli._usage import Choice, verb
 from mtasts.findings import UserError
 from mtasts.hosting.azure import Phase, parameters
 
 
-@click.command("parameters")
+@verb("parameters", "parameters --phase domains --output parameters.json")
 @click.option(
     "--phase",
-    type=click.Choice([phase.value for phase in Phase]),
+    type=Choice([phase.value for phase in Phase]),
     default=Phase.APP.value,
     show_default=True,
-    help="app: the app alone. domains: host names and certificates too, once the hosting records are in DNS.",
+    help="app is the app alone. domains adds host names and certificates, once the hosting records are in DNS.",
 )
-@click.option("--output", type=click.Path(path_type=Path, allow_dash=True), help="A file. Default: print.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Write them into this file, and do not print them.",
+)
 @policy_file
 def command(phase: str, output: Path | None, path: Path) -> None:
-    """Print the parameters of infra/, an ARM document for `az deployment group create --parameters FILE`."""
+    """Print the parameters that infra/ is deployed with, for `az deployment group create --parameters FILE`."""
     config = load_served(path)
     try:
         found = json.dumps(parameters(config, Phase(phase)), indent=2)

@@ -12,6 +12,7 @@ import click
 
 from mtasts.cli._common import policy_file, print_report, report_file, report_format
 from mtasts.cli._network import clients, jobs_option, network_options
+from mtasts.cli._usage import verb
 from mtasts.config import model
 from mtasts.config.model import Config
 from mtasts.findings import Finding, UserError, WrongUseError
@@ -24,19 +25,28 @@ from mtasts.plan.report import invalid_report, plan_report
 from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 
 
-@click.command("plan")
-@click.option("--base", metavar="REV", help="What to compare with. Default: where HEAD left the branch it goes to.")
+@verb("plan", "plan --base main --live")
+@click.option(
+    "--base",
+    metavar="REV",
+    help="Compare with this revision. The default is where HEAD left the branch that it goes to.",
+)
 @click.option("--live", "look", is_flag=True, help="Also look at what HTTPS, DNS and the MX hosts have now.")
-@click.option("--exit-code", is_flag=True, help="End with 0 for no change, 1 for unsafe or invalid, 2 for a safe one.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit 0 if nothing changes, 1 if the change is unsafe or not valid, 2 if it is safe.",
+)
 @report_format
 @report_file
 @jobs_option
 @network_options
 @policy_file
 def command(look: bool, exit_code: bool, form: str | None, output: Path | None, path: Path, **ways: Any) -> None:
-    """Compare policy.yaml with what its branch has had in force, and say what is unsafe and when it will be safe.
+    """Say what a change of policy.yaml does, whether it is safe, and from when on it will be.
 
-    The time in testing and the policies that senders may still have cached are read from the git history.
+    It compares policy.yaml with what its branch has had in force. The time in testing, and the policies that senders
+    may still have cached, come from the git history.
     """
     after, findings = model.load(path)
     if after is None:

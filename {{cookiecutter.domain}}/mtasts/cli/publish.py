@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mtasts.ci.handing_over import summarise
-from mtasts.cli import _announced, _ownership
+from mtasts.cli import _announced
 from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
 from mtasts.cli._network import clients, jobs_option, network_options
+from mtasts.cli._usage import Choice, verb
 from mtasts.config.model import Config
 from mtasts.dns.forms import as_table, to_enter
 from mtasts.dns.records import Stage, proven, records
-from mtasts.dns.recordset import Past
 from mtasts.findings import Finding, UserError
 from mtasts.findings.forms import as_markdown
 from mtasts.findings.report import Report
@@ -29,19 +29,24 @@ from mtasts.system import files
 
 if TYPE_CHECKING:
     from mtasts.dns.publish import Published
+    from mtasts.dns.recordset import Past
 
 _FORMS = ("text", "markdown")
 
 
-@click.command("publish")
-@click.argument("stage", type=click.Choice([stage.value for stage in Stage]))
-@click.option("--doit", is_flag=True, help="Change DNS. Without it, show what would change.")
-@click.option("--force", is_flag=True, help="Replace records in the way that this repository did not make.")
+@verb("publish", "publish announcement --doit")
+@click.argument("stage", type=Choice([stage.value for stage in Stage]))
+@click.option("--doit", is_flag=True, help="Change DNS. Without this, you only see what would change.")
+@click.option(
+    "--force", is_flag=True, help="Replace records that are in the way, even if this repository did not make them."
+)
 @click.option("--only-remove", is_flag=True, help="Remove what is not to be there any more; make and change nothing.")
 @verification_file
 @click.option("--no-check", "unchecked", is_flag=True, help="Announce without looking at HTTPS and MX records first.")
-@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), help="Write --format here, and print text.")
+@click.option(
+    "--format", "form", type=Choice(_FORMS), default="text", show_default=True, help="The form of the output."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the output into this file, and print text.")
 @jobs_option
 @network_options
 @policy_file
@@ -118,6 +123,9 @@ def _publish(file: Path, *words: Any) -> Published:
 
 def _past(path: Path) -> Past:
     """Return what this branch has published: nothing where there is no git."""
+    from mtasts.cli import _ownership  # here, since only a repository with dns/ has it
+    from mtasts.dns.recordset import Past
+
     try:
         repository = Repository.of(path)
         found = revisions.read(repository, repository.resolve("HEAD"), datetime.now(timezone.utc))

@@ -7,16 +7,21 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import load, policy_file, verification, verification_file
+from mtasts.cli._usage import Choice, verb
 from mtasts.dns.forms import FORMATS
 from mtasts.dns.records import Stage, proven, records
 
 
-@click.command("records")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
-@click.option("--only", "stage", type=click.Choice([stage.value for stage in Stage]), help="Default: both.")
+@verb("records", "records --only hosting --format json")
+@click.option(
+    "--format", "form", type=Choice(list(FORMATS)), default="table", show_default=True, help="The form of the output."
+)
+@click.option(
+    "--only", "stage", type=Choice([stage.value for stage in Stage]), help="Print only the records of this stage."
+)
 @verification_file
 @policy_file
 def command(form: str, stage: str | None, proofs: Path | None, path: Path) -> None:
-    """Print the DNS records: name, type, TTL, value."""
+    """Print the records that belong into DNS, each with its name, type, TTL and value."""
     config = proven(load(path), verification(proofs))
     click.echo(FORMATS[form](records(config, Stage(stage) if stage else None)))

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import click
 
-from mtasts.cli._common import load_served, policy_file, unknown
+from mtasts.cli._common import load_served, policy_file
+from mtasts.cli._usage import unknown, verb
 from mtasts.sts.policy import policy_url
 from mtasts.system.output import write_served
 
 
-@click.command("render")
+@verb("render", "render example.com")
 @click.argument("domain", required=False)
 @policy_file
 def command(domain: str | None, path: Path) -> None:
-    """Print the policy of DOMAIN as it is served; without DOMAIN, of every domain."""
+    """Print the policy of DOMAIN as senders fetch it. Default: the policies of all domains."""
     policies = {each.name: each.policy.render() for each in load_served(path).domains}
     if domain is None and len(policies) > 1:
         for name, text in policies.items():

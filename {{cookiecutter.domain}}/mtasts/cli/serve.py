@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mtasts.cli._common import ROOT, load_served, policy_file
+from mtasts.cli._usage import verb
 from mtasts.config.model import Config
 from mtasts.findings import UserError
 from mtasts.hosting import build, serve
@@ -15,11 +16,17 @@ from mtasts.sts.policy import PATH, policy_host
 from mtasts.system import files
 
 
-@click.command("serve")
-@click.option("--port", type=click.IntRange(0, 65535), default=7071, show_default=True, help="0: any free one.")
+@verb("serve", "serve --port 8080")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7071,
+    show_default=True,
+    help="Listen on this port. 0 takes any that is free.",
+)
 @policy_file
 def command(port: int, path: Path) -> None:
-    """Serve the policies on this machine, through the real function_app.py."""
+    """Serve the policies on this machine, as the hosting will."""
     config = load_served(path)
     with tempfile.TemporaryDirectory() as folder:
         serve.run(_application(config, Path(folder), port), port, lambda bound: _started(config, bound))
@@ -27,12 +34,16 @@ def command(port: int, path: Path) -> None:
 
 def _application(config: Config, folder: Path, port: int) -> serve.Application:
     try:
-        if not build.needs_function(config):
-            return serve.static_host(build.static_files(config, ROOT / "static"), config.hosting.kind)
-        build.write_files(folder, build.function_files(config, ROOT / "function"))
+        hosting = build.of(config.hosting.kind)
+        function = hosting.function_files(config, ROOT / "function")
+        if function is None:
+            return serve.static_host(hosting.static_files(config, ROOT / "static"), config.hosting.kind)
+        build.write_files(folder, function)
     except OSError as error:
         raise UserError(f"Nothing is served. {files.reason(error)}") from None
-    return serve.FunctionsHost(folder, f"localhost:{port}")
+    from mtasts.hosting.functions_host import FunctionsHost  # here, since only a repository with a Function has it
+
+    return FunctionsHost(folder, f"localhost:{port}")
 
 
 def _started(config: Config, port: int) -> None:

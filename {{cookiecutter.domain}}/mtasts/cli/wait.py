@@ -15,8 +15,9 @@ import click
 from mtasts.check import waiting
 from mtasts.check.walk import Wanted
 from mtasts.ci.handing_over import hand_over, summarise
-from mtasts.cli._common import ROOT, load, policy_file, print_report, unknown, verification, verification_file
+from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
 from mtasts.cli._network import clients, jobs_option, network_options
+from mtasts.cli._usage import Choice, unknown, verb
 from mtasts.config.model import Config, Domain
 from mtasts.dns.forms import to_enter
 from mtasts.dns.records import DnsRecord, Stage, proven, records_of
@@ -34,8 +35,8 @@ _FOR = {
 }
 
 
-@click.command("wait")
-@click.argument("what", type=click.Choice(list(_FOR)))
+@verb("wait", "wait policy --for 600")
+@click.argument("what", type=Choice(list(_FOR)))
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--for", "seconds", type=click.IntRange(0, 3600), help="Default: 2400; for dns without dns/, 900.")
 @click.option(

@@ -1,1 +1,1 @@
-"""policy.yaml: read, judged, edited."""
+"""policy.yaml: reading, checking and editing it."""

@@ -1,4 +1,4 @@
-"""Entries of domains merged into a policy.yaml: what stands there already is neither lost nor changed."""
+"""Entries of domains merged into a policy.yaml. What is there already is neither lost nor changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ADDRESSES = 16  # the most that policy.schema.json takes
 
 @dataclass(frozen=True)
 class Entry:
-    """What a policy.yaml is to say of a domain. rua: where its TLS reports go today."""
+    """What a policy.yaml should say about a domain. rua: where its TLS reports go today."""
 
     domain: str
     policy: Policy
@@ -43,8 +43,8 @@ class Merged:
 def merged(text: str | None, entries: Sequence[Entry], force: bool) -> Merged:
     """Merge entries into the text of a policy.yaml without errors, or into a new one.
 
-    An entry that is there stays, and the difference is told, unless force: then it is replaced, and it alone. A domain
-    that would bring an error into the file is refused, and the others are taken.
+    An entry that is already there stays, and the difference is noted, unless force: then only that entry is replaced. A
+    domain that would cause an error in the file is refused, and the others are added.
     """
     refused: dict[str, tuple[str, ...]] = {}
     taken: list[Entry] = list(entries)
@@ -64,7 +64,7 @@ def merged(text: str | None, entries: Sequence[Entry], force: bool) -> Merged:
 
 
 def _attempt(text: str | None, entries: Sequence[Entry], force: bool) -> Merged | tuple[str, ...]:
-    """Return the merged file, or what speaks against it."""
+    """Return the merged file, or why it cannot be merged."""
     if not entries:
         return Merged(text)
     start = new(entries[0], _kind(entries)) if text is None else text
@@ -73,7 +73,7 @@ def _attempt(text: str | None, entries: Sequence[Entry], force: bool) -> Merged 
     except EditError as error:
         return (f"policy.yaml {error}",)
     errors = [finding for finding in model.read(found.text or "")[1] if finding.rule.severity is Severity.ERROR]
-    return tuple(f"With it, policy.yaml would not pass lint: {_shown(error)}" for error in errors[:3]) or found
+    return tuple(f"With this domain, policy.yaml would not pass lint: {_shown(error)}" for error in errors[:3]) or found
 
 
 def _shown(finding: Finding) -> str:
@@ -111,7 +111,7 @@ def new(entry: Entry, kind: Kind) -> str:
 
 
 class _Merge:
-    """One merge. values: what is to be set, by its path; notes: what is to be said, by domain."""
+    """One merge. values: the values to set, by path; notes: the notes to show, by domain."""
 
     def __init__(self, text: str, entries: Sequence[Entry], force: bool) -> None:
         self._text, self._force = text, force
@@ -119,7 +119,7 @@ class _Merge:
         self._names = {name.lower(): name for name in self._data["domains"]}
         self._taken = [entry for entry in entries if force or entry.domain not in self._names]
         self._kept = [entry for entry in entries if entry not in self._taken]
-        # If no other domain is in the file, nobody else inherits what stands at its top.
+        # If no other domain is in the file, nobody else inherits from its top.
         self._alone = self._names.keys() <= {entry.domain for entry in self._taken}
         self._values: dict[Path, Value] = {}
         self._notes: dict[str, list[str]] = {entry.domain: [] for entry in entries}
@@ -145,7 +145,7 @@ class _Merge:
         return inherited(top, self._data["domains"].get(self._names.get(domain, domain)))
 
     def _set_top(self) -> Mapping[str, Any]:
-        """Write the policy that most of the domains have to the top, where a repository for one domain has it."""
+        """Write the policy that most of the domains have to the top, as in a repository for one domain."""
         common = Counter(entry.policy for entry in self._taken).most_common(1)[0][0]
         own = [self._data["domains"].get(self._names.get(entry.domain)) or {} for entry in self._taken]
         from_top = {key for key in POLICY_KEYS if not all(key in each for each in own)}
@@ -159,7 +159,7 @@ class _Merge:
         changed = _changes(entry.policy, now)
         if now.get("retired"):
             changed["retired"] = False
-            self._notes[entry.domain].append("It was retired in policy.yaml, and is not any more.")
+            self._notes[entry.domain].append("It was retired in policy.yaml, and is active again.")
         if self._data["domains"].get(name):
             self._values.update({("domains", name, key): value for key, value in changed.items()})
         elif changed or entry.domain not in self._names:
@@ -171,7 +171,7 @@ class _Merge:
         owner = next((entry for entry in self._taken if entry.rua), None)
         if self._alone and owner and not set(owner.rua) <= set(now):
             more = [uri for uri in owner.rua if uri not in now][: ADDRESSES - len(now)]
-            # Some senders report to the first address alone, so those that get the reports today come first.
+            # Some senders report only to the first address, so those that get the reports today come first.
             wanted = [uri for uri in owner.rua if uri in [*now, *more]] + [uri for uri in now if uri not in owner.rua]
             path: Path = ("tls_reporting", "rua") if now else ("tls_reporting",)
             self._values[path] = wanted if now else {"rua": wanted}
@@ -184,7 +184,7 @@ class _Merge:
     def _note_rest(self, owner: Entry, now: Sequence[str]) -> None:
         if rest := [quote(uri) for uri in now if uri not in owner.rua]:
             message = (
-                f"TLS reports go to {listed(rest, ADDRESSES)} too, as policy.yaml has it. Remove what nobody reads."
+                f"policy.yaml also sends TLS reports to {listed(rest, ADDRESSES)}. Remove addresses that nobody reads."
             )
             self._notes[owner.domain].append(message)
 
@@ -192,11 +192,11 @@ class _Merge:
 def _not_taken(addresses: Sequence[str], full: bool) -> str:
     shown = listed(list(map(quote, addresses)), ADDRESSES)
     why = (
-        f"tls_reporting takes {ADDRESSES} addresses at most. Choose which of them to keep"
+        f"tls_reporting accepts at most {ADDRESSES} addresses. Choose which of them to keep"
         if full
-        else "tls_reporting counts for every domain in policy.yaml. Add it there if all may report to it"
+        else "tls_reporting applies to every domain in policy.yaml. Add it there if all may report to it"
     )
-    return f"Its TLS reports go to {shown} today. That was not taken: {why}."
+    return f"Its TLS reports go to {shown} today. This was not added: {why}."
 
 
 def _changes(policy: Policy, now: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,12 +217,12 @@ def _changes(policy: Policy, now: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(entry: Entry, now: Mapping[str, Any], rua: Collection[str]) -> Iterator[str]:
-    """Yield what is said of an entry that stays as it was."""
+    """Yield the notes about an entry that stays as it was."""
     told = list(_told(entry, now, rua))
     if now.get("retired"):
-        yield "It is retired there, and stays so. To take in what is published, add --force."
+        yield "It is retired in policy.yaml, and stays so. To replace its entry with what is published, add --force."
     elif told:
-        yield f"Its entry there differs: {'; '.join(told)}. To take in what is published, add --force."
+        yield f"Its entry in policy.yaml differs: {'; '.join(told)}. To replace it with what is published, add --force."
 
 
 def _told(entry: Entry, now: Mapping[str, Any], rua: Collection[str]) -> Iterator[str]:
@@ -230,17 +230,17 @@ def _told(entry: Entry, now: Mapping[str, Any], rua: Collection[str]) -> Iterato
         if key == "mx":
             yield from _mx_told([str(pattern) for pattern in entry.policy.mx], now.get("mx", ()))
         else:
-            yield f"{key} is {now[key]} there, and {value} is published"
+            yield f"{key} is {now[key]}, but {value} is published"
     if missing := [uri for uri in entry.rua if uri not in rua]:
-        yield f"TLS reports go to {listed(list(map(quote, missing)))} too today"
+        yield f"TLS reports also go to {listed(list(map(quote, missing)))} today"
 
 
 def _mx_told(published: Sequence[str], there: Sequence[str]) -> Iterator[str]:
     only = (
-        (published, there, "are published and not there"),
-        (there, published, "are there and not published"),
+        (published, there, "only published: mx"),
+        (there, published, "only in policy.yaml: mx"),
     )
     for these, those, how in only:
         lower = {name.lower() for name in those}
         if names := [quote(name) for name in these if name.lower() not in lower]:
-            yield f"mx {listed(names, 20)} {how}"
+            yield f"{how} {listed(names, 20)}"

@@ -1,6 +1,6 @@
-"""What was most likely meant by an answer about hosting that is wrong. The rules have still to pass it.
+"""The answer about hosting that was most likely meant by a wrong one. It still has to pass the rules.
 
-Standard library only: the hook of the template uses it, too, where nothing else is installed.
+Standard library only: the template's hook uses it too, and nothing else is installed there.
 """
 
 from __future__ import annotations

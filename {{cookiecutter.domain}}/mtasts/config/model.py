@@ -36,7 +36,7 @@ class Domain:
 class Config:
     """A policy.yaml without errors.
 
-    retired: the domains that publish nothing any more, and whose records are to go. rua: where TLS reports go,
+    retired: the domains that no longer publish anything, and whose records are removed. rua: where TLS reports go,
     empty if nowhere. ttl: of the DNS records, in seconds. places: the line and column of each key, by the way to it.
     """
 
@@ -59,7 +59,7 @@ class Config:
 
 
 def load(path: Path) -> tuple[Config | None, list[Finding]]:
-    """Read a policy.yaml. Returns the config, None where there are errors, and every finding with its place.
+    """Read a policy.yaml. Returns the config, None if there are errors, and every finding with its place.
 
     What is wrong has a suggestion, if there is one value that passes.
     """
@@ -83,7 +83,7 @@ def read(text: str) -> tuple[Config | None, list[Finding]]:
 
 
 def evaluate(document: Document) -> tuple[Config | None, list[Finding]]:
-    """Return the config where one can be made, and the findings: all but what its hosting cannot carry."""
+    """Return the config if one can be made, and the findings: all but the limits of its hosting."""
     config, found = _evaluate(document)
     return config, _placed(document, found)
 

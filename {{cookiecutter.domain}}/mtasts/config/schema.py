@@ -1,9 +1,9 @@
-"""policy.schema.json as a judge of form: keys, types, ranges. What the values mean is judged elsewhere."""
+"""Checks the form by policy.schema.json: keys, types, ranges. What the values mean is checked elsewhere."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -17,28 +17,28 @@ from mtasts.sts.policy import MAX_AGE, MODE, VERSION_UNKNOWN, missing
 
 UNKNOWN_KEY = Rule(
     "MTS104",
-    "A key is not known",
+    "Unknown key",
     Severity.ERROR,
     "policy.schema.json",
-    """A misspelt key would be ignored without a word, and the policy would not be the one that you meant. The keys
-are described in policy.schema.json; an editor that knows JSON Schema completes them.""",
+    """A misspelt key would be ignored silently, and the policy would not be the one that you meant.
+policy.schema.json describes the keys, and an editor that supports JSON Schema completes them.""",
 )
 WRONG_VALUE = Rule(
     "MTS105",
-    "A value is missing, or of the wrong type",
+    "A value is missing or has the wrong type",
     Severity.ERROR,
     "policy.schema.json",
-    """The message names the key and what belongs there. A list is written as one `- item` per line, a number
-without quotes. policy.schema.json describes every key.
+    """The message names the key and what it needs. Write a list as one `- item` per line, and a number without
+quotes. policy.schema.json describes every key.
 
-A number is written in digits, and does not begin with 0: `0604700`, `1_000`, `0x1f`, `604:30:00` and `1e6` are one
-number to some readers of YAML, and another one, or text, to others. Write text that looks so in quotes.""",
+Write a number in digits, without a leading 0: some readers of YAML read `0604700`, `1_000`, `0x1f`, `604:30:00`
+or `1e6` as one number, and others as another number or as text. Put text that looks like this in quotes.""",
 )
 
 
 FILE = Path(__file__).parent.parent.parent / "policy.schema.json"
 
-# What has rules of its own, which say more than the schema can: the key, and the part of the schema.
+# Checked by other rules, which say more than the schema can: the key, and the part of the schema.
 _JUDGED_BY_MEANING = {
     *((key, "pattern") for key in ("mx", "rua")),
     *((key, "maxLength") for key in ("hostname", "zone")),
@@ -46,14 +46,20 @@ _JUDGED_BY_MEANING = {
     ("domains", "maxLength"),
     ("max_age", "minimum"),
 }
+_SECONDS = "It is in seconds: a week is 604800."
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE}
-_NUMBER = "That is too few, or too many."
+_BOUNDS = {
+    **dict.fromkeys(("minItems", "minProperties"), "At least {} is needed."),
+    "maxItems": "At most {} are allowed.",
+    "minimum": "The minimum is {}.",
+    "maximum": "The maximum is {}.",
+}
 _TYPES = {
     "integer": "a whole number without quotes: digits only, and no leading 0",
     "array": "a list, one `- item` per line",
     "boolean": "true or false, without quotes",
     "object": "a block of `key: value` lines",
-    "string": "text, in quotes if YAML takes it for something else",
+    "string": "text, in quotes if YAML would read it as something else",
 }
 
 
@@ -90,7 +96,7 @@ def _findings(document: Document, error: Any) -> Iterator[tuple[Steps, Finding]]
 
 
 def _misspelt(key: str, error: Any) -> bool:
-    """Tell whether a key that is missing is there under a name that is nearly its own: that finding says it all."""
+    """Tell whether a missing key is there under a similar name: the finding about that name is enough."""
     known = error.schema["properties"]
     unknown = [name for name in error.instance if name not in known]
     return any(get_close_matches(name.lower(), known, 1) == [key] for name in unknown)
@@ -98,12 +104,13 @@ def _misspelt(key: str, error: Any) -> bool:
 
 def _unknown(key: str, known: list[str]) -> Finding:
     close = get_close_matches(key.lower(), known, 1)
-    hint = f"Did you mean {close[0]}?" if close else f"The keys here are {', '.join(known)}. Correct or remove it."
+    hint = f"Did you mean {close[0]}?" if close else f"The keys allowed here are {', '.join(known)}."
     return Finding(UNKNOWN_KEY, f"Unknown key {quote(key)}. {hint}")
 
 
 def _absent(key: str, error: Any) -> Finding:
-    return Finding(WRONG_VALUE, f"{key} is missing. {error.schema['properties'][key]['description']}")
+    part = error.schema["properties"][key]
+    return Finding(WRONG_VALUE, f"{key} is missing. {_choices(part['enum']) if 'enum' in part else _expected(part)}")
 
 
 def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
@@ -112,22 +119,29 @@ def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
     if error.validator in ("enum", "const"):
         known = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
         return f"{_word(steps, value, written) or f'{what} is {_shown(value)}'}. {_choices(known)}"
-    return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), error.schema.get("description"))))
+    hint = _SECONDS if steps[-1:] == ("max_age",) else _expected(error.schema) if steps else ""
+    return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), hint)))
+
+
+def _expected(part: Mapping[str, str]) -> str:
+    """Return what belongs in a part of the schema, by its description."""
+    text = part.get("description", "")
+    return f"Expected: {text[0].lower()}{text[1:]}" if text else ""
 
 
 def _word(steps: Steps, value: object, written: str | None) -> str | None:
-    """Return what is wrong with a word that is none of the known ones; None for what is no word."""
+    """Return what is wrong with an unknown word; None if the value is not a word."""
     if written:
         return f"{steps[-1]} is {written}, which YAML reads as {str(value).lower()}"
     if value is None or isinstance(value, (dict, list)):
         return None
-    return f"Unknown {steps[-1]} {quote(value)}{f' of {steps[1]}' if steps[0] == 'domains' else ''}"
+    return f"Unknown {steps[-1]} {quote(value)}{f' for {steps[1]}' if steps[0] == 'domains' else ''}"
 
 
 def _choices(known: list[str]) -> str:
     if len(known) == 1:
-        return f"There is only {known[0]}."
-    return f"Write {', '.join(known[:-1])} or {known[-1]}."
+        return f"It must be {known[0]}."
+    return f"It must be {', '.join(known[:-1])} or {known[-1]}."
 
 
 def _wanted(error: Any) -> str:
@@ -136,7 +150,7 @@ def _wanted(error: Any) -> str:
         return f"Write {_TYPES[value if isinstance(value, str) else value[0]]}."
     if error.validator == "pattern":
         return ""
-    return {"maximum": f"{value} is the most.", "minimum": f"{value} is the least."}.get(error.validator, _NUMBER)
+    return _BOUNDS[error.validator].format(value)
 
 
 def _shown(value: object) -> str:

@@ -1,6 +1,6 @@
-"""What the values of policy.yaml mean, and whether they make sense. Their form is the schema's business.
+"""What the values of policy.yaml mean, and whether they make sense. The schema checks their form.
 
-Takes any data: what has a wrong form is passed over, so that one run shows all findings.
+Accepts any data and skips what is malformed, so that one run shows all findings.
 """
 
 from __future__ import annotations
@@ -20,60 +20,62 @@ DOMAIN_TWICE = Rule(
     "A domain is listed twice",
     Severity.ERROR,
     "RFC 1035 §2.3.3",
-    """Case does not matter in a domain name: `Example.com` and `example.com` are one domain. Keep one of the two.""",
+    """Domain names are not case-sensitive: `Example.com` and `example.com` are the same domain. Keep one of the
+two.""",
 )
 ZONE_PARENT = Rule(
     "MTS132",
-    "The zone does not hold the domain",
+    "The zone does not contain the domain",
     Severity.ERROR,
     "RFC 1034 §4.2",
-    """`zone` names the DNS zone that the domain's records go into: the domain itself, or a parent of it, such as
-`example.com` for `mail.example.com`. Leave it out where the domain has a zone of its own.""",
+    """`zone` names the DNS zone that holds the domain's records: the domain itself, or one of its parents, such
+as `example.com` for `mail.example.com`. Leave it out if the domain has its own zone.""",
 )
 ZONE_UNNAMED = Rule(
     "MTS133",
-    "A domain below another does not name its zone",
+    "A subdomain does not name its zone",
     Severity.WARNING,
     "RFC 1034 §4.2",
-    """Without `zone`, the records of a domain go into a DNS zone of its own name. Most domains below a registered
-one have no zone of their own: `mail.example.com` stands in the zone `example.com`. Then `records` prints wrong names
-for DNS forms, and `publish` finds no zone. Name the zone with `zone: example.com`, or say that the domain has one of
-its own with `zone: mail.example.com`.""",
+    """Without `zone`, a domain's records are written for a DNS zone with the domain's own name. Most subdomains
+have no zone of their own: `mail.example.com` is usually part of the zone `example.com`. Then `records` prints
+wrong names for DNS forms, and `publish` finds no zone. Name the zone with `zone: example.com`, or, if the
+subdomain has its own zone, with `zone: mail.example.com`.""",
 )
 REPORTING_MISSING = Rule(
     "MTS140",
     "Testing without TLS reports",
     Severity.WARNING,
     "RFC 8460 §3",
-    """The point of `testing` is to read in the reports which senders would fail. Without an address under
-`tls_reporting` nobody tells you. Add `tls_reporting: {rua: [mailto:tls-reports@example.com]}`.""",
+    """In `testing`, TLS reports tell you which deliveries would fail. Without an address under `tls_reporting`
+you receive none. Add `tls_reporting: {rua: [mailto:tls-reports@example.com]}`.""",
 )
 RUA_SEVERAL = Rule(
     "MTS145",
     "Several addresses for TLS reports",
     Severity.WARNING,
     "RFC 8460 §3",
-    """RFC 8460 lets a domain name several addresses, and not every sender reports to all of them: Microsoft takes the
-first one alone, and Stalwart sends no mail once an `https:` URI took the report. Put the address that you read first,
-or give one address, and pass the reports on from there.""",
+    """RFC 8460 allows several addresses, but not every sender reports to all of them: Microsoft reports only to
+the first one, and Stalwart sends no mail once an `https:` URI has accepted the report. Put the address that you
+read at the top of the list, or use one address and forward the reports from there.""",
 )
 HOSTNAME_MISSING = Rule(
     "MTS155",
     "hosting.hostname is not set",
     Severity.WARNING,
     "RFC 8461 §3.3",
-    """`mta-sts.<domain>` is a CNAME to this name. Azure tells it once the resource exists (for a web server it is
-the server's own name). Until it stands here, `records` cannot print the CNAME.""",
+    """`mta-sts.<domain>` is a CNAME to this name. Azure assigns it when the hosting is created; for a web
+server it is the server's own name. Until you set it, `records` cannot print the CNAME. If your web server has
+no name other than `mta-sts.<domain>`, add its address to DNS by hand and ignore this warning.""",
 )
 HOSTNAME_LOOP = Rule(
     "MTS156",
     "hosting.hostname is a policy host itself",
     Severity.ERROR,
     "RFC 1034 §3.6.2",
-    """`mta-sts.<domain>` is published as a CNAME to `hosting.hostname`. If that is a policy host of this file, the
-CNAME points to itself or into a circle, and senders find no address. Write the name that Azure gave the hosting, or
-the server's own name. If a web server has no other name than `mta-sts.<domain>`, enter its address in DNS by hand and
-remove `hostname`.""",
+    """`mta-sts.<domain>` is published as a CNAME to `hosting.hostname`. If that is a policy host of this file,
+the CNAME points to itself or in a circle, and senders find no address. Write the name that Azure gave the
+hosting, or the server's own name. If your web server has no name other than `mta-sts.<domain>`, add its address
+to DNS by hand and remove `hostname`.""",
 )
 
 VERIFICATION_UNREAD = Rule(
@@ -89,6 +91,9 @@ VERIFICATION_UNREAD = Rule(
 
 Located = tuple[Steps, Finding]
 
+_NO_CNAME = "hosting.hostname is not set, so mta-sts.<domain> has no CNAME yet."
+_PROVISION = "Run provision with create, and commit policy.yaml from its artifact."
+_HOW = {"web-server": "Write your web server's name, unless mta-sts has an address record."}
 POLICY_KEYS = ("mode", "max_age", "mx")
 
 
@@ -164,7 +169,7 @@ def _zone_fault(zone: str, domain: str) -> Finding | None:
         return fault
     if f".{domain.lower()}".endswith(f".{zone.lower()}"):
         return None
-    message = f"zone {quote(zone)} does not hold {quote(domain)}. Write the domain itself or a parent of it."
+    message = f"zone {quote(zone)} does not contain {quote(domain)}. Write the domain itself or one of its parents."
     return Finding(ZONE_PARENT, message)
 
 
@@ -176,8 +181,8 @@ def _zone_unnamed(name: str) -> Finding | None:
     if parent in (None, name.lower()):
         return None
     message = (
-        f"{name} has no zone, so its records are written for a DNS zone of its own. If they belong into"
-        f" {parent}, add zone: {parent}. If {name} is a zone, add zone: {name}."
+        f"{name} does not name its DNS zone. If its records are in the zone {parent}, add zone: {parent}. "
+        f"If it has its own zone, add zone: {name}."
     )
     return Finding(ZONE_UNNAMED, message)
 
@@ -186,8 +191,8 @@ def _reporting(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]
     rua = _mapping(data.get("tls_reporting")).get("rua")
     if isinstance(rua, list) and len(rua) > 1:
         message = (
-            f"There are {len(rua)} addresses for TLS reports. Microsoft reports to the first one alone, and Stalwart"
-            " sends no mail once an https: URI took the report. Put the address that you read first."
+            f"There are {len(rua)} addresses for TLS reports. Microsoft reports only to the first one, and Stalwart"
+            " sends no mail once an https: URI has accepted the report. Put the address that you read at the top."
         )
         yield ("tls_reporting", "rua"), Finding(RUA_SEVERAL, message)
     for number, uri in enumerate(rua if isinstance(rua, list) else []):
@@ -197,7 +202,9 @@ def _reporting(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]
         return
     for name, values in entries.items():
         if values.get("mode") == "testing":
-            message = "mode is testing, and no one receives the reports. Add tls_reporting with a rua."
+            message = (
+                "mode is testing, but nobody receives the TLS reports. Add: tls_reporting: {rua: [mailto:YOUR-ADDRESS]}"
+            )
             yield _owner(name, _mapping(data["domains"][name]), "mode"), Finding(REPORTING_MISSING, message)
 
 
@@ -209,8 +216,7 @@ def _hosting(data: Mapping[str, Any]) -> Iterator[Located]:
             yield ("domains", name, "verification"), Finding(VERIFICATION_UNREAD, message)
     hostname = hosting.get("hostname")
     if "kind" in hosting and hostname is None:
-        message = "hostname is not set, so there is no CNAME yet. Add it once the hosting exists."
-        yield ("hosting",), Finding(HOSTNAME_MISSING, message)
+        yield ("hosting",), Finding(HOSTNAME_MISSING, f"{_NO_CNAME} {_HOW.get(str(hosting['kind']), _PROVISION)}")
     if isinstance(hostname, str) and (fault := _hostname_fault(hostname, _mapping(data.get("domains")))):
         yield ("hosting", "hostname"), fault
 
@@ -227,8 +233,8 @@ def _hostname_fault(hostname: str, domains: Iterable[str]) -> Finding | None:
     if domain is None:
         return name_fault(hostname, "hostname")
     message = (
-        f"hostname {quote(hostname)} is the policy host of {domain}, so a CNAME would point to itself."
-        " Write the hosting's own name. If you enter the address of that host in DNS by hand, remove hostname."
+        f"hostname {quote(hostname)} is the policy host of {domain}, so its CNAME would point to itself."
+        " Write the hosting's own name. If you add that host's address to DNS by hand, remove hostname."
     )
     return Finding(HOSTNAME_LOOP, message)
 

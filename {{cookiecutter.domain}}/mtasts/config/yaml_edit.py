@@ -1,4 +1,4 @@
-"""Values set in a YAML file that people write: its comments, order, quotes and line ends stay as they are."""
+"""Sets values in a YAML file that people write, and keeps its comments, order, quotes and line ends."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ORDER = ("version", "mode", "max_age", "mx", "domains", "tls_reporting", "hostin
 
 
 class EditError(UserError):
-    """A file is written in a way that edits do not foresee. The message says so, and what to add by hand."""
+    """A file has a layout that edits do not support. The message says so, and what to add by hand."""
 
 
 @dataclass(frozen=True)
 class _Edit:
-    """What is to stand between two positions of the text. depth: of two at one position the deeper comes first."""
+    """The new text between two positions. depth: of two edits at one position the deeper comes first."""
 
     start: int
     end: int
@@ -52,7 +52,7 @@ def with_values(text: str, values: Mapping[Path, Value]) -> str:
     except (yaml.YAMLError, DocumentError, _UnforeseenError):
         same = False
     if not same:
-        raise EditError(f"is written in a way that no value can be added to. Add by hand: {by_hand(values)}")
+        raise EditError(f"has a layout that cannot be edited automatically. Add by hand: {by_hand(values)}")
     return changed
 
 
@@ -63,7 +63,7 @@ def by_hand(values: Mapping[Path, Value]) -> str:
 
 
 class _UnforeseenError(Exception):
-    """The YAML has a form that no edit is made for."""
+    """The YAML has a form that edits do not support."""
 
 
 class _Editor:
@@ -132,7 +132,7 @@ class _Editor:
         return _Edit(begin, end, self._newline.join([line for item in value for line in lines[item]] + above))
 
     def _relisted_in_flow(self, node: Any, written: str) -> _Edit:
-        """Write all items of a list in brackets where the first one stands, and keep the comments between them."""
+        """Write all items of a list in brackets in place of the first one, and keep the comments between them."""
         if not (isinstance(node, yaml.SequenceNode) and node.flow_style and node.value):
             raise _UnforeseenError
         ends = [item.end_mark.index for item in node.value]
@@ -151,7 +151,7 @@ class _Editor:
             start = parent.value[0][0].start_mark.index
             return _Edit(start, start, self._newline.join([*lines, " " * column]).lstrip(" "), depth)
         place = self._line_end(max(map(self._end, values)))
-        # A comment that is indented deeper belongs to what stands above it.
+        # A comment that is indented deeper belongs to what is above it.
         comments = re.compile(rf"(?:\r?\n {{{column + 1},}}#[^\r\n]*)*").match(self._text, place)
         place = comments.end() if comments else place
         return _Edit(place, place, "".join(f"{self._newline}{line}" for line in lines), depth)
@@ -234,7 +234,7 @@ def _in_flow(parent: Any, value: Value) -> str:
 
 
 def scalar(text: str) -> str:
-    """Return a key or item as people write it, in quotes where YAML would read something else."""
+    """Return a key or item as people write it, in quotes if YAML would read something else."""
     text = str(text)  # the reader takes no class made from str
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text) and yaml_file.parse(text).data == text == yaml.safe_load(text):
         return text

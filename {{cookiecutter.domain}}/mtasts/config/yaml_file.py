@@ -1,6 +1,6 @@
 """A YAML file as plain data, with the line and column of every value.
 
-What is read is what stands there: no anchors, no aliases, no tags, no deep nesting.
+Only plain YAML is read: no anchors, no aliases, no tags, no deep nesting.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ FILE_UNREADABLE = Rule(
     "The file cannot be read",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """The file is missing, is empty, is too large (8 MiB), is not UTF-8 text, or is no regular file. Save it as UTF-8
-without a byte order mark, and run lint from the repository's own folder.
+    """The file is missing, empty, larger than 8 MiB, not UTF-8 text, or not a regular file. Save it as UTF-8
+without a byte order mark, and run lint in the repository's own folder.
 
-A symbolic link is refused: git holds where it leads, and not what stands there, so `plan` could not see what a change
-does.""",
+A symbolic link is not accepted: git stores the path that it points to, not the content, so `plan` could not see
+what a change does.""",
 )
 YAML_SYNTAX = Rule(
     "MTS102",
-    "The file is not valid YAML",
+    "The file cannot be read as YAML",
     Severity.ERROR,
     "YAML 1.1",
-    """YAML gives meaning to indentation, to a colon with a space, and to a value that starts with `*`: write a
-wildcard in quotes, as `- "*.example.com"`. Indent with spaces, never with tabs.
+    """Indentation, a colon with a space, and a value that starts with `*` have a meaning in YAML: put a
+wildcard in quotes, as `- "*.example.com"`. Indent with spaces, not with tabs.
 
-Anchors, aliases and tags (`&x`, `*x`, `!x`) are refused, and so is nesting deeper than 16 levels: a policy needs
-none of them, and with them a small file can unfold into a huge one.""",
+Anchors, aliases and tags (`&x`, `*x`, `!x`) and nesting deeper than 16 levels are not accepted: a policy does
+not need them, and with them a small file can expand into a huge one.""",
 )
 
 
@@ -57,12 +57,13 @@ _NUMBER = re.compile("0|[1-9][0-9]{0,17}")  # the only form that every reader ta
 _NUMERIC = r"""(?xi) [-+]?(?: 0b[01_]+ | 0x[0-9a-f_]+ | 0o[0-7_]+ | \.inf
     | (?:[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)? | \.[0-9][0-9_]*)(?:e[-+]?[0-9]+)? ) | \.nan"""
 # Some readers end a line there, and some do not: what is a comment to one is a key to another.
+_CORRECT = "Correct this line or the one above"
 _BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
 class OddNumber:
-    """What some readers of YAML take for a number, as it is written: here it is no number, and no text either.
+    """What some readers of YAML read as a number, as it is written. Here it is neither a number nor text.
 
     YAML 1.1 reads `0604700` as octal, `604:30:00` in base 60 and `1_2` as 12; YAML 1.2 reads each of them otherwise.
     """
@@ -84,7 +85,7 @@ class _Loader(_Fastest):  # type: ignore[misc]
 
 
 class _Numeric:
-    """What PyYAML asks whether a text is a number. Most are digits alone: those need no long expression."""
+    """Tells PyYAML whether a text is a number. Most are plain digits, which need no long expression."""
 
     @staticmethod
     def match(text: str) -> re.Match[str] | None:
@@ -137,7 +138,7 @@ class Document:
         return node.value if isinstance(node, yaml.ScalarNode) else None
 
     def place(self, path: Sequence[str | int]) -> Place:
-        """Return line and column of a path, or of the nearest thing above it that stands in the file."""
+        """Return line and column of a path, or of the nearest thing above it in the file."""
         steps = tuple(path)
         while steps not in self.places:
             steps = steps[:-1]
@@ -149,37 +150,37 @@ def read_text(path: Path, reader: Callable[[Path, int], bytes] = files.read) -> 
     try:
         return decode(reader(path, BYTES + 1))
     except NotAFileError as error:
-        raise _unreadable(f"is {error.strerror}. Put the file itself there.") from None
+        raise _unreadable(f"is {error.strerror}. Replace it with the file itself.") from None
     except OSError as error:
         raise _unreadable(f"cannot be read: {error.strerror}. {_advice(path, error)}") from None
 
 
 def _advice(path: Path, error: OSError) -> str:
-    """Say what to do about a file that cannot be read: it may be above, or have nearly this name."""
+    """Say what to do about a file that cannot be read: it may be in a parent folder, or have a similar name."""
     if isinstance(error, FileNotFoundError):
         if above := files.found_above(path):
-            return f"It is in a folder above. Say so before the verb: python -m mtasts -C {above} lint"
+            return f"It is in a parent folder. Run: python -m mtasts -C {above} lint"
         if near := files.named_alike(path):
             return f"Did you mean {quote(near, 200)}?"
-    return "Name a file that exists."
+    return "Give the path of a file that exists."
 
 
 def decode(content: bytes) -> str:
-    """Return the text of a file's content. Raises DocumentError where it is too large, empty or not UTF-8."""
+    """Return the text of a file's content. Raises DocumentError if it is too large, empty or not UTF-8."""
     if len(content) > BYTES:
-        raise _unreadable(f"is larger than {BYTES // 1024 // 1024} MiB. Name a policy file.")
+        raise _unreadable(f"is larger than {BYTES // 1024 // 1024} MiB. Give the path of a policy file.")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise _unreadable(f"is not UTF-8 text, from byte {error.start + 1} on. Save it as UTF-8.", line) from None
+        raise _unreadable(f"is not UTF-8 text (see byte {error.start + 1}). Save it as UTF-8.", line) from None
     if not text.strip():
         raise _unreadable("is empty. Write a policy into it, or restore it from git.")
     return text
 
 
 def parse(text: str) -> Document:
-    """Read YAML text. Findings tell of keys that stand twice. Raises DocumentError for all that is no plain data."""
+    """Read YAML text. Findings tell of keys that appear twice. Raises DocumentError for all that is not plain data."""
     try:
         _refuse_odd_line_ends(text)
         _refuse_the_unplain(text)
@@ -190,11 +191,11 @@ def parse(text: str) -> Document:
         mark = cast(Any, error.problem_mark or error.context_mark)
         raise _invalid(_problem(error, text, mark), mark.line + 1, mark.column + 1) from None
     except yaml.reader.ReaderError as error:
-        raise _invalid(str(error).splitlines()[0], *_place_of(text, error.position)) from None
+        raise _invalid(f"{str(error).splitlines()[0]}. Remove it", *_place_of(text, error.position)) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise _invalid(str(error).splitlines()[0], 1, 1) from None
+        raise _invalid(f"{str(error).splitlines()[0]}. {_CORRECT}", 1, 1) from None
     if root is None:
-        raise _unreadable("holds nothing but comments. Write a policy into it, or restore it from git.")
+        raise _unreadable("contains only comments. Write a policy into it, or restore it from git.")
     document.findings.extend(_walk(root, (), document.places))
     return document
 
@@ -202,15 +203,15 @@ def parse(text: str) -> Document:
 def _problem(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:
     line = text.split("\n")[mark.line : mark.line + 1]
     if line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]:
-        return "a tab stands in the indentation, and YAML takes spaces alone; replace it"
+        return "this line is indented with a tab. Use spaces instead"
     if line and re.match(r"\s*(- *)?\*", line[0]):
-        return 'a value that begins with `*` needs quotes, as "*.example.com"'
-    return str(error.problem or error.context)
+        return 'a value that starts with `*` needs quotes. Write it as "*.example.com"'
+    return f"{error.problem or error.context}. {_CORRECT}"
 
 
 def _refuse_odd_line_ends(text: str) -> None:
     if found := _BREAK.search(text):
-        problem = f"the line ends in {quote(found[0])}, and not every reader sees an end there; write a line feed"
+        problem = f"the line ends in {quote(found[0])}, which some readers do not treat as a line end. Use a line feed"
         raise _invalid(problem, *_place_of(text, found.start()))
 
 
@@ -223,7 +224,7 @@ def _refuse_the_unplain(text: str) -> None:
     # The parser compares each directive with all before it, which takes minutes for many.
     if "%TAG" in text and (directive := re.search(r"^%TAG\b", text, re.MULTILINE)):
         line = text.count("\n", 0, directive.start()) + 1
-        raise _invalid("a %TAG directive stands here, and no tag is allowed; remove it", line, 1)
+        raise _invalid("%TAG directives are not allowed. Remove it", line, 1)
     depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
         where = _mark(event)
@@ -234,13 +235,13 @@ def _refuse_the_unplain(text: str) -> None:
         elif isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         if depth > DEPTH:
-            raise _invalid(f"it is nested deeper than {DEPTH} levels", *where)
+            raise _invalid(f"it is nested deeper than {DEPTH} levels. Remove the inner ones", *where)
         if documents > 1:
-            raise _invalid("a second document begins here", *where)
+            raise _invalid("a second document begins here. Keep one", *where)
         if len(getattr(event, "value", "")) > SCALAR:
-            raise _invalid(f"a value is longer than {SCALAR} characters", *where)
+            raise _invalid(f"a value is longer than {SCALAR} characters. Shorten it", *where)
         if getattr(event, "anchor", None) or getattr(event, "tag", None):
-            raise _invalid("an anchor, an alias or a tag stands here; write the value itself", *where)
+            raise _invalid("anchors, aliases and tags are not allowed. Write the value itself", *where)
 
 
 def _walk(node: Any, path: Steps, places: dict[Steps, Place]) -> Iterator[Finding]:
@@ -258,9 +259,9 @@ def _walk_mapping(node: Any, path: Steps, places: dict[Steps, Place]) -> Iterato
     for key, value in node.value:
         line, column = _mark(key)
         if key.tag != "tag:yaml.org,2002:str":
-            raise _invalid("a key is not text; write it in quotes", line, column)
+            raise _invalid("a key is not text. Write it in quotes", line, column)
         if key.value in seen:
-            message = f"{quote(key.value)} stands in line {seen[key.value][0]} already. Remove one of the two."
+            message = f"{quote(key.value)} is already in line {seen[key.value][0]}. Remove one of the two."
             yield Finding(DUPLICATE_KEY, message, line=line, column=column)
         steps = (*path, key.value)
         seen[key.value] = places[steps] = line, column
@@ -272,7 +273,7 @@ def _mark(node: Any) -> Place:
 
 
 def _invalid(problem: str, line: int, column: int) -> DocumentError:
-    message = f"This is not YAML that a policy can be read from: {problem}. Correct it here, or in the line before."
+    message = f"The YAML cannot be read: {problem}."
     return DocumentError(Finding(YAML_SYNTAX, message, line=line, column=column))
 
 

@@ -1,6 +1,6 @@
 """Findings: what is wrong, where, and by which rule; and the error that ends a run with a message.
 
-A rule stands beside the check that raises it; mtasts.cli.catalogue collects them.
+A rule is next to the check that raises it; mtasts.cli.catalogue collects them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class UserError(Exception):
-    """A run cannot go on, and a person can change that. The message says what is so and what to do."""
+    """A run cannot continue, and the user can change that. The message says what happened and what to do."""
 
 
 class WrongUseError(UserError):
@@ -32,7 +32,7 @@ class Rule:
     """A thing that can be wrong. Ids are stable: tools and people refer to them.
 
     explanation: why it matters and what to do, in Markdown paragraphs.
-    section: the text that it stands on, as "RFC 8461 §3.2".
+    section: the text that it is based on, as "RFC 8461 §3.2".
     """
 
     id: str
@@ -44,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One violation of a rule. Line and column count from 1; None where there is no place.
+    """One violation of a rule. Line and column count from 1; None if there is no place.
 
     result_type: RFC 8460's word for it (§4.3), if a report of a sender would have one. suggestion: a value that passes
     in place of the one that does not, one YAML scalar of the key's own type; only `suggest` gives one.

@@ -1,4 +1,4 @@
-"""One report: what a verb has found, as data. mtasts.findings.forms gives it a form.
+"""A report: what a verb has found, as data. mtasts.findings.forms renders it.
 
 These are tuples, since a frozen dataclass takes five times as long to make, and lint is to begin at once.
 """
@@ -38,8 +38,8 @@ class Part(NamedTuple):
 class Section(NamedTuple):
     """What a report tells of one thing: of a domain, or of several that change alike.
 
-    lines: sentences. code: lines that stand as they are, as those of a diff do. closing: what it comes to, in lines.
-    folded: it is a detail, so Markdown shows its title alone until someone opens it.
+    lines: sentences. code: lines shown unchanged, as those of a diff. closing: the result, in lines.
+    folded: it is a detail, so Markdown shows only its title until someone opens it.
     """
 
     title: str = ""
@@ -59,7 +59,7 @@ class Section(NamedTuple):
 class Report(NamedTuple):
     """What a verb has found.
 
-    summary: the line that it comes to, in the toolkit's own words. findings: those that stand in no section.
+    summary: the result in one line, in the toolkit's own words. findings: those in no section.
     notes: what else there is to say. title, basis: what it is a report of, and what it rests on; for Markdown, which
     people read in other places than the run. data: the JSON document, if it is more than the findings.
     overridden: whether errors were let through by name, so that nobody takes it for a report without errors.
@@ -76,12 +76,12 @@ class Report(NamedTuple):
 
     @classmethod
     def of(cls, findings: Sequence[Finding]) -> Report:
-        """Return the report of findings alone."""
+        """Return a report that has only findings."""
         return cls(count(findings), findings)
 
     @property
     def all_findings(self) -> list[Finding]:
-        """The findings of the sections, and those that stand in none."""
+        """The findings of the sections, and those in none."""
         return [*(finding for section in self.sections for finding in section.findings), *self.findings]
 
 

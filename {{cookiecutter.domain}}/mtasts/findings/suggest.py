@@ -1,6 +1,6 @@
 """Suggestions: a better value for one that is wrong, offered only if the text passes with the value in place.
 
-This is the only place that writes `Finding.suggestion`, so no value is offered that was not tried.
+Only this module writes `Finding.suggestion`, so every value that is offered was tried.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TRIALS = 20  # one by one, if all corrections together do not pass: each trial r
 
 @dataclass(frozen=True)
 class Review(Generic[Key]):
-    """What is found in a text. better: what was most likely meant at a place; it need not be right."""
+    """What is found in a text. better: the value most likely meant at a place; it may be wrong."""
 
     found: Sequence[tuple[Key, Finding]]
     better: Callable[[Key, Finding], str | int | None]

@@ -1,4 +1,4 @@
-"""The only caller of git: the program itself, run without a shell, within bounds, and deaf to the user's habits."""
+"""The only caller of git: run without a shell, within bounds, and independent of the user's configuration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GitError(UserError):
 
 
 class Answer(NamedTuple):
-    """What one run of git ended with. code: its exit code; output: at most BYTES; error: its first words."""
+    """The result of one run of git. code: its exit code; output: at most BYTES; error: its first words."""
 
     code: int
     output: bytes
@@ -43,16 +43,16 @@ class Answer(NamedTuple):
 
 
 def ask(folder: Path, *words: str) -> Answer:
-    """Run git in a folder, and return what it says. Raises GitError where it cannot run, or goes beyond the bounds."""
+    """Run git in a folder, and return what it says. Raises GitError if it cannot run or exceeds the bounds."""
     with _run(folder, words) as (code, output, error):
         content = output.read(BYTES + 1)
     if len(content) > BYTES:
-        raise GitError(f"git {words[0]} in {_shown(folder)} gives more than {BYTES >> 20} MiB. {_LOOK}")
+        raise GitError(f"git {words[0]} in {_shown(folder)} prints more than {BYTES >> 20} MiB. {_LOOK}")
     return Answer(code, content, error)
 
 
 def run(folder: Path, *words: str) -> bytes:
-    """Return what git prints. Raises GitError also where git does not end well."""
+    """Return what git prints. Raises GitError also if git fails."""
     answer = ask(folder, *words)
     if answer.code:
         raise failed(folder, words[0], answer.error)
@@ -60,7 +60,7 @@ def run(folder: Path, *words: str) -> bytes:
 
 
 def failed(folder: Path, word: str, error: str) -> GitError:
-    """Return the error for a run that did not end well."""
+    """Return the error for a run that failed."""
     return GitError(f"git {word} failed in {_shown(folder)}: {quote(error, 300)}. {_LOOK}")
 
 
@@ -76,7 +76,7 @@ def blobs(folder: Path, names: Iterable[str], most: int) -> Iterator[bytes]:
 
 def _blob(output: IO[bytes], header: list[str], most: int) -> bytes:
     if len(header) != 3 or header[1] != "blob":
-        raise GitError(f"The repository lacks {quote(' '.join(header))}. Run git fsck there, or clone it anew.")
+        raise GitError(f"The repository lacks {quote(' '.join(header))}. Run git fsck there, or clone it again.")
     size = int(header[2])
     content = output.read(min(size, most))
     output.seek(size - len(content) + 1, os.SEEK_CUR)  # git sets a line end after each
@@ -105,8 +105,8 @@ def _run(folder: Path, words: tuple[str, ...], given: bytes = b"") -> Iterator[t
             raise GitError(f"{what} took longer than {SECONDS} seconds. {_LOOK}") from None
         except OSError as error:
             absent = isinstance(error, FileNotFoundError)
-            why = "not installed" if absent else f"not to be started ({error.strerror})"
-            raise GitError(f"git is {why}, and the history is read with it. Install git, or set PATH.") from None
+            why = "is not installed" if absent else f"cannot be started ({error.strerror})"
+            raise GitError(f"git {why}, but it is needed to read the history. Install git, or set PATH.") from None
         output.seek(0)
         errors.seek(0)
         yield done.returncode, output, errors.read(1000).decode("utf-8", "replace").strip()
@@ -116,7 +116,7 @@ def _temporary() -> IO[bytes]:
     try:
         return tempfile.TemporaryFile()
     except OSError as error:
-        raise GitError(f"No temporary file can be written: {error.strerror}. Free some space, or set TMPDIR.") from None
+        raise GitError(f"Cannot write a temporary file: {error.strerror}. Free some space, or set TMPDIR.") from None
 
 
 def _program() -> str:
@@ -137,4 +137,4 @@ def _shown(folder: Path) -> str:
     return quote(folder.as_posix(), 200)
 
 
-_LOOK = "Run it there by hand to see more."
+_LOOK = "Run it there yourself to see more."

@@ -17,23 +17,23 @@ MESSAGE = 65_536  # bytes of each
 AT_ONCE = 100  # contents that one run of git gives
 
 _SHALLOW = (
-    "The clone in {} is shallow: it lacks the history that shows since when a policy has been in force. "
-    "Fetch it: git fetch --unshallow; in GitHub Actions fetch-depth: 0 of actions/checkout; "
-    "in Azure Pipelines fetchDepth: 0 of checkout."
+    "The clone in {} is shallow: it lacks the history that shows how long a policy has been in force. "
+    "Run git fetch --unshallow. In GitHub Actions, set fetch-depth: 0 for actions/checkout; "
+    "in Azure Pipelines, set fetchDepth: 0 for checkout."
 )
 _REVISION = re.compile(r"(?![-^])(?!.*\.\.).{1,1000}")
 _ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class NoRepositoryError(GitError):
-    """A file is in no git repository."""
+    """A file is not in a git repository."""
 
 
 @dataclass(frozen=True)
 class Change:
     """A commit that changed a file. seconds: its committer's clock, -1 if it shows no time; parent: None for a root.
 
-    path: of the file in this commit. blob: its content, None where it was deleted, or is no regular file.
+    path: of the file in this commit. blob: its content, None if it was deleted, or is not a regular file.
     """
 
     commit: str
@@ -47,7 +47,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Message:
-    """What a commit says of itself."""
+    """The message of a commit."""
 
     commit: str
     text: str
@@ -62,12 +62,12 @@ class Repository:
 
     @classmethod
     def of(cls, file: Path) -> Repository:
-        """Find the repository of a policy file. Raises GitError where there is none, or it is shallow."""
+        """Find the repository of a policy file. Raises GitError if there is none, or if it is shallow."""
         answer = git.ask(file.parent, "rev-parse", "--is-shallow-repository", "--show-prefix")
         where = quote(file.parent.as_posix(), 200)
         if "not a git repository" in answer.error:
             raise NoRepositoryError(
-                f"{where} is in no git repository, so there is no history. Name a policy file of one."
+                f"{where} is not in a git repository, and this needs the git history. Run it inside a repository."
             )
         if answer.code:
             raise git.failed(file.parent, "rev-parse", answer.error)
@@ -79,15 +79,15 @@ class Repository:
         return cls(Path(top), prefix + file.name)
 
     def resolve(self, revision: str) -> str:
-        """Return the full id of the commit that a revision names. Raises GitError where it names none."""
+        """Return the full id of the commit that a revision names. Raises GitError if it names none."""
         shown = quote(revision)
         if not _REVISION.fullmatch(revision) or not revision.isprintable():
-            raise GitError(f"{shown} cannot be a revision. Name a branch, a tag or a commit.")
+            raise GitError(f"{shown} is not a valid revision. Name a branch, a tag or a commit.")
         found = self._commit(revision)
         if not found and revision == "HEAD":
-            raise GitError(f"{quote(self.folder.as_posix(), 200)} has no commit yet. Commit the policy first.")
+            raise GitError(f"{quote(self.folder.as_posix(), 200)} has no commits yet. Commit the policy first.")
         if not found:
-            raise GitError(f"{shown} is no commit in this repository. Fetch it with git fetch, or name another.")
+            raise GitError(f"{shown} is not a commit in this repository. Run git fetch, or name another one.")
         return found
 
     def _commit(self, revision: str) -> str | None:
@@ -98,19 +98,19 @@ class Repository:
         return found if _ID.fullmatch(found) else None
 
     def merge_base(self, revision: str) -> str:
-        """Return the commit in which a revision and HEAD parted. Raises GitError where they have none in common."""
+        """Return the commit in which a revision and HEAD parted. Raises GitError if they have none in common."""
         answer = git.ask(self.folder, "merge-base", self.resolve(revision), self.resolve("HEAD"))
         if answer.code > 1:
             raise git.failed(self.folder, "merge-base", answer.error)
         if answer.code:
             raise GitError(
                 f"{quote(revision)} and HEAD have no commit in common: the histories are unrelated, or a force push "
-                "replaced the base. Rebase the branch onto it, or name another base with --base."
+                "replaced the base. Rebase your branch onto it, or name another base with --base."
             )
         return answer.output.decode().split()[0]
 
     def default_base(self, environment: Mapping[str, str]) -> str:
-        """Return the branch that a change is to go to: the pull request's in CI, else the main one."""
+        """Return the branch that a change will be merged into: the pull request's in CI, else the main one."""
         named = environment.get("GITHUB_BASE_REF") or environment.get("SYSTEM_PULLREQUEST_TARGETBRANCH")
         if named:
             base = f"origin/{named.removeprefix('refs/heads/')}"
@@ -131,14 +131,14 @@ class Repository:
         return tuple(found)
 
     def path_at(self, commit: str) -> str | None:
-        """Return the path that the file of the work tree had in a commit, None where it was not there."""
+        """Return the path that the file of the work tree had in a commit, None if it was not there."""
         if self._blob(commit, self.path):
             return self.path
         words = ("diff-index", "-z", "--find-renames", "--diff-filter=R", "--name-status", "--ignore-submodules")
         return _source(git.run(self.folder, *words, commit, "--"), self.path)
 
     def contents(self, blobs: Iterable[str], most: int) -> Iterator[bytes]:
-        """Yield the content of each blob, at most so many bytes of it. They are read by and by: few may be wanted."""
+        """Yield the content of each blob, up to `most` bytes. They are read in portions: few may be needed."""
         wanted = list(blobs)
         for start in range(0, len(wanted), AT_ONCE):
             yield from git.blobs(self.folder, wanted[start : start + AT_ONCE], most)
@@ -151,7 +151,7 @@ class Repository:
         """Yield the commits on the branch that changed a file, the newest first, and follow it through renames.
 
         On the branch are a commit's first parents: a merge counts, and what it merged does not. `git log --follow`
-        would go on with any file that this one was copied from, which never was the policy.
+        would continue with any file that this one was copied from, which was never the policy.
         """
         start: tuple[str, str] | None = (commit, path)
         while start:
@@ -162,7 +162,7 @@ class Repository:
                     break
 
     def _before(self, change: Change) -> tuple[str, str] | None:
-        """Return the commit and the path to go on with, where the file came by its path through a rename."""
+        """Return the commit and the path to continue with, if the file got its path through a rename."""
         if change.status != "A" or not change.parent:
             return None
         words = ("diff-tree", "-r", "-z", "--find-renames", "--diff-filter=R", "--name-status")

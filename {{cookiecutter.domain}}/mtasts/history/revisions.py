@@ -1,6 +1,6 @@
 """What a branch has had in force, and since when: the history of its policy file.
 
-Dates are the committers', and can be wrong. What cannot be so is moved later: no policy may look older than it can be.
+Dates are the committers', and can be wrong. Impossible dates are moved later, so that no policy looks older than it is.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # What a change left: a config, None for no file, or why it cannot be used.
 Found = Config | str | None
 
-_NO_FILE = "The policy file is a symbolic link or a submodule there. Make it a file."
+_NO_FILE = "The policy file is a symbolic link or a submodule. Replace it with a file."
 
 
 @dataclass(frozen=True)
 class Revision:
-    """What a commit put in force. since: when the branch got it, in UTC. config: None where the file was not there."""
+    """What a commit put in force. since: when the branch got it, in UTC. config: None if the file was not there."""
 
     commit: str
     since: datetime
@@ -38,7 +38,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A revision that does not lint, so no pipeline deployed it. why: its first error's message."""
+    """A revision that does not pass lint, so no pipeline deployed it. why: its first error's message."""
 
     commit: str
     since: datetime
@@ -47,7 +47,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class History:
-    """The revisions of a policy file on a branch, oldest first. misdated: commits whose date cannot be so."""
+    """The revisions of a policy file on a branch, oldest first. misdated: commits whose date is impossible."""
 
     revisions: tuple[Revision, ...]
     skipped: tuple[Skipped, ...]
@@ -57,7 +57,7 @@ class History:
 def read(repository: Repository, commit: str, now: datetime) -> History:
     """Return what the branch of a commit has had in force for as long as a sender may remember it. Raises GitError.
 
-    It begins with the revision that was in force MAX_AGE_LIMIT seconds ago: what was before, nobody has any more.
+    It begins with the revision that was in force MAX_AGE_LIMIT seconds ago: nobody has an older policy any more.
     """
     changes = list(repository.changes(commit, repository.path_at(commit) or repository.path))
     dates = corrected([change.seconds for change in reversed(changes)], now)

@@ -64,7 +64,7 @@ def _add(spans: list[Span], span: Span) -> None:
 
 
 def testing_since(timeline: Timeline) -> datetime | None:
-    """Return since when a domain has been in testing without a break; None where it is not."""
+    """Return since when a domain has been in testing without a break; None if it is not."""
     since = None
     for span in reversed(timeline):
         if not span.policy or span.policy.mode is not Mode.TESTING:
@@ -79,7 +79,7 @@ def covers(policy: Policy, pattern: MxPattern) -> bool:
 
 
 def covered_since(timeline: Timeline, pattern: MxPattern, now: datetime) -> datetime:
-    """Return since when a domain's policy has covered a pattern without a break; now where it does not."""
+    """Return since when a domain's policy has covered a pattern without a break; now if it does not."""
     since = now
     for span in reversed(timeline):
         if not span.policy or not covers(span.policy, pattern):
@@ -89,7 +89,7 @@ def covered_since(timeline: Timeline, pattern: MxPattern, now: datetime) -> date
 
 
 def in_cache(timeline: Timeline, now: datetime) -> tuple[Policy, datetime] | None:
-    """Return the policy that senders may have in the cache, and until when; None if it asks for nothing any more.
+    """Return the policy that senders may have in the cache, and until when; None if there is none any more.
 
     Of several, the one that can lose mail for longest: those of mode enforce come first.
     """
@@ -104,7 +104,7 @@ def in_cache(timeline: Timeline, now: datetime) -> tuple[Policy, datetime] | Non
 
 
 def forgotten(timeline: Timeline, now: datetime) -> datetime | None:
-    """Return when the last sender forgets the last policy that asks for something; None where there never was one.
+    """Return when the last sender forgets the last policy that asks for something; None if there never was one.
 
     Each was served until the next one was, or until now, and is kept for its max_age from then (RFC 8461 §8.3).
     """

@@ -1,6 +1,6 @@
 """Many versions of one policy.yaml: a domain's entry that was read in one of them is not read again in the next.
 
-Versions differ by little. So each is cut into what stands before the domains, an entry for each domain, and what stands
+Versions differ by little. So each is cut into the text before the domains, an entry for each domain, and the text
 after. Entries that are new are read as a file of their own, between the same lines, by the same parser and rules as any
 file. What cannot be cut, or has an error, is read whole.
 """
@@ -27,7 +27,7 @@ _KEY = re.compile(r"([a-z_]+):[ \n]")
 
 
 class _Frame(NamedTuple):
-    """What stands around the entries. indent: of each entry."""
+    """The text around the entries. indent: of each entry."""
 
     head: str
     indent: str
@@ -127,9 +127,9 @@ def _cut(text: str) -> tuple[_Frame | None, Sequence[str]]:
 
 
 def _is_seen(document: Document, frame: _Frame, entries: Sequence[str]) -> bool:
-    """Tell whether the parser saw the entries, and no other, where they are cut.
+    """Tell whether the parser saw exactly these entries, where they are cut.
 
-    Then each stood between two keys, and means the same wherever else it stands between two.
+    Then each is between two keys, and means the same between any other two.
     """
     line = frame.head.count("\n") + 1
     places = {}

@@ -1,1 +1,1 @@
-"""What is deployed, served and told to Azure."""
+"""What is deployed and served, and the parameters for Azure."""

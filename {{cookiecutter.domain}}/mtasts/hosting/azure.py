@@ -1,4 +1,4 @@
-"""What infra/ is deployed with, by policy.yaml, and what its deployment gives back for policy.yaml."""
+"""The parameters of the deployment of infra/, from policy.yaml, and its outputs, for policy.yaml."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ BYTES = 1024 * 1024  # of a file with outputs
 
 _SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"
 _PHASED = (Kind.FUNCTION, Kind.STATIC_WEB_APP)  # Front Door takes its host names before they are in DNS
-_NEEDED = {"name": "name (the app's, not taken by anyone else)", "region": "region (such as westeurope)"}
+_NEEDED = {"name": "name (the app's, which nobody else may have)", "region": "region (such as westeurope)"}
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
 _VERIFICATION = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
-_HELP = "Write it with: az deployment group show --name mta-sts --resource-group GROUP --query properties.outputs"
+_HELP = "Create it with: az deployment group show --name mta-sts --resource-group GROUP --query properties.outputs"
 
 
 class Phase(str, Enum):
@@ -53,14 +53,14 @@ def parameters(config: Config, phase: Phase) -> dict[str, object]:
 def _require(hosting: Hosting) -> None:
     if hosting.kind is Kind.WEB_SERVER:
         raise UserError(
-            "hosting.kind is web-server, and Azure has no part in that. "
+            "hosting.kind is web-server, so there is nothing to deploy to Azure. "
             "Serve build/static with your own server, or choose another kind."
         )
     missing = [key for key in _NEEDED if not getattr(hosting, key)]
     if missing:
         raise UserError(
-            f"hosting has no {' and no '.join(missing)}, so it is open what Azure is to make, or where. "
-            f"Write under hosting: {' and '.join(_NEEDED[key] for key in missing)}."
+            f"hosting lacks {' and '.join(missing)}, which Azure needs to create it. "
+            f"Add under hosting: {' and '.join(_NEEDED[key] for key in missing)}."
         )
 
 
@@ -83,7 +83,7 @@ def read_outputs(path: Path) -> Outputs:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}. {_HELP}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UserError(f"{path} does not hold the outputs of a deployment. {_HELP}") from None
+        raise UserError(f"{path} does not contain the outputs of a deployment. {_HELP}") from None
 
 
 def _outputs(values: Mapping[str, Any]) -> Outputs:
@@ -107,7 +107,7 @@ def with_outputs(text: str, config: Config, outputs: Outputs) -> str:
     kind = config.hosting.kind
     proofs = {Kind.FUNCTION: outputs.verification, Kind.FRONT_DOOR: outputs.verifications}
     if [of for of, proof in proofs.items() if proof] != [of for of in proofs if of is kind]:
-        raise UserError(f"hosting.kind is {kind}, and these are the outputs of another kind. {_HELP}")
+        raise UserError(f"hosting.kind is {kind}, but these outputs are of another kind. {_HELP}")
     values = dict(_values(config, outputs))
     try:
         return with_values(text, values) if values else text
@@ -116,7 +116,7 @@ def with_outputs(text: str, config: Config, outputs: Outputs) -> str:
 
 
 def _values(config: Config, outputs: Outputs) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the values that policy.yaml lacks or has otherwise, with their path."""
+    """Yield the values that policy.yaml lacks or has different, with their path."""
     if config.hosting.hostname != outputs.hostname:
         yield ("hosting", "hostname"), outputs.hostname
     if outputs.verification and config.hosting.verification != outputs.verification:

@@ -5,77 +5,70 @@ All of it is made beside the earlier build, and takes its place only when it is 
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from string import Template
 
 from mtasts.config.hosting import Kind
 from mtasts.config.model import Config, Domain
+from mtasts.findings import UserError
 from mtasts.hosting.page import page
 from mtasts.sts.policy import PATH
 from mtasts.system import files
 
-_FUNCTION_FILES = ("function_app.py", "host.json", "requirements.txt")
-_SWA_FILES = ("staticwebapp.config.json",)
-_SERVER_FILES = ("nginx.conf", "Caddyfile")
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 Files = dict[str, bytes]
 
 
-def needs_function(config: Config) -> bool:
-    """Tell whether the hosting is the Azure Function; the other kinds serve the static files."""
-    return config.hosting.kind is Kind.FUNCTION
+class Hosting:
+    """What is built for a kind of hosting. source: the folder static/ or function/."""
+
+    def static_files(self, config: Config, source: Path) -> Files:  # noqa: ARG002
+        """Return the files for static hosting: a folder for each domain."""
+        return sites({domain.name: (domain,) for domain in config.domains})
+
+    def server_files(self, config: Config, source: Path) -> Files:  # noqa: ARG002
+        """Return configuration for web servers of one's own."""
+        return {}
+
+    def function_files(self, config: Config, source: Path, wheels: Path | None = None) -> Files | None:  # noqa: ARG002
+        """Return the files of a Function, None if there is none. wheels: the folder for its dependencies, if any."""
+        return None
+
+    def prove(self, package: Path, say: Callable[[str], object]) -> Files:  # noqa: ARG002
+        """Prove that a Function's package can be run, and return what else it gets. say: told what was not tried."""
+        return {}
 
 
-def function_files(config: Config, source: Path) -> Files:
-    """Return the Function's own files: the code as it stands in source, and the finished policies and page."""
-    found = _texts(source, _FUNCTION_FILES)
-    policies = {domain.name: domain.policy.render() for domain in config.domains}
-    built = {"hostname": config.hosting.hostname, "policies": policies}
-    found["policies.json"] = json.dumps(built, indent=2).encode()
-    found["index.html"] = page(config.domains).encode()
+def of(kind: Kind) -> Hosting:
+    """Return what builds for a kind. A repository has that of its own kind alone."""
+    name = f"mtasts.hosting.{kind.value.replace('-', '_')}"
+    try:
+        found: Hosting = import_module(name).HOSTING
+    except ModuleNotFoundError as missing:
+        if missing.name != name:
+            raise
+        update = f"""cruft update --variables-to-update '{{"hosting": "{kind.value}"}}'"""
+        raise UserError(f"This repository has no files for the hosting {kind.value}. Bring them in: {update}") from None
     return found
 
 
-def static_files(config: Config, source: Path) -> Files:
-    """Return the files for static hosting: one set for all domains, or a folder for each, as the kind wants it."""
-    if config.hosting.kind.one_policy:
-        return {
-            PATH[1:]: config.domains[0].policy.render().encode(),
-            "index.html": page(config.domains).encode(),
-            **_texts(source, _SWA_FILES if config.hosting.kind is Kind.STATIC_WEB_APP else ()),
-        }
-    front_door = config.hosting.kind is Kind.FRONT_DOOR
-    hosts: dict[str, tuple[Domain, ...]] = {
-        f"mta-sts.{domain.name}" if front_door else domain.name: (domain,) for domain in config.domains
-    }
-    if front_door and config.hosting.hostname:  # its own name answers, so that it can be tried before there is DNS
-        hosts[config.hosting.hostname.lower()] = config.domains
-    return {
-        f"{host}/{name}": content.encode()
-        for host, domains in hosts.items()
-        for name, content in ((PATH[1:], domains[0].policy.render()), ("index.html", page(domains)))
-    }
+def site(domains: Sequence[Domain]) -> Files:
+    """Return a policy, that of the first of these domains, and the page about all of them."""
+    return {PATH[1:]: domains[0].policy.render().encode(), "index.html": page(domains).encode()}
 
 
-def server_files(config: Config, source: Path) -> Files:
-    """Return configuration for web servers of one's own: the file in source, once for each domain."""
-    if config.hosting.kind is not Kind.WEB_SERVER:
-        return {}
-    texts = {name: Template(content.decode()) for name, content in _texts(source, _SERVER_FILES).items()}
-    return {
-        name: "\n".join(text.safe_substitute(domain=domain.name) for domain in config.domains).encode()
-        for name, text in texts.items()
-    }
+def sites(hosts: Mapping[str, Sequence[Domain]]) -> Files:
+    """Return a folder for each host, with the site of its domains."""
+    return {f"{host}/{name}": content for host, domains in hosts.items() for name, content in site(domains).items()}
 
 
-def _texts(source: Path, names: Iterable[str]) -> Files:
-    # A checkout on Windows may have turned the line ends.
+def texts(source: Path, names: Iterable[str]) -> Files:
+    """Return files of the repository, with the line ends that they have in git: a checkout on Windows may turn them."""
     return {name: files.read(source / name, top=source.parent).replace(b"\r\n", b"\n") for name in names}
 
 

@@ -1,7 +1,7 @@
 """The package's bytecode, so that an app which scales from zero compiles nothing while a sender waits.
 
 Azure mounts the package read-only, so Python could never keep what it compiles. The bytecode carries the hash of its
-source (PEP 552): if the source or Python's version is another one, Python compiles anew and nothing else changes.
+source (PEP 552): if the source or Python's version is another one, Python compiles again and nothing else changes.
 """
 
 from __future__ import annotations

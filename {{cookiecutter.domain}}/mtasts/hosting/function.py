@@ -1,4 +1,4 @@
-"""The Function's dependencies, as the wheels for Linux and Python 3.13 that its lock names by hash.
+"""An Azure Function: its own files, and its dependencies as the wheels for Linux and Python 3.13 that its lock names.
 
 They are unpacked as they are, so the package is the same to the byte from any machine.
 """
@@ -6,15 +6,20 @@ They are unpacked as they are, so the package is the same to the byte from any m
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mtasts.config.model import Config
 from mtasts.findings import UserError
+from mtasts.hosting.build import Files, Hosting, texts
+from mtasts.hosting.bytecode import bytecode
+from mtasts.hosting.page import page
 from mtasts.system.files import read
 
 FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks for them
@@ -31,6 +36,34 @@ if not function_app.app.get_functions():
     sys.exit("function_app.app has no function")
 print("\\n{_DONE}")
 """
+
+
+class Function(Hosting):
+    """An app that picks the policy by the host, beside the files for static hosting."""
+
+    def function_files(self, config: Config, source: Path, wheels: Path | None = None) -> Files:
+        """Return the Function's own files, and with wheels its dependencies."""
+        found = texts(source, ("function_app.py", "host.json", "requirements.txt"))
+        policies = {domain.name: domain.policy.render() for domain in config.domains}
+        built = {"hostname": config.hosting.hostname, "policies": policies}
+        found["policies.json"] = json.dumps(built, indent=2).encode()
+        found["index.html"] = page(config.domains).encode()
+        return {**found, **(dict(files(source / "requirements.txt", wheels)) if wheels else {})}
+
+    def prove(self, package: Path, say: Callable[[str], object]) -> Files:
+        """Prove that Azure will find the Function, and return its bytecode. Say so if this Python can do neither."""
+        if can_index():
+            index(package)
+            return bytecode(package)
+        say(
+            "Built without bytecode, so the app starts more slowly, and not tried: whether function_app.py can be "
+            "imported with this package alone. Both take Python 3.13 on Linux (x86-64), which Azure and the pipeline "
+            "have."
+        )
+        return {}
+
+
+HOSTING = Function()
 
 
 def files(lock: Path, wheels: Path) -> Iterator[tuple[str, bytes]]:
@@ -104,13 +137,13 @@ def index(package: Path) -> None:
     command = [sys.executable, *_ALONE, _INDEX, str(package.resolve())]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
-        ended = done.stderr.strip().rpartition("\n")[2] or "it ends while it is imported"
+        ended = done.stderr.strip().rpartition("\n")[2] or "the import ends the process"
         reason = "" if done.returncode == 0 and done.stdout.endswith(f"\n{_DONE}\n") else ended
     except subprocess.TimeoutExpired:
-        reason = "it takes longer than a minute"
+        reason = "the import takes longer than a minute"
     if reason:
         raise UserError(
-            f"function_app.py cannot be imported with the package alone: {reason[:300]}. Azure would find no function "
+            f"function_app.py cannot be imported from the package: {reason[:300]}. Azure would find no function "
             "and answer 404 to everything. If a dependency is missing, add it to function/requirements.in and run the "
             "command at the top of function/requirements.txt in function/."
         )

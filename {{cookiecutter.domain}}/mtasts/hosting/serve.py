@@ -1,21 +1,14 @@
-"""A local stand-in for what serves the policy on Azure: the Functions host around the real function_app.py.
-
-It routes as the host does: any case, a trailing slash or none, 404 for a wrong method, no body for HEAD.
-"""
+"""A web server for this machine, in place of what serves the policy elsewhere."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import io
-import json
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
-from importlib.machinery import SourceFileLoader
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from werkzeug.exceptions import BadRequest
@@ -33,42 +26,8 @@ Application = Callable[[Request], Response]
 SECONDS = 10  # for a request to come in, however slowly it is sent
 BYTES = 1024 * 1024  # of its body
 
-_LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 _TYPES = {".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8"}
-
-
-class FunctionsHost:
-    """The HTTP side of the Azure Functions host around the app in a folder."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        """Load the app. name: its own host name, as Azure sets it in WEBSITE_HOSTNAME."""
-        os.environ["WEBSITE_HOSTNAME"] = self.name = name
-        http = json.loads((folder / "host.json").read_text(encoding="utf-8")).get("extensions", {}).get("http", {})
-        self.headers: Mapping[str, str] = http.get("customHeaders", {})
-        prefix = http.get("routePrefix", "api")
-        self.routes = {_path(f"{prefix}/{route}"): found for route, found in _functions(folder)}
-
-    def __call__(self, request: Request) -> Response:
-        """Answer as the host would."""
-        methods, function = self.routes.get(_path(request.path), ((), None))
-        if function is None or request.method not in methods:
-            return Response(status=404)
-        return self._answer(request, function)
-
-    def _answer(self, request: Request, function: Callable[[Any], Any]) -> Response:
-        import azure.functions as func
-
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        # Azure hands the app its own names alone, and here the loopback ones stand for the default name.
-        if request.host.rpartition(":")[0] in _LOOPBACK or request.host in _LOOPBACK:
-            headers["host"] = self.name
-        call = func.HttpRequest(request.method, request.url, headers=headers, body=request.get_data())
-        answer = asyncio.run(function(call))
-        response = Response(answer.get_body(), answer.status_code, content_type=_content_type(answer))
-        response.headers.update(answer.headers)
-        for name, value in self.headers.items():
-            response.headers.setdefault(name, value)
-        return response
 
 
 def static_host(files: Files, kind: Kind) -> Application:
@@ -79,7 +38,7 @@ def static_host(files: Files, kind: Kind) -> Application:
         if not kind.one_policy:
             host = request.host.partition(":")[0]
             folder = host if kind is Kind.FRONT_DOOR else host.removeprefix("mta-sts.")
-            name = f"{next(iter(files)).partition('/')[0] if host in _LOOPBACK else folder}/{name}"
+            name = f"{next(iter(files)).partition('/')[0] if host in LOOPBACK else folder}/{name}"
         content = files.get(name) if request.method in ("GET", "HEAD") else None
         kind_of = _TYPES.get(Path(name).suffix, "application/octet-stream")
         return Response(status=404) if content is None else Response(content, content_type=kind_of)
@@ -171,23 +130,3 @@ class _Reader(io.RawIOBase):
         count = self._connection.recv_into(buffer)
         self._connection.settimeout(SECONDS)  # for the answer
         return count
-
-
-def _functions(folder: Path) -> Iterable[tuple[str, tuple[tuple[str, ...], Callable[[Any], Any]]]]:
-    loader = SourceFileLoader("function_app", str(folder / "function_app.py"))
-    module = ModuleType(loader.name)
-    module.__file__ = loader.path
-    loader.exec_module(module)
-    for function in module.app.get_functions():
-        trigger = function.get_trigger().get_dict_repr()
-        yield trigger["route"], (tuple(str(m.value) for m in trigger["methods"]), function.get_user_function())
-
-
-def _path(text: str) -> str:
-    return text.strip("/").lower()
-
-
-def _content_type(answer: Any) -> str:
-    """Return the type as the Functions worker puts it: with the charset for text."""
-    charset = f"; charset={answer.charset}" if answer.mimetype.startswith("text/") else ""
-    return f"{answer.mimetype}{charset}"

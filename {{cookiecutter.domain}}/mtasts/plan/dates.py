@@ -1,4 +1,4 @@
-"""Moments and times as people read them. Nobody comes too early: what is between two is the later one."""
+"""Moments and times as people read them, rounded up so that nobody acts too early."""
 
 from __future__ import annotations
 

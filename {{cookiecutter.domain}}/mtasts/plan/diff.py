@@ -1,4 +1,4 @@
-"""What a change does, seen from outside: policies, records, reporting, hosting. Whether it is safe is not said here."""
+"""What a change does, seen from outside: policies, records, reporting, hosting. safety.py tells whether it is safe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mtasts.sts.record import policy_id
 
 @dataclass(frozen=True)
 class RecordChange:
-    """A DNS record that comes, goes (after None) or changes. before and after: TTL and value."""
+    """A DNS record that is added (before None), removed (after None) or changed. before and after: TTL and value."""
 
     name: str
     type: str
@@ -26,7 +26,7 @@ class RecordChange:
 
 @dataclass(frozen=True)
 class DomainChange:
-    """What becomes of a domain. before and after: None where it publishes no policy.
+    """What changes for a domain. before and after: None if it publishes no policy.
 
     listed: whether policy.yaml had an entry for it before, and has one after; a retired domain's is one too.
     """
@@ -39,7 +39,7 @@ class DomainChange:
 
     @property
     def enforcing(self) -> bool:
-        """Whether the domain goes to enforce."""
+        """Whether the domain moves to enforce."""
         before, after = (policy is not None and policy.mode is Mode.ENFORCE for policy in (self.before, self.after))
         return after and not before
 
@@ -59,19 +59,19 @@ class DomainChange:
 
     @property
     def title(self) -> str:
-        """What becomes of the domain, in a few words."""
+        """What changes for the domain, in a few words."""
         if self.before and self.after:
             return ", ".join(_differences(self.before, self.after)) or "DNS records"
         if self.after:
             return f"new, mode {self.after.mode}"
         if self.before:
             return "retired" if self.listed[1] else f"removed, was mode {self.before.mode}"
-        return {(True, False): "its entry goes", (False, True): "new, retired"}.get(self.listed, "DNS records")
+        return {(True, False): "entry deleted", (False, True): "new, retired"}.get(self.listed, "DNS records")
 
 
 @dataclass(frozen=True)
 class Change:
-    """All that changes. hosting and reporting: before and after, None where they stay as they are."""
+    """All that changes. hosting and reporting: before and after, None if they do not change."""
 
     domains: tuple[DomainChange, ...]
     hosting: tuple[str, str] | None = None
@@ -83,7 +83,7 @@ class Change:
 
 
 def change(before: Config | None, after: Config) -> Change:
-    """Compare what was in force with what is to be. before: None where there was no policy.yaml."""
+    """Compare what was in force with what will be. before: None if there was no policy.yaml."""
     return Change(
         tuple(_domains(before, after)),
         _pair(_hosting(before) if before else None, _hosting(after)),

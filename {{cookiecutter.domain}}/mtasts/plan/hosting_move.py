@@ -1,4 +1,4 @@
-"""The steps of a move to another hosting: the CNAME and the certificate, in the order in which no mail is lost."""
+"""The steps of a move to another hosting: the CNAME and the certificate, in an order that loses no mail."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from mtasts.config.model import Config
 from mtasts.plan.dates import duration
 
 _AZURE = (
-    "Azure makes the certificate of each policy host within minutes after its CNAME leads there. Until then senders "
-    "that know the policy go on with it, and others deliver as if there were none."
+    "Azure issues the certificate of each policy host within minutes after its CNAME points there. Until then, "
+    "senders that know the policy keep following it, and others deliver as if there were none."
 )
 _CERTIFICATE = {
     Kind.FUNCTION: _AZURE,
     Kind.STATIC_WEB_APP: _AZURE,
-    Kind.FRONT_DOOR: "Front Door makes the certificate of each policy host before that, by the record _dnsauth.mta-sts "
-    "that provision publishes. Change the CNAME when it is there.",
-    Kind.WEB_SERVER: "The new server needs a certificate for each policy host (mta-sts and the domain). Have it before "
-    "the CNAME leads there, or let a server such as Caddy get it right after.",
+    Kind.FRONT_DOOR: "Front Door issues the certificate of each policy host before that, using the record "
+    "_dnsauth.mta-sts that provision publishes. Change the CNAME when the certificate is there.",
+    Kind.WEB_SERVER: "The new server needs a certificate for each policy host (mta-sts and the domain). Get it before "
+    "you change the CNAME, or let a server such as Caddy get it right after.",
 }
 
 
 def moves(before: Config | None, after: Config) -> bool:
-    """Tell whether the policies move to another place. A host name that was not known before is none."""
+    """Tell whether the policies move to another place. To set a host name for the first time is not a move."""
     if not before:
         return False
     old, new = before.hosting, after.hosting
@@ -39,14 +39,17 @@ def steps(before: Config | None, after: Config) -> Iterator[str]:
         return
     target = after.hosting.hostname
     stale = target is None or (target == before.hosting.hostname and before.hosting.kind is not after.hosting.kind)
-    known = "" if not stale else " Write its host name into hosting.hostname of policy.yaml, in this change."
-    yield f"Before the merge, make the new hosting beside the old one, and put the policy on it.{known}"
+    known = "" if not stale else " In this change, set hosting.hostname in policy.yaml to its host name."
+    yield f"Before the merge, create the new hosting beside the old one, and upload the policy to it.{known}"
     publish = "run provision with create, or python -m mtasts publish hosting --doit"
-    where = "it" if stale else target
-    yield f"After the merge, {publish}. The CNAME of each policy host then leads to {where}; by hand, change it in DNS."
+    where = "the new hosting" if stale else target
+    yield (
+        f"After the merge, {publish}. The CNAME of each policy host then points to {where}. If you enter DNS by hand, "
+        "change it there."
+    )
     yield _CERTIFICATE[after.hosting.kind]
     ttl = duration(max(before.ttl, after.ttl))
     yield (
-        f"Keep the old hosting until {ttl}, the CNAME's TTL, has passed since, and python -m mtasts check finds no "
-        "error. Then delete it. python -m mtasts explain hosting says more."
+        f"Keep the old hosting until the CNAME has changed, {ttl} (its TTL) has passed, and python -m mtasts check "
+        "finds no error. Then delete it. python -m mtasts explain hosting says more."
     )

@@ -17,16 +17,16 @@ from mtasts.plan.dates import date, duration
 from mtasts.plan.diff import DomainChange
 from mtasts.sts.policy import Mode, Policy
 
-WHO = "{domain}"  # stands in a step for the domain, or for how many there are
+WHO = "{domain}"  # placeholder in a step: the domain, or how many there are
 GROUPS = 100  # of domains that have the same step
 
-_DELETE = f"Delete {WHO} from policy.yaml when no record of it is left in DNS."
+_DELETE = f"Delete {WHO} from policy.yaml when DNS has no record of it any more."
 _UNTESTED = (
-    f"{WHO} came in mode enforce, without testing. Compare its mx with its MX records before the id is published, "
-    "with python -m mtasts check --only mx."
+    f"{WHO} went straight to enforce, without testing. Before the id is published, run python -m mtasts check "
+    "--only mx, which compares the policy with the MX records."
 )
 _NOT_SHOWN = "DNS does not show the new id yet."
-_SHOWN = "DNS shows its id."
+_SHOWN = "DNS shows the id."
 _TTL = "the record's TTL"
 
 
@@ -82,12 +82,12 @@ def retired() -> str:
 
 
 def said(step: str, who: str) -> str:
-    """Return a step with whose it is."""
+    """Return a step with its domain filled in."""
     return step.replace(WHO, who)
 
 
 def lines(steps: Mapping[str, Iterable[str]]) -> Iterator[str]:
-    """Yield each step once, with the domain whose it is, or with how many have it."""
+    """Yield each step once, with its domain, or with the number of domains that have it."""
     found: dict[str, list[str]] = {}
     for name, own in steps.items():
         for step in own:
@@ -101,19 +101,19 @@ def lines(steps: Mapping[str, Iterable[str]]) -> Iterator[str]:
 
 def _enforce(when: str, condition: str = "") -> str:
     also = f"{condition} and" if condition else ", if"
-    return f"{WHO} may go to enforce {when}{also} the TLS reports show no failures."
+    return f"{WHO} can move to enforce {when}{also} the TLS reports show no failures."
 
 
 def _retire(when: str, condition: str = "") -> str:
-    return f"{WHO} may be retired (retired: true) {when}{condition}."
+    return f"You can retire {WHO} (retired: true) {when}{condition}."
 
 
 def _name(hosts: Sequence[str], when: str) -> str:
-    return f"The MX records of {WHO} may name {listed(hosts)} {when}."
+    return f"You can add {listed(hosts)} to the MX records of {WHO} {when}."
 
 
 def _after(seconds: int, what: str) -> str:
-    return f"{duration(seconds)}, {what}, after the new id is published"
+    return f"{duration(seconds)} ({what}) after the new id is published"
 
 
 def _from(moment: datetime | None, now: datetime) -> str:
@@ -121,7 +121,7 @@ def _from(moment: datetime | None, now: datetime) -> str:
 
 
 def _unless(shown: bool | None, span: Span) -> str:
-    return f", if the deploy of commit {span.commit[:12]} has announced it" if shown is None else ""
+    return f", if the deployment of commit {span.commit[:12]} announced it" if shown is None else ""
 
 
 def _confirmed(step: str, shown: bool | None) -> str:
@@ -147,7 +147,7 @@ def until_forgotten(timeline: Timeline, now: datetime) -> str:
     last = timeline[-1] if timeline else None
     if not last or not last.policy or last.policy.mode is Mode.NONE:
         return _from(forgotten(timeline, now), now)
-    text = _after(last.policy.max_age, "the max_age of the policy before it")
+    text = _after(last.policy.max_age, "the max_age of the previous policy")
     older = forgotten((*timeline[:-1], Span(None, last.since)), now)
     return f"{text}, and not before {date(older)}" if older and older > now + _seconds(last.policy) else text
 
@@ -189,5 +189,5 @@ def _open_move(policy: Policy, timeline: Timeline, ttl: int, now: datetime, show
         yield f"{_name(new, _from(now + wait, now))} {_SHOWN}"
         return
     commit = next(span.commit for span in timeline if span.since == last)
-    condition = f"so not before {date(last + wait)}, and only if the deploy of commit {commit[:12]} has announced it"
+    condition = f"so not before {date(last + wait)}, and only if the deployment of commit {commit[:12]} announced it"
     yield _name(new, f"{_after(ttl, _TTL)}, {condition}")

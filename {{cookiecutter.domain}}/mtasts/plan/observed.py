@@ -1,4 +1,4 @@
-"""What is in force beside the change: the policy that HTTPS serves, the id in DNS, and the MX hosts."""
+"""What is in force now: the policy that HTTPS serves, the id in DNS, and the MX hosts."""
 
 from __future__ import annotations
 
@@ -22,64 +22,68 @@ from mtasts.system import limits
 
 ENFORCE_FAILS = Rule(
     "MTS501",
-    "Enforce, while an MX host would fail",
+    "Enforce although an MX host would fail",
     Severity.ERROR,
     "RFC 8461 §5",
-    """With `mode: enforce` senders do not deliver to an MX host that no `mx` covers, that offers no STARTTLS, or whose
-certificate is not valid for its name. `plan --live` has met such a host. Correct it first: `python -m mtasts check`
-shows all that is wrong. What senders cached in testing does no harm meanwhile.""",
+    """With `mode: enforce` senders do not deliver to an MX host that no `mx` covers, that offers no STARTTLS,
+or whose certificate is not valid for its name. `plan --live` has found such a host. Correct it first:
+`python -m mtasts check` shows everything that is wrong. Until then, the testing policy that senders have cached
+does no harm.""",
 )
 MX_NEEDED = Rule(
     "MTS503",
-    "An mx is removed that mail still needs",
+    "An mx is removed that the MX records still need",
     Severity.ERROR,
     "RFC 8461 §8.1",
-    """The domain's MX records still lead to a host that only this `mx` covers. To move: add the new host's `mx`, wait
-until its TTL is over, change the MX records, wait until their TTL is over, then remove the old `mx`.""",
+    """The domain's MX records still name a host that only this `mx` covers. To move: add the new host's `mx`,
+wait until the TTL of the `_mta-sts` record is over, change the MX records, wait until their TTL is over, then
+remove the old `mx`.""",
 )
 MX_UNCOVERED = Rule(
     "MTS504",
-    "An MX host in DNS is covered by no mx",
+    "No mx covers an MX host in DNS",
     Severity.ERROR,
     "RFC 8461 §4.1",
-    """The domain's MX records lead to a host that the policy does not name. In `enforce` senders do not deliver to it;
-in `testing` they report it. Add it to `mx`, or remove the MX record.""",
+    """The domain's MX records name a host that the policy does not cover. In `enforce` senders do not deliver
+to it; in `testing` they report it. Add it to `mx`, or remove the MX record.""",
 )
 ENFORCE_UNSEEN = Rule(
     "MTS510",
-    "Enforce, while something cannot be seen",
+    "Enforce without a complete check",
     Severity.ERROR,
     "RFC 8461 §5",
-    """`plan --live` got no answer, from DNS or from an MX host, so it is open whether enforce would lose mail. Most
-networks of CI systems block port 25: run `python -m mtasts plan --live` from a network that may send mail. Where
-that is fine, or the TLS reports of the testing time show no failure, allow it by name.""",
+    """`plan --live` got no answer from DNS or from an MX host, so it cannot tell whether enforce would lose
+mail. Most networks of CI systems block port 25: run `python -m mtasts plan --live` from a network that may send
+mail. If that finds no error, or the TLS reports from testing show no failures, allow it by name, with a line
+`Allow: MTS510 example.com` in a commit message.""",
 )
 LIVE_UNKNOWN = Rule(
     "MTS520",
-    "Something cannot be seen",
+    "Part of the check got no answer",
     Severity.WARNING,
     "RFC 8461 §3.1",
-    """`plan --live` got no answer, so what is in force there is unknown. The change is judged by the history of this
-branch alone. `python -m mtasts check` says more.""",
+    """`plan --live` got no answer, so it cannot tell what is in force. The change is judged by the history of
+this branch only. `python -m mtasts check` says more.""",
 )
 NOT_IN_FORCE = Rule(
     "MTS521",
-    "What is in force is not what this branch has",
+    "What is published is not what this branch has",
     Severity.WARNING,
     "RFC 8461 §8.1",
-    """HTTPS or DNS serves something else than the revision that this change starts from. A deployment failed or is
-under way, or someone changed it by hand. This change will replace it. See what it is for before you merge.""",
+    """HTTPS or DNS serves something other than the revision that this change starts from. A deployment failed
+or is running, or someone changed it by hand. This change will replace it, so find out why it differs before you
+merge.""",
 )
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A domain that was looked at. live: what was seen, or why the look broke off."""
+    """A domain that was looked at. live: what was seen, or the error that ended it."""
 
     live: Live | Exception
 
     def dangers(self, domain: DomainChange) -> Iterator[Danger]:
-        """Yield what the look says of the domain's change."""
+        """Yield what was found about the domain's change."""
         return dangers(domain, self.live)
 
     def shows(self, policy: Policy) -> bool | None:
@@ -91,7 +95,7 @@ class Seen:
 
     @property
     def facts(self) -> list[str]:
-        """What CAA allows, if it is not known which authority the hosting takes."""
+        """What CAA allows, if it is not known which authority the hosting uses."""
         if isinstance(self.live, Exception) or not self.live.allowed or self.live.certain:
             return []
         return [item for item in caa.evaluate(self.live.allowed, False) if isinstance(item, str)]
@@ -99,9 +103,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Live:
-    """What was seen of a domain. exchange, allowed: its MX hosts and CAA, None where they were not to be looked at.
+    """What was seen of a domain. exchange, allowed: its MX hosts and CAA, None if they were not needed.
 
-    certain: whether it is known which authority the hosting takes.
+    certain: whether it is known which authority the hosting uses.
     """
 
     record: Answer
@@ -150,13 +154,13 @@ async def _look(name: str, exchange: bool, hosting: Kind | None, network: Networ
 
 
 def dangers(domain: DomainChange, live: Live | Exception) -> Iterator[Danger]:
-    """Yield what the look at a domain says of its change, or of its state where nothing changes."""
+    """Yield what was found about a domain's change, or about its state if nothing changes."""
     unknown = ENFORCE_UNSEEN if domain.enforcing else LIVE_UNKNOWN
     unseen_mx = MX_AT_ONCE if removed_in_enforce(domain) else unknown
     if isinstance(live, Exception) and limits.at_limit(live):
-        found = [Finding(unseen_mx, f"{limits.FULL}, so it was not looked at. Run this again with fewer --jobs.")]
+        found = [Finding(unseen_mx, f"{limits.FULL}, so this was not checked. Run it again with fewer --jobs.")]
     elif isinstance(live, Exception):
-        found = [Finding(unseen_mx, f"The look at it broke off: {type(live).__name__} {quote(live)}. Report it.")]
+        found = [Finding(unseen_mx, f"The check failed: {type(live).__name__} {quote(live)}. Please report this.")]
     else:
         found = [*_drift(domain, live, unknown), *_exchange(domain, live.exchange, unseen_mx), *_forbidden(live)]
     for finding in found:
@@ -170,14 +174,14 @@ def _forbidden(live: Live) -> Iterator[Finding]:
 
 
 def _drift(domain: DomainChange, live: Live, unknown: Rule) -> Iterator[Finding]:
-    """Say where HTTPS or DNS has neither what the branch had nor what the change brings."""
+    """Report HTTPS or DNS that has neither the policy of the branch nor the one of the change."""
     known = [each for each in (domain.before, domain.after) if each]
     served = served_policy.read(live.host.text)
     if not served and domain.before:
         fault = next(iter(policy_host.evaluate(live.host, None).findings), None)
         fault = fault or policy_host.unreached(live.host.unreached)
         said = fault.message if fault else "HTTPS serves no valid policy. See it with: python -m mtasts check"
-        yield Finding(unknown, f"What HTTPS serves is unknown. {said}")
+        yield Finding(unknown, f"Cannot tell which policy HTTPS serves. {said}")
     elif served and served not in known:
         yield Finding(NOT_IN_FORCE, f"HTTPS serves {_shown(served)}. {_than_known(domain)}")
     yield from _record_drift(domain, live.record, known, unknown)
@@ -185,7 +189,7 @@ def _drift(domain: DomainChange, live: Live, unknown: Rule) -> Iterator[Finding]
 
 def _record_drift(domain: DomainChange, record: Answer, known: list[Policy], unknown: Rule) -> Iterator[Finding]:
     if fault := lookup_fault(record):
-        yield Finding(unknown, f"Which id DNS has is unknown. {fault.message}")
+        yield Finding(unknown, f"Cannot tell which id DNS has. {fault.message}")
         return
     found = StsRecord.select(record.values)
     if found and found.id not in map(policy_id, known):
@@ -196,15 +200,15 @@ def _record_drift(domain: DomainChange, record: Answer, known: list[Policy], unk
 
 def _unannounced(domain: DomainChange) -> Finding:
     if domain.enforcing:
-        message = "DNS announces no policy, so no sender has seen it in testing. Publish mode testing first."
+        message = "DNS does not announce a policy, so no sender has seen it in testing. Publish mode testing first."
         return Finding(ENFORCE_SOON, message)
-    return Finding(NOT_IN_FORCE, "DNS announces no policy, and this branch has one. See its last deployment.")
+    return Finding(NOT_IN_FORCE, "DNS does not announce the policy of this branch. Check its last deployment.")
 
 
 def _than_known(domain: DomainChange) -> str:
     if not domain.before:
         return f"This change brings {_shown(domain.after)}." if domain.after else "This branch has none."
-    return f"This branch has {_shown(domain.before)}, id {policy_id(domain.before)}. See its last deployment."
+    return f"This branch has {_shown(domain.before)}, id {policy_id(domain.before)}. Check its last deployment."
 
 
 def _shown(known: Policy | None) -> str:
@@ -218,8 +222,8 @@ def _exchange(domain: DomainChange, observed: mx_hosts.Observed | None, unknown:
     if not observed or not after:
         return
     if fault := lookup_fault(observed.answer):
-        yield Finding(unknown, f"Which MX hosts there are is unknown. {fault.message}")
-    lead = "The MX records lead to" if observed.answer.values else "Without an MX record, mail goes to"
+        yield Finding(unknown, f"Cannot tell which MX hosts there are. {fault.message}")
+    lead = "The MX records name" if observed.answer.values else "Without an MX record, mail goes to"
     for name in observed.more:
         if not after.matches(name):
             yield _uncovered(domain, f"{lead} {quote(name)}", name)
@@ -238,7 +242,7 @@ def _uncovered(domain: DomainChange, leads: str, host: str) -> Finding:
     before = domain.before
     lost = next((pattern for pattern in before.mx if pattern.matches(host)), None) if before else None
     if lost:
-        message = f"{leads}, and only {quote(lost)} covers it. Move the MX records first."
+        message = f"{leads}, which only mx {quote(lost)} covers. Change the MX records first."
         return Finding(MX_NEEDED, message)
     message = f"{leads}, which no mx covers. Add it to mx, or correct the MX records."
     return Finding(ENFORCE_FAILS if domain.enforcing else MX_UNCOVERED, message)
@@ -251,5 +255,5 @@ def _enforced(host: mx_hosts.Host, after: Policy) -> Iterator[Finding]:
         return
     items = [item.message for item in mx_hosts.evaluate_host(host, after) if not isinstance(item, str)]
     missing = policy_host.unreached(each.address for each in host.probes)
-    message = next(iter(items), missing.message if missing else f"{host.name}: nothing was seen of it.")
+    message = next(iter(items), missing.message if missing else f"{host.name} did not answer.")
     yield Finding(ENFORCE_UNSEEN if fate.does is Does.UNKNOWN else ENFORCE_FAILS, message)

@@ -1,4 +1,4 @@
-"""Overrides: `Allow: MTS502 example.net` in a commit of the change lets an error through, seen by who reviews it."""
+"""Overrides: `Allow: MTS502 example.net` in a commit lets an error through, and reviewers see it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ALLOW_IDLE = Rule(
     "An Allow line allows nothing",
     Severity.WARNING,
     "this toolkit",
-    """A commit of this change has an `Allow:` line, and nothing was found that it could allow. It may hold a slip: the
-form is `Allow: MTS502 example.net`, with the rule and the domain of the finding, or the rule alone where the
+    """A commit of this change has an `Allow:` line that matches no error. Perhaps it has a typing error: the
+form is `Allow: MTS502 example.net`, with the rule and the domain of the finding, or only the rule if the
 finding has no domain.""",
 )
 
@@ -29,7 +29,7 @@ _WORDS = re.compile(r"(MTS5\d\d)(?:\s+(\S+))?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Allowance:
-    """An Allow line. text: as it is written; rule and domain: None where it has none, or is malformed."""
+    """An Allow line. text: as it is written; rule and domain: None if it has none, or is malformed."""
 
     commit: str
     text: str
@@ -66,7 +66,7 @@ def idle(given: Sequence[Allowance], findings: Sequence[Finding]) -> Iterator[Fi
     for each in given:
         if (each.rule, each.domain) not in errors:
             line = f"{quote(f'Allow: {each.text}')} in commit {each.commit[:12]}"
-            yield Finding(ALLOW_IDLE, f"{line} allows nothing here. Correct it, or drop it.")
+            yield Finding(ALLOW_IDLE, f"{line} matches no error. Correct it or remove it.")
 
 
 def _key(finding: Finding) -> tuple[str, str | None]:

@@ -23,16 +23,17 @@ REVISION_INVALID = Rule(
     "A revision in the history is not valid",
     Severity.WARNING,
     "this toolkit",
-    """The pipeline deploys no policy.yaml that lint refuses, so this revision is passed over: what was there before it
-is taken to have stayed in force.""",
+    """The pipeline does not deploy a policy.yaml that lint rejects, so this revision is skipped: the plan
+assumes that the one before it stayed in force.""",
 )
 COMMIT_MISDATED = Rule(
     "MTS523",
     "A commit's date cannot be right",
     Severity.WARNING,
     "this toolkit",
-    """The commit is dated in the future, before the commit that it follows, or before there was MTA-STS. A clock was
-wrong, here or there. It is taken to be as late as it can be, so that no policy looks older than it is.""",
+    """The commit is dated in the future, before the commit that it follows, or before MTA-STS existed. A clock
+was wrong, on this machine or on another one. The latest possible date is used instead, so that no policy looks
+older than it is.""",
 )
 
 
@@ -95,13 +96,13 @@ class Plan:
 
     @property
     def safe_from(self) -> datetime | None:
-        """When the same change would be safe; None where it is, or where waiting alone does not help."""
+        """When the same change would be safe; None if it is safe now, or if waiting alone does not help."""
         dates = [danger.safe_from for danger in self.unsafe]
         return max((each for each in dates if each), default=None) if all(dates) else None
 
 
 def to_look_at(history: History, after: Config) -> dict[str, bool]:
-    """Return which domains to look at for a plan, and whether at their MX hosts too: where a policy changes."""
+    """Return which domains to look at for a plan, and whether at their MX hosts too: if a policy changes."""
     before = in_force(history)
     changed = {each.name for each in change(before, after).domains if each.after and each.after.mode is not Mode.NONE}
     return {name: name in changed for name in [*published(before), *published(after)]}
@@ -120,9 +121,9 @@ def plan(
     now: datetime,
     live: Live | None = None,
 ) -> Plan:
-    """Return what is to be said of the change from what a branch had in force to a new policy.yaml.
+    """Return the plan for the change from what a branch had in force to a new policy.yaml.
 
-    given: the Allow lines. live: the domains that were looked at, and what is to be said of each; None without --live.
+    given: the Allow lines. live: the domains that were looked at, with what was found; None without --live.
     """
     before, known = in_force(history), timelines(history)
     made = change(before, after)
@@ -142,7 +143,7 @@ def plan(
 
 
 def _ttl(before: Config | None, after: Config) -> int:
-    """Return how long a resolver may go on with the record that it has."""
+    """Return how long a resolver may keep the record that it has."""
     return max(before.ttl, after.ttl) if before else after.ttl
 
 
@@ -167,12 +168,14 @@ def _open(after: Config, known: Mapping[str, Timeline], now: datetime, live: Liv
 
 
 def _history(history: History) -> Iterator[Danger]:
-    """Yield what is to be said of the history itself."""
+    """Yield the findings about the history itself."""
     for skipped in history.skipped:
-        message = f"Commit {skipped.commit[:12]} is passed over, since lint refuses its policy.yaml: {skipped.why}"
+        message = f"Commit {skipped.commit[:12]} is skipped, because its policy.yaml does not pass lint: {skipped.why}"
         yield Danger(Finding(REVISION_INVALID, message))
     for commit in history.misdated:
-        message = f"The date of commit {commit[:12]} cannot be right: it counts as late as it can be. See that clock."
+        message = (
+            f"Commit {commit[:12]} has an impossible date. The plan uses the latest possible one. Check the clock."
+        )
         yield Danger(Finding(COMMIT_MISDATED, message))
 
 

@@ -1,4 +1,4 @@
-"""A plan as a report. What happens to many domains alike is put together, but in its data, which has every domain."""
+"""A plan as a report. Domains that change alike are shown together; the JSON data has every domain."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ GROUPS = 100  # of domains that change alike
 TITLE = "MTA-STS"
 
 _NOT_LOOKED = (
-    "Not looked at: HTTPS, DNS and the MX hosts. So nothing here shows that a policy was ever published: "
-    "the history has what was merged. plan --live looks."
+    "This plan uses the git history only: what was merged, not what was published. Add --live to check HTTPS, DNS and "
+    "the MX hosts."
 )
-_LOOKED = ", and with what HTTPS, DNS and the MX hosts have now"
+_LOOKED = ", and with what HTTPS, DNS and the MX hosts show now"
 
 _SIGNS = {(True, False): "-", (False, True): "+", (True, True): "~"}
 
 
 def verdict(plan: Plan) -> str:
-    """Return the one line that it comes to."""
+    """Return the verdict in one line."""
     if plan.unsafe:
-        when = f" Merged from {date(plan.safe_from)} on it is safe." if plan.safe_from else ""
+        when = f" It is safe to merge from {date(plan.safe_from)} on." if plan.safe_from else ""
         return f"Not safe: {count(plan.findings)}.{when}"
     number = len(plan.change.domains)
     what = {0: _without_domains(plan), 1: "1 domain changes"}.get(number, f"{number} domains change")
@@ -50,7 +50,7 @@ def _without_domains(plan: Plan) -> str:
 
 
 def plan_report(plan: Plan) -> Report:
-    """Return the report: what changes, what stands against it, and what comes next."""
+    """Return the report: what changes, what blocks it, and what comes next."""
     groups = _groups(plan)
     wholes = [*_more(groups), *_wholes(plan)]
     sections = [*map(_section, groups[:GROUPS]), *([Section(lines=wholes)] if wholes else [])]
@@ -98,7 +98,7 @@ def _groups(plan: Plan) -> list[list[DomainChange]]:
 def _more(groups: Sequence[Sequence[DomainChange]]) -> Iterator[str]:
     left = sum(map(len, groups[GROUPS:]))
     if left:
-        yield f"{left} more domains change, each in its own way. All are in --format json."
+        yield f"{left} more domains change, each in its own way. --format json lists them all."
 
 
 def _head(group: Sequence[DomainChange]) -> str:

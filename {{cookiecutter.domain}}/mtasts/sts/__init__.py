@@ -1,4 +1,4 @@
-"""MTA-STS (RFC 8461) as data: policies, patterns, records. It asks nobody."""
+"""MTA-STS (RFC 8461) as data: policies, patterns, records. No I/O."""
 
 from mtasts.sts.policy import MxPattern, Policy, PolicyError
 from mtasts.sts.record import RecordError, StsRecord

@@ -1,6 +1,6 @@
-"""What was most likely meant by a value that is wrong. The rules have still to pass it.
+"""The value that was most likely meant by a wrong one. It still has to pass the rules.
 
-Standard library only: the hook of the template uses it, too, where nothing else is installed.
+Standard library only: the template's hook uses it too, and nothing else is installed there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-_WEEK, _YEAR = 604_800, 31_557_600  # seconds; RFC 8461 §3.2 has a year as the most
+_WEEK, _YEAR = 604_800, 31_557_600  # seconds; RFC 8461 §3.2 allows a year at most
 _UNITS = {
     **dict.fromkeys(("", "s", "sec", "second"), 1),
     **dict.fromkeys(("min", "minute"), 60),
@@ -76,7 +76,7 @@ def domain(text: str) -> str:
 
 
 def mx_hosts(text: str) -> list[str]:
-    """Return the texts that stand for hosts, in a list or in what a DNS tool printed."""
+    """Return the texts that name hosts, from a list or from the output of a DNS tool."""
     return _DNS_TOOL.findall(text) or [host for host in re.split(r"[,;\s()]+", text) if host]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong or unwise in a policy: the text that is served, and values wherever they stand."""
+"""What is wrong or unwise in a policy: in the text that is served, and in values from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mtasts.sts.policy_lines import Field
 
 DUPLICATE_KEY = Rule(
     "MTS103",
-    "A key stands twice",
+    "A key appears twice",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """Of a key that stands twice, some readers take the first value and some the last. Senders differ in the same
+    """If a key appears twice, some readers take the first value and some the last. Senders differ in the same
 way over a repeated line of the policy. What you see must be what senders get: keep one of the two.""",
 )
 MAX_AGE_SENSE = Rule(
@@ -24,21 +24,21 @@ MAX_AGE_SENSE = Rule(
     "max_age does not suit the mode",
     Severity.WARNING,
     "RFC 8461 §10.2",
-    """While testing, a policy should be gone from senders' caches soon, yet live long enough to be used: between a
-day (86400) and two weeks (1209600). In `enforce`, a short life lets an attacker who blocks the policy host wait
-until it has run out: weeks are right, a week (604800) is the least.""",
+    """In `testing`, the policy should leave senders' caches soon, but last long enough to be used: between a
+day (86400) and two weeks (1209600). In `enforce`, an attacker who blocks the policy host only has to wait until
+a short `max_age` is over: use several weeks, and at least one (604800).""",
 )
 TOO_LARGE = Rule(
     "MTS115",
     "The policy is larger than 64 KB",
     Severity.ERROR,
     "RFC 8461 §3.3",
-    """Senders read at most 64 KB of a policy and throw a larger one away. A wildcard such as `*.mx.example.com` can
-stand for many hosts.""",
+    """Senders read at most 64 KB of a policy, and ignore a larger one. A wildcard such as `*.mx.example.com`
+can replace many hosts.""",
 )
 EXTENSION = Rule(
     "MTS117",
-    "A key of the policy is not in the RFC",
+    "A policy has a key that is not in the RFC",
     Severity.WARNING,
     "RFC 8461 §3.2",
     """Senders ignore keys that they do not know, so a misspelt `mx` names no host at all. The keys are `version`,
@@ -46,19 +46,19 @@ EXTENSION = Rule(
 )
 MX_DUPLICATE = Rule(
     "MTS127",
-    "An mx pattern stands twice",
+    "An mx pattern appears twice",
     Severity.WARNING,
     "RFC 8461 §3.2",
-    """Case does not matter in a host name, and each host needs one line. The second one does nothing: remove it.
-Often it was meant to be another host: compare the list with `nslookup -type=mx DOMAIN`.""",
+    """Host names are not case-sensitive, and one line per host is enough. The second line does nothing: remove
+it. Perhaps you meant another host: compare the list with `nslookup -type=mx DOMAIN`.""",
 )
 MX_COVERED = Rule(
     "MTS128",
     "An mx pattern is covered by another",
     Severity.WARNING,
     "RFC 8461 §4.1",
-    """The wildcard already matches this host, so the line changes nothing. Remove the host, or, better, remove the
-wildcard and list each host: the narrower the policy, the less it lets through.""",
+    """The wildcard already matches this host, so the line changes nothing. Remove the host or, better, remove
+the wildcard and list each host: the narrower the policy, the less it lets through.""",
 )
 
 
@@ -67,10 +67,11 @@ PROVIDER_SLIP = Rule(
     "A pattern matches no MX host of its provider",
     Severity.WARNING,
     "RFC 8461 §4.1",
-    """Exchange Online gives each domain a host below `mail.protection.outlook.com`, such as
-`example-com.mail.protection.outlook.com`, and with DNSSEC one below a zone such as `h-v1.mx.microsoft`. A `*` stands
-for one label, so `*.mail.protection.outlook.com` covers the first kind, and `*.mx.microsoft` covers no host of the
-second: name the zone. Compare the pattern with `nslookup -type=mx DOMAIN`.""",
+    """Exchange Online gives each domain a host under `mail.protection.outlook.com`, such as
+`example-com.mail.protection.outlook.com`, or, with DNSSEC, a host under a zone such as `h-v1.mx.microsoft`. A
+`*` stands for exactly one label, so `*.mail.protection.outlook.com` covers the first kind, but `*.mx.microsoft`
+does not cover the second: write the zone, as in `*.h-v1.mx.microsoft`. Compare the pattern with
+`nslookup -type=mx DOMAIN`.""",
 )
 
 
@@ -126,10 +127,10 @@ def _keys(fields: list[Field]) -> Iterator[Finding]:
     first: dict[str, Field] = {}
     for field in fields:
         if field.key not in KEYS:
-            message = f"{quote(field.key)} is not a key of a policy, so senders ignore the line. Correct or remove it."
+            message = f"Unknown key {quote(field.key)}. Senders ignore this line. Correct it or remove it."
             yield Finding(EXTENSION, message, line=field.line, column=1)
         elif field.key != "mx" and field.key in first:
-            message = f"{field.key} stands in line {first[field.key].line} already. Remove one of the two."
+            message = f"{field.key} is already in line {first[field.key].line}. Remove one of the two."
             yield Finding(DUPLICATE_KEY, message, line=field.line, column=1)
         first.setdefault(field.key, field)
 
@@ -148,14 +149,14 @@ def _sense(fields: list[Field]) -> Iterator[Finding]:
 def _size(text: str) -> Iterator[Finding]:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > BYTES:
-        message = f"The file has {size} bytes, and senders read at most {BYTES}. Use a wildcard for many hosts."
+        message = f"The file has {size} bytes, but senders read at most {BYTES}. Replace hosts with a wildcard."
         yield Finding(TOO_LARGE, message, line=1, column=1)
 
 
 def value_findings(mode: str | None, max_age: int | None, mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
     """Yield what is wrong with the values of a policy, each with the path of the value: ("mx", 0), ("max_age",).
 
-    A mode or max_age of a wrong form is passed as None, and items of mx that are no text are passed over.
+    A malformed mode or max_age is passed as None, and items of mx that are not text are skipped.
     """
     if max_age is not None and (fault := _max_age_fault(mode, max_age)):
         yield ("max_age",), fault
@@ -163,11 +164,11 @@ def value_findings(mode: str | None, max_age: int | None, mx: Sequence[object]) 
 
 
 def size_fault(policy: Policy) -> Finding | None:
-    """Return a finding where senders would throw the policy away for its size."""
+    """Return a finding if senders would ignore the policy because of its size."""
     size = len(policy.render())
     if size <= BYTES:
         return None
-    message = f"The policy takes {size} bytes, and senders read at most {BYTES}. Use a wildcard for many hosts."
+    message = f"The policy has {size} bytes, but senders read at most {BYTES}. Replace hosts with a wildcard."
     return Finding(TOO_LARGE, message)
 
 
@@ -177,9 +178,9 @@ def _max_age_fault(mode: str | None, max_age: int) -> Finding | None:
         return Finding(MAX_AGE, message)
     least, most = _SENSE.get(mode or "", (1, MAX_AGE_LIMIT))
     if max_age < least:
-        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, short for {mode}. The least is {least}.")
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too short for {mode}: {least} is the minimum.")
     if most < max_age <= MAX_AGE_LIMIT:
-        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, long for {mode}. The most is {most}.")
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too long for {mode}: {most} is the maximum.")
     return None
 
 
@@ -202,19 +203,21 @@ def _mx_findings(mx: Sequence[object]) -> Iterator[tuple[Key, Finding]]:
 
 
 def _provider_slip(pattern: str) -> Finding | None:
-    name, advice = pattern.lower(), ""
+    name = pattern.lower()
     if name.removeprefix("*.") == "mx.microsoft":
-        advice = " Name the zone, as in '*.h-v1.mx.microsoft'."
-    elif name not in corrections.EXCHANGE_SLIPS:
+        form = "two labels before mx.microsoft. Name the zone, as in '*.h-v1.mx.microsoft'."
+    elif name in corrections.EXCHANGE_SLIPS:
+        form = "one label before mail.protection.outlook.com."
+    else:
         return None
-    message = f"mx {quote(pattern)} matches no MX host of Exchange Online: a `*` is exactly one label.{advice}"
+    message = f"mx {quote(pattern)} matches no MX host of Exchange Online: those have {form}"
     return Finding(PROVIDER_SLIP, message)
 
 
 def _idle(pattern: str, again: bool, covering: str | None) -> Finding | None:
     if again:
-        return Finding(MX_DUPLICATE, f"mx {quote(pattern)} stands here a second time. Remove it.")
+        return Finding(MX_DUPLICATE, f"mx {quote(pattern)} is listed twice. Remove one of the two.")
     if covering:
-        message = f"mx {quote(pattern)} is covered by {quote(covering)}. Remove one of the two."
+        message = f"mx {quote(pattern)} is already covered by {quote(covering)}. Remove one of the two."
         return Finding(MX_COVERED, message)
     return None

@@ -1,4 +1,4 @@
-"""What an MX host is for a policy: a provider's host, a host of its own name, or nothing that a policy can name."""
+"""What an MX host is for a policy: a provider's host, a host of its own, or one that no policy can name."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def host_fault(host: str) -> str | None:
         return "is a verification record, not a mail server. Remove it from DNS once the domain is verified."
     if _CLOUDFLARE.match(host):
         return (
-            "was made by Cloudflare, because it proxies the mail server's own name. No certificate and no policy can "
-            "name it. In Cloudflare's DNS, switch the proxy off for that name (DNS only)."
+            "was created by Cloudflare, because its proxy is on for the mail server's own name. No certificate and no "
+            "policy can name it. In Cloudflare's DNS, switch the proxy off for that name (DNS only)."
         )
     fault = name_fault(host, "MX host")
     if fault and fault.rule is NAME_ADDRESS:
-        return "is an IP address. Give the server a name that its certificate has, and write that into the MX record."
+        return "is an IP address. Write the server's host name, as in its certificate, into the MX record."
     if "_" in host:
         return (
-            "has an underscore, so no public certificate and no policy can name it. Rename the server: a host name "
-            "has letters, digits and hyphens."
+            "contains an underscore, so no public certificate and no policy can name it. Rename the server: use only "
+            "letters, digits and hyphens."
         )
     return "is not a host name, so no policy can name it. Correct the MX record." if fault else None
 
 
 def patterns(hosts: Iterable[str]) -> tuple[MxPattern, ...]:
-    """Return the mx patterns for MX hosts: a provider's own, else the hosts that can stand in a policy."""
+    """Return the mx patterns for MX hosts: the provider's, else the hosts that a policy can name."""
     found: list[str] = []
     for host in hosts:
         if host_fault(host):
@@ -56,4 +56,4 @@ def patterns(hosts: Iterable[str]) -> tuple[MxPattern, ...]:
 
 def refusals(hosts: Iterable[str]) -> list[str]:
     """Return a sentence for each MX host that no policy can name."""
-    return [f"MX host {quote(host)} was not taken: it {fault}" for host in hosts if (fault := host_fault(host))]
+    return [f"MX host {quote(host)} was left out: it {fault}" for host in hosts if (fault := host_fault(host))]

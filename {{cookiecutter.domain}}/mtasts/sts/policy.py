@@ -20,33 +20,35 @@ VERSION_UNKNOWN = Rule(
     "version is not STSv1",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """`version: STSv1` is the only version there is. The key and the value are case-sensitive, and a sender ignores
-a policy without it.""",
+    """`STSv1` is the only version. Write `version: STSv1` exactly like this: the key and the value are
+case-sensitive, and senders ignore a policy without this line.""",
 )
 MODE = Rule(
     "MTS111",
-    "mode is none of testing, enforce, none",
+    "mode is not testing, enforce or none",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """`testing`: senders deliver as ever, and report what would have failed. `enforce`: senders refuse to deliver
-where TLS or the MX host fails. `none`: the domain has no policy any more, the step before its removal. Start with
-`testing`, read the TLS reports, then go to `enforce`.""",
+    """`testing`: senders deliver as before, and report what would have failed. `enforce`: senders do not
+deliver if TLS verification or MX matching fails. `none`: the domain has no policy any more; this is the step
+before you remove it. Start with `testing`, read the TLS reports, then move to `enforce`.""",
 )
 MAX_AGE = Rule(
     "MTS112",
     "max_age is not between 1 and 31557600 seconds",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """`max_age` says for how many seconds a sender may keep the policy, at most one year (31557600). With `0` no
-sender would keep it, so it would protect nothing. A day is 86400, a week 604800, a month 2592000.""",
+    """`max_age` is the number of seconds for which a sender may keep the policy, at most one year (31557600).
+If it is `0`, no sender keeps the policy, so it protects nothing. A day is 86400, a week 604800, a month
+2592000.""",
 )
 MX_MISSING = Rule(
     "MTS114",
     "mx is missing",
     Severity.ERROR,
     "RFC 8461 §3.2",
-    """A policy in `testing` or `enforce` names at least one MX host. Without one it is invalid, and senders go on
-as if the domain had none. List every host that `nslookup -type=mx DOMAIN` shows, backups too.""",
+    """A policy in `testing` or `enforce` must name at least one MX host. Without one it is invalid, and senders
+treat the domain as if it had no policy. List every host that `nslookup -type=mx DOMAIN` shows, including
+backups.""",
 )
 VERSION = "STSv1"
 MAX_AGE_LIMIT = 31_557_600  # seconds: a year, erratum 7282
@@ -55,7 +57,7 @@ KEYS = ("version", "mode", "mx", "max_age")
 
 
 class Mode(str, Enum):
-    """What a sender does where a check fails (RFC 8461 §5)."""
+    """What a sender does if a check fails (RFC 8461 §5)."""
 
     ENFORCE = "enforce"
     TESTING = "testing"
@@ -116,7 +118,7 @@ class Policy:
 
     @classmethod
     def parse(cls, text: str) -> Policy:
-        """Read a policy as it is served. Unknown keys are passed over, the first of a repeated key counts.
+        """Read a policy as it is served. Unknown keys are ignored; the first of a repeated key counts.
 
         Raises PolicyError with every fault that makes a strict sender throw the policy away.
         """
@@ -155,7 +157,7 @@ class Policy:
 
 
 def unique(patterns: Iterable[MxPattern]) -> tuple[MxPattern, ...]:
-    """Return the patterns in their order, without those that differ from an earlier one by case alone."""
+    """Return the patterns in their order, without those that differ from an earlier one only by case."""
     seen: dict[str, MxPattern] = {}
     for pattern in patterns:
         seen.setdefault(pattern.lower(), pattern)
@@ -175,7 +177,7 @@ def _faults(fields: list[Field]) -> Iterator[Finding]:
         yield from _key_faults(key, [field for field in fields if field.key == key], fields)
     for field in fields:
         if field.key not in KEYS and (not field.value or "\t" in field.value):
-            message = f"{quote(field.key)} has no value, or a tab within it. Remove the line."
+            message = f"{quote(field.key)} has no value, or its value contains a tab. Remove the line."
             yield Finding(LINE_FORM, message, line=field.line, column=field.column)
 
 
@@ -221,9 +223,9 @@ def value_fault(key: str, value: str) -> Finding | None:
 
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE, "mx": MX_MISSING}
 _ADVICE = {
-    "version": "There is only STSv1, in this spelling.",
-    "mode": "Write testing, enforce or none, in lower case.",
-    "max_age": f"It is a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
-    "mx": "A policy lists the hosts that take the domain's mail. Write an mx line for each.",
+    "version": "It must be STSv1, in this spelling.",
+    "mode": "It must be testing, enforce or none, in lower case.",
+    "max_age": f"It must be a whole number of seconds, at most {MAX_AGE_LIMIT}. A week is 604800.",
+    "mx": "List every host that the domain's MX records name.",
 }
 _MISSING = {"version": "Write `version: STSv1`."}

@@ -12,7 +12,7 @@ from mtasts.findings import quote
 from mtasts.sts.policy import Policy
 
 SPACE = " \t"
-_BLANK = re.compile(r"(v=\w+)[ \t]*;")  # RFC 8461 §3.1: blanks may stand around a `;`. The prose says `v=STSv1;`
+_BLANK = re.compile(r"(v=\w+)[ \t]*;")  # RFC 8461 §3.1: blanks may surround a `;`. The prose says `v=STSv1;`
 _EXTENSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}=[\x21-\x3a\x3c\x3e-\x7e]+")
 
 
@@ -58,7 +58,7 @@ class StsRecord:
 
 
 def policy_id(policy: Policy) -> str:
-    """Return the id that stands for a policy: the first 32 hex digits of the SHA-256 of its text.
+    """Return the id of a policy: the first 32 hex digits of the SHA-256 of its text.
 
     It changes exactly when the policy does, and anyone can tell from DNS which policy is meant.
     """
@@ -80,7 +80,7 @@ def in_force(txts: Iterable[str], prefix: str) -> list[str]:
 
 
 def is_doubtful(txt: str, prefix: str) -> bool:
-    """Tell whether a value is a record for some senders alone: it has a blank before its first `;`."""
+    """Tell whether only some senders read a value as a record: it has a blank before its first `;`."""
     return not txt.startswith(prefix) and _version(txt) == prefix
 
 

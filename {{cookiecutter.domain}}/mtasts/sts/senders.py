@@ -68,7 +68,7 @@ def read(body: bytes, content_type: str | None = "text/plain") -> Reading:
 
 
 def remnants(text: str) -> dict[str, tuple[str, ...]]:
-    """Return the values that stand behind mode, max_age and mx in a text that no sender reads, each once, in order.
+    """Return the values after mode, max_age and mx in a text that no sender reads, each once, in order.
 
     For people to decide on: a policy in a web page, with all keys on one line, without its version, or as JSON.
     """
@@ -89,7 +89,7 @@ def _strict(text: str) -> Policy | None:
 
 
 def _postfix(body: bytes, content_type: str | None) -> Policy | None:
-    """Read as postfix-mta-sts-resolver 1.5: text/plain alone, ASCII unless a charset is named, the last of a key."""
+    """Read as postfix-mta-sts-resolver 1.5: only text/plain, ASCII unless a charset is named, the last of a key."""
     kind, charset = _media_type(content_type)
     text = _decoded(body, charset or "ascii", "strict")
     if kind != "text/plain" or text is None or len(body) > BYTES:
@@ -131,7 +131,7 @@ def _checkdmarc(body: bytes, content_type: str | None) -> Policy | None:
 
 
 def _checkdmarc_takes(key: str, value: str, earlier: Mapping[str, str]) -> bool:
-    """Tell whether checkdmarc reads on after a line. Of a key that stands twice it does not look at the second."""
+    """Tell whether checkdmarc reads on after a line. If a key appears twice, it ignores the second."""
     form = _CHECKDMARC.get(key)
     if form is None:
         return bool(

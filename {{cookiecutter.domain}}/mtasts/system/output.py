@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from mtasts.findings.forms import ANNOTATION, plain
@@ -23,13 +24,15 @@ def line(text: str) -> str:
 class Stream:
     """A text stream that writes whole lines, each made harmless.
 
-    It has no `buffer`, so that no library writes past it. mask: returns text without secrets.
+    It has no `buffer`, so that no library writes past it. mask: returns text without secrets. paint: returns a harmless
+    line with colours.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._begun: list[str] = []  # of a line that is not whole
         self.mask: Callable[[str], str] = str
+        self.paint: Callable[[str], str] = str
 
     encoding = property(lambda self: self._stream.encoding)
     errors = property(lambda self: self._stream.errors)
@@ -81,7 +84,7 @@ class Stream:
 
     def _harmless(self, text: str) -> str:
         text, self._begun = "".join([*self._begun, text]), []
-        return "\n".join(map(line, self.mask(text).split("\n")))
+        return "\n".join(self.paint(line(each)) for each in self.mask(text).split("\n"))
 
 
 def guard() -> None:
@@ -98,6 +101,19 @@ def hide(mask: Callable[[str], str]) -> None:
     """Mask secrets in all that is printed from now on."""
     for stream in _guarded():
         stream.mask = mask
+
+
+@contextmanager
+def painted(paint: Callable[[str], str]) -> Iterator[None]:
+    """Give colours to the lines that are printed within: to the standard output alone."""
+    streams = [stream for stream in _guarded() if stream is sys.stdout]
+    for stream in streams:
+        stream.paint = paint
+    try:
+        yield
+    finally:
+        for stream in streams:
+            stream.paint = str
 
 
 def masked(text: str) -> str:

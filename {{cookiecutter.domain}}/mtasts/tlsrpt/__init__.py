@@ -1,4 +1,4 @@
-"""SMTP TLS reporting (RFC 8460) as data. It asks nobody."""
+"""SMTP TLS reporting (RFC 8460) as data. No I/O."""
 
 from mtasts.tlsrpt.record import TlsRptRecord
 

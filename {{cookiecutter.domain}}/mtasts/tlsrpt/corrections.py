@@ -1,4 +1,4 @@
-"""What was most likely meant by an address for TLS reports that is wrong. The rules have still to pass it."""
+"""The address for TLS reports that was most likely meant by a wrong one. It still has to pass the rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mtasts.sts.corrections import bare_name
 def rua(text: str) -> str:
     """Return the one URI that was meant; empty if the text holds several addresses.
 
-    A size such as `!10m` is of DMARC, and TLS reports know none: it goes. What else a record parts things with is
+    A size such as `!10m` belongs to DMARC and is removed: TLS reports have none. Other separators of the record are
     percent-encoded.
     """
     found = re.search(r"(?:^|[;\s\"'])rua\s*[=:]\s*([^;\s]+)", text, re.IGNORECASE) or re.search(

@@ -12,36 +12,37 @@ RUA_MAILTO = Rule(
     "A report address lacks mailto:",
     Severity.ERROR,
     "RFC 8460 §3",
-    """`rua` is a list of URIs: a mail address is written `mailto:tls-reports@example.com`. Senders send nothing to
-a bare address.""",
+    """`rua` is a list of URIs, so write a mail address as `mailto:tls-reports@example.com`. Senders do not
+report to a bare address.""",
 )
 RUA_RECORD = Rule(
     "MTS142",
-    "A report address holds a piece of the DNS record",
+    "A report address contains part of the DNS record",
     Severity.ERROR,
     "RFC 8460 §3",
-    """Only the address belongs here; `v=TLSRPTv1; rua=` is added when the record is written. Some published guides
-say `v=TLSRPv1`: senders ignore such a record.""",
+    """Write only the address here; `v=TLSRPTv1; rua=` is added when the record is published. Some published
+guides say `v=TLSRPv1`: senders ignore such a record.""",
 )
 RUA_ENCODING = Rule(
     "MTS143",
     "A report address must be percent-encoded",
     Severity.ERROR,
     "RFC 8460 §3",
-    """`,` `!` and `;` separate things in the DNS record. Inside an address they are written `%2C`, `%21` and `%3B`.""",
+    """`,` `!` and `;` are separators in the DNS record. Inside an address, write them as `%2C`, `%21` and
+`%3B`.""",
 )
 RUA_FORM = Rule(
     "MTS144",
-    "A report address is no mailto: or https: URI",
+    "A report address is not a mailto: or https: URI",
     Severity.ERROR,
     "RFC 8460 §3",
-    """Reports go to `mailto:` addresses or are POSTed to `https:` URIs, in ASCII and without spaces. Nothing else
-is understood by senders.""",
+    """Senders mail reports to `mailto:` addresses or POST them to `https:` URIs, in ASCII and without spaces.
+They do not understand anything else.""",
 )
 
 
-# The characters of RFC 3986, but for the three that a record parts things with. Brackets stand around an IPv6 address
-# alone, and `#` once: so no URI holds `##[` or `##vso[`, which would be a command in a pipeline's log.
+# The characters of RFC 3986, without the three that separate things in a record. Brackets are allowed around an IPv6
+# address only, and `#` once: so no URI holds `##[` or `##vso[`, which would be a command in a pipeline's log.
 _CHAR = r"[A-Za-z0-9._~:/?@$&'()*+=%-]"
 _LOCAL = r"[A-Za-z0-9._~$&'()*+=%-]"  # no colon, which RFC 6068 §2 has percent-encoded: mailto:mailto:… is a slip
 _MAILTO = rf"mailto:{_LOCAL}+@[a-z0-9.-]+(?:\?{_CHAR}*)?"
@@ -52,16 +53,16 @@ _URI = re.compile(f"{_MAILTO}|{_HTTPS}", re.IGNORECASE)
 def rua_fault(uri: str) -> Finding | None:
     """Return what is wrong with an address for TLS reports, or None."""
     if re.match(r"(?i)\s*(v\s*=\s*TLSRPT?v1|rua\s*=)", uri):
-        message = f"rua {quote(uri)} holds a piece of the DNS record. Write the address alone, as mailto:…"
+        message = f"rua {quote(uri)} contains part of the DNS record. Write only the address, as mailto:…"
         return Finding(RUA_RECORD, message)
     if re.fullmatch(r"[^@\s:/]+@[^@\s:/]+", uri):
-        return Finding(RUA_MAILTO, f"rua {quote(uri)} lacks its scheme. Put mailto: before it.")
-    if re.match(r"(?i)(mailto|https):", uri) and re.search("[,!;]", uri):
+        return Finding(RUA_MAILTO, f"rua {quote(uri)} lacks mailto:. Put it before the address.")
+    if re.match(r"(?i)(mailto|https):", uri) and (found := re.search("[,!;]", uri)):
         several = len(re.findall("@|https:", uri, re.IGNORECASE)) > 1
-        advice = "Give each address an item of its own." if several else "They part things in the record."
-        return Finding(RUA_ENCODING, f"rua {quote(uri)} holds `,` `!` or `;`. {advice}")
+        advice = "Write each address as its own item." if several else "Percent-encode it."
+        return Finding(RUA_ENCODING, f"rua {quote(uri)} contains `{found[0]}`, a separator in the record. {advice}")
     if not _URI.fullmatch(uri):
-        return Finding(RUA_FORM, f"rua {quote(uri)} is neither a mailto: nor an https: URI. Use one of them.")
+        return Finding(RUA_FORM, f"rua {quote(uri)} is not a mailto: or https: URI. Use one of the two.")
     host = uri.partition("@")[2].partition("?")[0]
     fault = name_fault(host, "its domain") if uri[:7].lower() == "mailto:" else None
     return Finding(RUA_FORM, f"rua {quote(uri)}: {fault.message}") if fault else None
