@@ -63,9 +63,9 @@ def prepare(repository: Path) -> None:
     """Put what other steps make where the steps here look for it."""
     (repository / "build" / "static").mkdir(parents=True)
     (repository / "build" / "static" / "mta-sts.txt").write_text("version: STSv1\n")
-    for phase in ("app", "domains"):
+    for phase in ("app", "domains") if (repository / "infra" / "deploy.sh").exists() else ():
         written = verb(repository, "parameters", "--phase", phase, "--output", f"{phase}.json")
-        assert written.returncode == 0 or "web-server" in written.stderr.decode()
+        assert written.returncode == 0, written.stderr
 
 
 def commands(hosting: str) -> list[tuple[str, str]]:

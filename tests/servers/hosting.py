@@ -28,7 +28,8 @@ class Hosting(Cloud):
     """Azure with a hosting. records: what DNS has, as `name TTL TYPE value`.
 
     names: the host names that it has. taken: those that another app has. late: those whose certificate does not come.
-    old_route: whether Front Door's route is as the first version of the template made it, without a rule set.
+    looks: whether it looks at DNS for a Function's or a Static Web App's. old_route: whether Front Door's route is as the
+    first version of the template made it, without a rule set.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Hosting(Cloud):
         self.taken: set[str] = set()
         self.late: set[str] = set()
         self.old_route = False
+        self.looks = True
 
     def served(self) -> list[str]:
         """Return the host names that HTTPS answers for."""
@@ -62,7 +64,7 @@ class Hosting(Cloud):
     def _add(self, name: str) -> None:
         if name in self.taken:
             raise RefusalError(failure(409, "Conflict", f"Hostname '{name}' already exists. Please select another."))
-        if self.kind != "front-door" and not self._seen(name):
+        if self.looks and self.kind != "front-door" and not self._seen(name):
             raise RefusalError(failure(400, "BadRequest", f"A CNAME record pointing from {name} was not found."))
         if name not in self.names:
             self.names.append(name)
