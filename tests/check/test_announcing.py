@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from mtasts.check import announcing, tls
-from mtasts.check.https import Fetch
-from mtasts.check.resolver import Lookup
-from mtasts.check.smtp import Probe
+from mtasts.check import announcing
+from mtasts.check.clients import tls
+from mtasts.check.clients.https import Fetch
+from mtasts.check.clients.resolver import Lookup
+from mtasts.check.clients.smtp import Probe
 from mtasts.check.walk import Clients
 from mtasts.config.model import Config, read
 from mtasts.findings import Finding

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import TEMPLATE, verb
 from mtasts.check import caa
-from mtasts.check.resolver import Answer, Lookup, Status
+from mtasts.check.clients.resolver import Answer, Lookup, Status
 from mtasts.check.steps import Network
 from mtasts.findings import Finding
 from mtasts.system.deadline import Deadline

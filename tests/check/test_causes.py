@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from mtasts.check import mx_answers, mx_hosts, policy_answers, txt_record
-from mtasts.check.chain import Certificate, cause
-from mtasts.check.https import Failed, Fetched
+from mtasts.check.clients.chain import Certificate, cause
+from mtasts.check.clients.https import Failed, Fetched
+from mtasts.check.clients.resolver import Answer, Status
+from mtasts.check.clients.smtp import Spoken
+from mtasts.check.clients.tls import CERTIFICATE, Fault
 from mtasts.check.mx_hosts import Host
-from mtasts.check.resolver import Answer, Status
-from mtasts.check.smtp import Spoken
 from mtasts.check.steps import Network
-from mtasts.check.tls import CERTIFICATE, Fault
 from mtasts.config.model import load
 from mtasts.findings import Finding
 from mtasts.sts.lint import lint_policy

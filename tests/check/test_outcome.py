@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtasts.check.https import Failed
+from mtasts.check.clients.https import Failed
+from mtasts.check.clients.resolver import Answer, Status
+from mtasts.check.clients.smtp import Spoken
+from mtasts.check.clients.tls import Fault
 from mtasts.check.mx_hosts import Host
 from mtasts.check.outcome import Cached, Does, Seen, announced, groups
-from mtasts.check.resolver import Answer, Status
-from mtasts.check.smtp import Spoken
-from mtasts.check.tls import Fault
 from mtasts.sts.policy import Policy
 from mtasts.sts.senders import read
 

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from conftest import TEMPLATE, verb
-from mtasts.check import mx_hosts, outcome, policy_host, tls
-from mtasts.check.https import Failed
-from mtasts.check.resolver import Lookup
-from mtasts.check.tls import Fault
+from mtasts.check import mx_hosts, outcome, policy_host
+from mtasts.check.clients import tls
+from mtasts.check.clients.https import Failed
+from mtasts.check.clients.resolver import Lookup
+from mtasts.check.clients.tls import Fault
 from mtasts.sts.policy import Policy
 from mtasts.system.deadline import Deadline
 from servers import https, smtp

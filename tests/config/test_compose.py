@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtasts.check import policy_host, tls_reporting
-from mtasts.check.https import Fetched
+from mtasts.check.clients.https import Fetched
+from mtasts.check.clients.resolver import Answer, Status
 from mtasts.check.importer import Published, evaluate
-from mtasts.check.resolver import Answer, Status
 from mtasts.config import model
 from mtasts.config.compose import Entry, merged
 from mtasts.config.model import Config

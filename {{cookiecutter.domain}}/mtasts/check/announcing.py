@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from mtasts.check import mx_hosts, policy_host
+from mtasts.check.clients.resolver import Answer
 from mtasts.check.policy_host import DRIFT
-from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, lookup_fault, resolved
 from mtasts.check.walk import Clients, observe_all
 from mtasts.config.model import Domain

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mtasts.check.resolver import Answer, Status
+from mtasts.check.clients.resolver import Answer, Status
 from mtasts.check.steps import Network, Unseen, lookup_fault
 from mtasts.config.hosting import Kind
 from mtasts.findings import Finding, Rule, Severity, listed, quote

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from mtasts.check import policy_host as https
 from mtasts.check import tls_reporting
-from mtasts.check.https import BYTES, Fetched
+from mtasts.check.clients.https import BYTES, Fetched
+from mtasts.check.clients.resolver import Answer
+from mtasts.check.clients.tls import CERTIFICATE, Fault
 from mtasts.check.policy_host import HOST_NONE
-from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, lookup_fault
-from mtasts.check.tls import CERTIFICATE, Fault
 from mtasts.check.tls_reporting import REPORTING_NONE
 from mtasts.config.compose import Entry
 from mtasts.findings import Finding, Severity, listed, quote

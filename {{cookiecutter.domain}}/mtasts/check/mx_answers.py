@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mtasts.check.https import Failed
-from mtasts.check.smtp import Spoken
+from mtasts.check.clients.https import Failed
+from mtasts.check.clients.smtp import Spoken
+from mtasts.check.clients.tls import RESULT_TYPES, SOON, Fault, days_left
 from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, Unseen
-from mtasts.check.tls import RESULT_TYPES, SOON, Fault, days_left
 from mtasts.findings import Finding, Rule, Severity, quote
 
 NOT_REACHED = Rule(

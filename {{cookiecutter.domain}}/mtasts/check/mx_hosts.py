@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mtasts.check import mx_answers, slips
-from mtasts.check.https import Failed
+from mtasts.check.clients.https import Failed
+from mtasts.check.clients.resolver import Answer, Status
+from mtasts.check.clients.smtp import Spoken
+from mtasts.check.clients.tls import Fault
 from mtasts.check.mx_answers import NO_DELIVERY
-from mtasts.check.resolver import Answer, Status
-from mtasts.check.smtp import Spoken
 from mtasts.check.steps import ADDRESSES_MANY, Network, Section, Unseen, addresses, first_fault, lookup_fault, resolved
-from mtasts.check.tls import Fault
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.sts import corrections, mx_patterns
 from mtasts.sts.names import pattern_fault

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtasts.check.resolver import Answer, Status
+from mtasts.check.clients.resolver import Answer, Status
 from mtasts.findings import quote
 from mtasts.sts.record import RecordError, StsRecord
 from mtasts.tlsrpt.record import TlsRptRecord

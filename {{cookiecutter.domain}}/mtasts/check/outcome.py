@@ -11,9 +11,9 @@ from datetime import datetime
 from enum import Enum
 
 from mtasts.check import mx_answers
-from mtasts.check.https import Failed
+from mtasts.check.clients.https import Failed
+from mtasts.check.clients.resolver import Answer, Status
 from mtasts.check.mx_hosts import Host
-from mtasts.check.resolver import Answer, Status
 from mtasts.findings import listed
 from mtasts.sts.policy import Mode, Policy
 from mtasts.sts.record import StsRecord

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mtasts.check import statuses
-from mtasts.check.https import BYTES, Failed, Fetched
+from mtasts.check.clients.https import BYTES, Failed, Fetched
+from mtasts.check.clients.tls import CERTIFICATE, SOON, Fault, days_left
 from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, Unseen
-from mtasts.check.tls import CERTIFICATE, SOON, Fault, days_left
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import PATH
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mtasts.check import policy_answers, slips
-from mtasts.check.chain import AZURE
-from mtasts.check.https import Failed, Fetched
+from mtasts.check.clients.chain import AZURE
+from mtasts.check.clients.https import Failed, Fetched
+from mtasts.check.clients.resolver import Answer, Status
+from mtasts.check.clients.tls import Fault
 from mtasts.check.policy_answers import CONTENT_TYPE, answer_fault, is_html
-from mtasts.check.resolver import Answer, Status
 from mtasts.check.steps import ADDRESSES_MANY, Network, Section, Unseen, addresses, first_fault, resolved
-from mtasts.check.tls import Fault
 from mtasts.findings import Finding, Rule, Severity, listed, quote
 from mtasts.sts.policy import PATH, policy_host
 

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from mtasts.check.https import Failed, Fetched
-from mtasts.check.resolver import Answer, Status
-from mtasts.check.smtp import Spoken
+from mtasts.check.clients.https import Failed, Fetched
+from mtasts.check.clients.resolver import Answer, Status
+from mtasts.check.clients.smtp import Spoken
 from mtasts.findings import Finding, Rule, Severity
 
 DNS_FAILURE = Rule(

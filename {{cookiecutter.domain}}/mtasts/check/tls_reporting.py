@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mtasts.check import slips
+from mtasts.check.clients.resolver import Answer
 from mtasts.check.near_records import TLSRPT, missing, tlsrpt_record
-from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, Section, Unseen, lookup_fault
 from mtasts.check.txt_record import doubtful
 from mtasts.findings import Finding, Rule, Severity, quote

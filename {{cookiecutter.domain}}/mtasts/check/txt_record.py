@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mtasts.check import slips
+from mtasts.check.clients.resolver import Answer
 from mtasts.check.near_records import STS, missing, sts_record
-from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, Section, Unseen, lookup_fault
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.record import RecordError, StsRecord, in_force, is_doubtful

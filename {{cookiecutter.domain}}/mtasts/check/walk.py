@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 from mtasts.check import caa, mx_hosts, outcome, policy_host, served_policy, tls_reporting, txt_record
 from mtasts.check.caa import Caa
-from mtasts.check.https import Failed, Fetch, Fetched
+from mtasts.check.clients.https import Failed, Fetch, Fetched
+from mtasts.check.clients.resolver import Answer, Lookup
+from mtasts.check.clients.smtp import Probe
+from mtasts.check.clients.tls import Fault
 from mtasts.check.outcome import Cached, Group, Seen
 from mtasts.check.policy_answers import answer_fault
-from mtasts.check.resolver import Answer, Lookup
-from mtasts.check.smtp import Probe
 from mtasts.check.steps import FEWER_JOBS, MACHINE_LIMIT, NAMES, Network, Section, Unseen, lookup_fault
-from mtasts.check.tls import Fault
 from mtasts.config.hosting import Kind
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import Policy

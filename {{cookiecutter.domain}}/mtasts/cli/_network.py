@@ -23,7 +23,7 @@ TIMEOUT = 60  # seconds, as RFC 8461 §3.3 suggests for a fetch
 def _resolver(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, int] | None:
     if not value:
         return None
-    from mtasts.check.resolver import address_and_port
+    from mtasts.check.clients.resolver import address_and_port
 
     try:
         return address_and_port(value)
@@ -92,10 +92,10 @@ def network_options(command: Command) -> Command:
 
 def clients(resolver: tuple[str, int] | None, ca_file: str | None, https_port: int, smtp_port: int) -> Clients:
     """Return the clients for DNS, HTTPS and SMTP."""
-    from mtasts.check import tls
-    from mtasts.check.https import Fetch
-    from mtasts.check.resolver import Lookup
-    from mtasts.check.smtp import Probe
+    from mtasts.check.clients import tls
+    from mtasts.check.clients.https import Fetch
+    from mtasts.check.clients.resolver import Lookup
+    from mtasts.check.clients.smtp import Probe
     from mtasts.check.walk import Clients
 
     try:

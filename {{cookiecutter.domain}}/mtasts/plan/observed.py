@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from mtasts.check import caa, mx_hosts, policy_host, served_policy, txt_record
 from mtasts.check.caa import Caa
+from mtasts.check.clients.resolver import Answer
 from mtasts.check.outcome import Does, at_host
-from mtasts.check.resolver import Answer
 from mtasts.check.steps import Network, lookup_fault
 from mtasts.check.walk import Clients, observe_all
 from mtasts.config.hosting import Kind

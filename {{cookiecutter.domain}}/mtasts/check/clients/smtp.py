@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mtasts.check import chain
-from mtasts.check.https import Failed
-from mtasts.check.tls import Fault, PlainSocket, TlsSocket, connect, expiry, fault, handshake, secure
+from mtasts.check.clients import chain
+from mtasts.check.clients.https import Failed
+from mtasts.check.clients.tls import Fault, PlainSocket, TlsSocket, connect, expiry, fault, handshake, secure
 from mtasts.system.deadline import Deadline
 
 READY = 220

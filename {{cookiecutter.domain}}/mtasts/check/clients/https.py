@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import urllib3.exceptions
 from urllib3.connection import HTTPConnection
 
-from mtasts.check import chain
-from mtasts.check.tls import Fault, TlsSocket, connect, expiry, handshake, secure
+from mtasts.check.clients import chain
+from mtasts.check.clients.tls import Fault, TlsSocket, connect, expiry, handshake, secure
 from mtasts.system.deadline import Deadline
 
 BYTES = 65_536

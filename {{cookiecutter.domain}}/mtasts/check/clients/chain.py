@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from mtasts.check.tls import Fault, TlsSocket, fault
+from mtasts.check.clients.tls import Fault, TlsSocket, fault
 from mtasts.findings import listed, quote
 
 LENGTH = 10  # certificates of a chain, looked at
