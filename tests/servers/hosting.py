@@ -28,8 +28,8 @@ class Hosting(Cloud):
     """Azure with a hosting. records: what DNS has, as `name TTL TYPE value`.
 
     names: the host names that it has. taken: those that another app has. late: those whose certificate does not come.
-    looks: whether it looks at DNS for a Function's or a Static Web App's. old_route: whether Front Door's route is as the
-    first version of the template made it, without a rule set.
+    looks: whether it looks at DNS before it adds one. old_route: whether Front Door's route is as the first version of
+    the template made it, without a rule set.
     """
 
     def __init__(
