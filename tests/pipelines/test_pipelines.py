@@ -137,7 +137,7 @@ def test_zizmor_finds_nothing(hosting: str | None, tmp_path: Path) -> None:
     folder = pruned(hosting, "github", tmp_path) if hosting else tmp_path
     if not hosting:
         shutil.copytree(TEMPLATE_GITHUB, folder / ".github")
-    result = tool("zizmor", "--offline", "--no-config", "--strict-collection", folder)
+    result = tool("zizmor", "--offline", "--no-config", "--persona=pedantic", "--strict-collection", folder)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "No findings to report" in result.stdout
 
