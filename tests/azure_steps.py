@@ -29,11 +29,16 @@ UPLOAD = (
     " --destination '$web' --overwrite --content-cache-control no-store --no-progress"
 )
 _FORM = f"az deployment group {{}} --name mta-sts --resource-group {APP}"
+_READ = f"az rest --method get --url {APP_GROUP}/providers/{{}}?api-version=2024-11-01"  # as infra/hosts.sh
 _OWN = {
-    "function": [],
-    "static-web-app": [("deploy", f"az staticwebapp secrets list --name {APP} --resource-group {APP}")],
+    "function": [("deploy", _READ.format(f"Microsoft.Web/sites/{APP}"))],
+    "static-web-app": [
+        ("deploy", _READ.format(f"Microsoft.Web/staticSites/{APP}/customDomains")),
+        ("deploy", f"az staticwebapp secrets list --name {APP} --resource-group {APP}"),
+    ],
     "front-door": [
-        ("provision", f"cp app.json parameters.json; AZURE_RESOURCE_GROUP={APP} bash infra/front-door/approved.sh"),
+        ("deploy", _READ.format(f"Microsoft.Cdn/profiles/{APP}/customDomains")),
+        ("deploy", _READ.format(f"Microsoft.Cdn/profiles/{APP}/afdEndpoints/{APP}/routes/policy")),
         ("deploy", UPLOAD),
     ],
 }

@@ -31,7 +31,7 @@ CONNECTIONS = [
 ]
 _PYTHON = f"""#!/usr/bin/env bash
 case "$*" in
-  "-m pip "* | "-m mtasts lint" | "-m mtasts build" | "-m mtasts check "*) exit 0 ;;
+  "-m pip "* | "-m mtasts lint" | "-m mtasts build" | "-m mtasts check "* | "-m mtasts wait "*) exit 0 ;;
   "-m mtasts publish announcement "*) set -- "$@" --no-check ;;
 esac
 exec "{sys.executable}" -B "$@"
@@ -54,6 +54,7 @@ class SignedIn(Stage):
 
     def job(self, name: str, job: Any) -> str:
         """Run a job on a new machine."""
+        self._usual |= {"GITHUB_ACTIONS": "true"} if "runs-on" in job else {"TF_BUILD": "True"}
         environment = job.get("environment", "")
         self._subject = f"{PREFIX}:environment:{environment}"
         identity = {"provision": "provision"}.get(environment, "deploy")

@@ -77,16 +77,9 @@ class Reader(NamedTuple):
         """Run the pipeline *provision*, and return how its jobs ended, with what the failed step said."""
         (self.folder / name).mkdir()
         played = SignedIn(self.folder / name, self.repository, self.cloud, self.az, variables)
-        played.values["AZURE_SERVICE_CONNECTION"] = "provision"
-        (path,) = (each for each in (pipeline(self.system, one) for one in PROVISIONS) if self.has(each))
-        return played.play(path, **inputs), played.said
-
-    def has(self, path: Path) -> bool:
-        """Tell whether the repository has a pipeline of the template."""
-        return (self.repository / path.relative_to(path.parents[1 if self.system == "azure-devops" else 2])).exists()
+        return played.play(pipeline(self.system, "provision"), **inputs), played.said
 
 
-PROVISIONS = ("provision", "provision-web-server")
 Begin = Callable[..., Reader]
 
 

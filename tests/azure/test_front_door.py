@@ -40,14 +40,14 @@ class Storage:
         self.repository, self.work, self.endpoint = repository, work, endpoint
         self.website = f"{endpoint}/{ACCOUNT}/$web"
 
-    def deploy(self, domains: str) -> None:
+    def deploy(self, domains: str, **variables: str) -> None:
         """Build for these domains, and upload it as the pipeline does."""
         (self.repository / "policy.yaml").write_text(HEAD + domains + TAIL, encoding="utf-8")
         done = verb(self.repository, "build")
         assert done.returncode == 0, done.stderr.decode()
         (self.work / "build").mkdir(parents=True, exist_ok=True)
         shutil.move(self.repository / "build" / "static", self.work / "build" / "static")
-        assert uploaded(script_of("github", "front-door"), self.work, self.endpoint) == 0
+        assert uploaded(script_of("github", "front-door"), self.work, self.endpoint, **variables) == 0
         shutil.rmtree(self.work / "build")
 
 
@@ -142,3 +142,12 @@ def test_a_hundred_domains_have_a_hundred_policies(storage: Storage) -> None:
         for name in names:
             policy = f"version: STSv1\r\nmode: testing\r\nmx: mx.{name}\r\nmax_age: 604800\r\n"
             assert ask(url, f"mta-sts.{name}") == (200, policy.encode())
+
+
+def test_before_the_rule_set_is_made_and_after_it_the_policy_is_served(storage: Storage) -> None:
+    """An installation of an older version: its route asks for the path as senders do. The push serves both."""
+    storage.deploy(THREE, UNROUTED=ENDPOINT)
+    own = storage.endpoint.removeprefix("http://")
+    assert ask(storage.endpoint, own, f"/{ACCOUNT}/$web{PATH}") == (200, ONE)  # as the old route asks
+    with front_door(predicted("one.example", "two.example"), ENDPOINT, storage.website, normalised) as url:
+        assert (ask(url, "mta-sts.one.example"), ask(url, "mta-sts.two.example")) == ((200, ONE), (200, TWO))

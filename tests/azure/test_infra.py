@@ -107,7 +107,7 @@ BOOTSTRAP = [
 OWN = {
     "function": ["function.bicep", "function/binding.bicep", "function/domain.bicep", "function/insights.bicep"],
     "static-web-app": ["static-web-app.bicep"],
-    "front-door": ["front-door.bicep", "front-door/approved.sh"],
+    "front-door": ["front-door.bicep"],
 }
 
 
@@ -123,7 +123,7 @@ OWN = {
 def test_a_repository_has_what_its_answers_need(bake: Bake, hosting: str, dns: str, files: list[str]) -> None:
     """And a name that YAML would take for a number stays a name."""
     folder = bake(hosting=hosting, dns_provider=dns, app_name="107")
-    own = [] if hosting == "web-server" else ["deploy.sh", f"{hosting}.rights.json"]
+    own = [] if hosting == "web-server" else ["deploy.sh", "hosts.sh", f"{hosting}.rights.json"]
     infra = folder / "infra"
     found = [path.relative_to(infra).as_posix() for path in infra.rglob("*") if path.is_file()]
     assert sorted(found) == sorted([*files, *own])

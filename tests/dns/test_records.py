@@ -172,15 +172,23 @@ def test_what_proves_a_domain_to_azure(repository: Path) -> None:
         ("asuid.mta-sts", "TXT", "A1B2"),
     ]
     door = "hosting: {kind: front-door, hostname: d.azurefd.net}\ndomains:\n"
-    door += "  example.com: {verification: _token}\n  mail.example.com: {zone: example.com, verification: other}\n"
-    door += "  example.net:\n"
-    assert [(each["name"], each["value"]) for each in made(repository, door, "--only", "hosting")] == [
+    door += "  example.com: {verification: _old}\n  mail.example.com: {zone: example.com}\n  example.net:\n"
+    hosts = {"example.com": "_token", "mail.example.com": "other", "gone.example.com": "gone"}
+    of_azure = [
+        {"properties": {"hostName": f"mta-sts.{name}", "validationProperties": {"validationToken": token}}}
+        for name, token in hosts.items()
+    ]
+    (repository / "hosts.json").write_text(json.dumps({"value": of_azure}), encoding="utf-8")
+    words = ("--only", "hosting", "--verification", "hosts.json")
+    assert [(each["name"], each["value"]) for each in made(repository, door, *words)] == [
         ("mta-sts.example.com.", "d.azurefd.net."),
         ("_dnsauth.mta-sts.example.com.", "_token"),
         ("mta-sts.mail.example.com.", "d.azurefd.net."),
         ("_dnsauth.mta-sts.mail.example.com.", "other"),
         ("mta-sts.example.net.", "d.azurefd.net."),
     ]
+    named = [each["name"] for each in made(repository, door, "--only", "hosting")]  # policy.yaml proves nothing
+    assert named == ["mta-sts.example.com.", "mta-sts.mail.example.com.", "mta-sts.example.net."]
     for kind in ("web-server", "static-web-app"):
         text = f"hosting: {{kind: {kind}, hostname: h.example.net, verification: A1}}\ndomains: {{example.com: }}\n"
         assert [each["host"] for each in made(repository, text, "--only", "hosting")] == ["mta-sts"]

@@ -12,7 +12,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from conftest import ROOT, Bake
-from pipeline_files import SYSTEMS, bash_only, job_of, jobs_of, load, own_steps, pipeline
+from pipeline_files import HOSTINGS, SYSTEMS, bash_only, job_of, jobs_of, load, own_steps, pipeline
 from pull_requests import PullRequest, Run
 from repositories import Repository
 
@@ -226,6 +226,72 @@ def test_no_other_job_bears_the_names_of_the_required_checks() -> None:
             named[path.stem] = [job[key] for _, job in jobs_of(path)]
         assert named.pop("pull-request")[:2] == ["Check", "Plan"]
         assert [name for names in named.values() for name in names if name in ("Check", "Plan")] == []
+
+
+# What guards the rights of the pipelines in Azure DevOps, which runs the YAML of any branch
+
+
+PIPELINES_WITH_RIGHTS = ["provision", *(f"deploy-{hosting}" for hosting in HOSTINGS)]
+CONNECTING = ("azureSubscription", "connectedServiceNameARM", "connection", "serviceConnection")
+
+
+def connections(value: Any) -> set[str]:
+    """Return the service connections that are named in a pipeline."""
+    if isinstance(value, list):
+        return {name for item in value for name in connections(item)}
+    if not isinstance(value, dict):
+        return set()
+    return {value[key] for key in CONNECTING if key in value}.union(*(connections(each) for each in value.values()))
+
+
+@pytest.mark.parametrize("name", PIPELINES_WITH_RIGHTS)
+def test_what_branch_control_guards_is_named_outright(name: str) -> None:
+    """Prove that Azure DevOps sees, before a stage begins, what it needs: by a variable a branch could name another."""
+    data = load(pipeline("azure-devops", name))
+    named = connections(data)
+    assert named <= {"deploy", "provision"}
+    template = load(pipeline("azure-devops", name).parent / "steps" / "azure.yml")
+    assert {each["name"]: each.get("default") for each in template["parameters"]}["connection"] == "deploy"
+
+
+@pytest.mark.parametrize("name", PIPELINES_WITH_RIGHTS)
+def test_a_stage_without_rights_comes_before_those_that_are_checked(name: str) -> None:
+    """Prove that the first stage needs nothing that is guarded, and that each job which changes something is."""
+    first, *others = load(pipeline("azure-devops", name))["stages"]
+    assert first["stage"] == "build" and connections(first) == set()
+    assert all("job" in job and "variables" not in job for job in first["jobs"])
+    text = str(others)
+    assert "'dependsOn': 'build'" in text
+    for job_name, job in jobs_of(pipeline("azure-devops", name), create="true"):
+        scripts = [str(step) for step in own_steps(job)]
+        if any(word in script for script in scripts for word in ("publish.yml", "deploy.sh", "AzureFunctionApp")):
+            environment = "provision" if job_name in ("what_if", "create", "domains") else "production"
+            assert (job.get("deployment"), job.get("environment")) == (job_name, environment)
+        grouped = [{"group": "mta-sts-dns"}] if job_name in ("hosting", "announce") else None
+        assert job.get("variables") == grouped or (grouped is None and "group" not in str(job.get("variables")))
+
+
+@pytest.mark.parametrize("dns_provider", ["manual", "cloudflare"])
+def test_a_variable_group_is_asked_for_only_if_there_are_secrets(bake: Bake, dns_provider: str, tmp_path: Path) -> None:
+    """Prove that DNS by hand needs no group: Azure DevOps starts no run that names one which is not there."""
+    folder = bake(pipelines="azure-devops", dns_provider=dns_provider, output=tmp_path)
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob(".azuredevops/deploy-*.yml"))
+    assert text.count("- group: mta-sts-dns") == (0 if dns_provider == "manual" else 2)
+
+
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_the_readme_names_all_that_branch_control_must_guard(bake: Bake, hosting: str, tmp_path: Path) -> None:
+    """Prove that whoever follows the README leaves nothing open that the pipelines use."""
+    folder = bake(pipelines="azure-devops", hosting=hosting, dns_provider="cloudflare", output=tmp_path)
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## What the checks of a pull request cannot stop")[1].split("\n## ")[0]
+    guarded = section.split("*Branch control* for `refs/heads/main` to")[1].split(".\n")[0]
+    texts = [path.read_text(encoding="utf-8") for path in folder.rglob(".azuredevops/**/*.yml")]
+    used = {name for text in texts for name in re.findall(r"(?:environment|group|connection): ([\w-]+)\n", text)}
+    if hosting != "web-server":
+        used.add("deploy")  # the default of steps/azure.yml
+    assert set(re.findall("`([a-z-]+)`", guarded)) == used
+    assert "never the pipeline `pull-request`" in section
 
 
 # The comment

@@ -3,7 +3,9 @@
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -13,12 +15,14 @@ from mtasts.findings.forms import as_markdown, as_text
 from pipeline_files import (
     ANNOUNCING,
     AZURE,
+    BEFORE,
     BUILDING,
     DEPLOYED,
     GENERATED,
     GIVEN,
+    HOSTED,
     HOSTINGS,
-    PROVISIONS,
+    LOOKED,
     SAYS,
     SECRETS,
     SYSTEMS,
@@ -36,90 +40,176 @@ from pipeline_files import (
 pytestmark = pytest.mark.slow  # runs whole pipelines
 
 
+# What is left out where there is nothing new, and nothing went wrong.
+NEW = {
+    **{hosting: ["dns", "domains", "azure"] for hosting in HOSTINGS[:2]},
+    "front-door": ["domains", "dns", "certificate", "route", "propagation", "azure"],
+    "web-server": [],
+}
+
+
+def left_out(ended: Mapping[str, str]) -> list[str]:
+    """Return the jobs that did not run."""
+    return [name for name, result in ended.items() if result == "skipped"]
+
+
+def red(ended: Mapping[str, str]) -> list[str]:
+    """Return the jobs that failed."""
+    return [name for name, result in ended.items() if result == "failure"]
+
+
 @bash_only
 @pytest.mark.parametrize(("hosting", "system"), DEPLOYED)
 def test_a_deployment_step_by_step(hosting: str, system: str, tmp_path: Path) -> None:
-    """Prove the order: build, deploy, HTTPS, announcement, all; and that one command alone sees the DNS credentials."""
+    """Prove the order: build, records, deploy, HTTPS, announcement, all; and which commands see the DNS credentials."""
     stage = Stage(tmp_path, GIVEN)
     ended = stage.play(pipeline(system, f"deploy-{hosting}"))
-    assert set(ended.values()) == {"success"}
-    assert stage.noted() == [*BUILDING, *DEPLOYED[hosting, system], WAITED[hosting], *ANNOUNCING]
+    assert (red(ended), left_out(ended)) == ([], NEW[hosting])
+    assert stage.noted() == [
+        *(*BUILDING, *BEFORE[hosting, system], *DEPLOYED[hosting, system], WAITED[hosting], *ANNOUNCING)
+    ]
+
+
+class Newcomer(Stage):
+    """A stand-in where Azure lacks the host name of a domain, and Front Door takes more than the first wait."""
+
+    AZURE_HAS: ClassVar[Mapping[str, str]] = {
+        "MISSING": "new.example",
+        "AWAITED": "new.example old.example",
+        "OLD": "",
+        "SERVED": "false",
+    }
+
+
+def made(system: str) -> list[str]:
+    """Return how host names and certificates are made."""
+    return [*SIGNED_IN[system], *deployed("create", "domains")]
 
 
 @bash_only
-@pytest.mark.parametrize(("hosting", "system"), DEPLOYED)
-def test_without_https_nothing_is_announced(hosting: str, system: str, tmp_path: Path) -> None:
-    """Prove that the old id stays announced where HTTPS does not serve the new policy, and that the run is red."""
-    stage = Stage(tmp_path, GIVEN, fails="check --only https")
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("hosting", HOSTINGS[:2])
+def test_a_new_domain_step_by_step(hosting: str, system: str, tmp_path: Path) -> None:
+    """Prove that the records come first, since Azure looks for them, and the policy before its announcement."""
+    stage = Newcomer(tmp_path, GIVEN)
+    infra(stage)
     ended = stage.play(pipeline(system, f"deploy-{hosting}"))
-    assert stage.noted() == [*BUILDING, *DEPLOYED[hosting, system], WAITED[hosting]]
-    assert [name for name, result in ended.items() if result == "failure"] == ["https"]
-    assert [name for name, result in ended.items() if result == "skipped"] == ["announce", "check"]
+    assert (red(ended), left_out(ended)) == ([], ["azure"])
+    assert stage.noted() == [
+        *(*BUILDING, *BEFORE[hosting, system], "python -m mtasts wait dns new.example old.example", *made(system)),
+        *(*DEPLOYED[hosting, system], WAITED[hosting], *ANNOUNCING),
+    ]
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_new_domain_behind_front_door(system: str, tmp_path: Path) -> None:
+    """Prove that the host name comes first, since it gives the token for DNS, and that two jobs wait for HTTPS."""
+    stage = Newcomer(tmp_path, GIVEN)
+    infra(stage)
+    ended = stage.play(pipeline(system, "deploy-front-door"))
+    looked, published = BEFORE["front-door", system][:3], BEFORE["front-door", system][3:]
+    file = {"github": "hosts.json", "azure-devops": f"{tmp_path}/hosts/hosts.json"}[system]
+    assert (red(ended), left_out(ended)) == ([], ["route", "azure"])
+    assert stage.noted() == [
+        *(*BUILDING, *looked, *made(system), *published),
+        f"python -m mtasts wait dns --verification {file} new.example old.example",
+        "python -m mtasts wait certificate new.example old.example",
+        *(*DEPLOYED["front-door", system], WAITED["front-door"], "python -m mtasts wait policy", *ANNOUNCING),
+    ]
+
+
+FAULTS = [
+    # What fails, the last step before Azure is asked what it says, the red job, and whether Azure is asked.
+    ("mtasts lint", "python -m mtasts lint", "build", False),
+    ("mtasts build", "python -m mtasts build", "build", False),
+    ("mtasts hosts", "python -m mtasts hosts", "look", False),
+    ("--only-remove", HOSTED[1], "hosting", True),
+    ("publish hosting", HOSTED[2], "hosting", True),
+    ("wait dns", "python -m mtasts wait dns new.example old.example", "dns", True),
+    ("phase domains", "python -m mtasts parameters --phase domains --output parameters.json", "domains", True),
+    ("wait policy", "python -m mtasts wait policy --for 600", "https", True),
+    ("announcement --doit;", "python -m mtasts publish announcement --doit (t0ken)", "announce", True),
+    ("mtasts check", "python -m mtasts check --wait 900", "check", True),
+]
+
+
+@bash_only
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(("fails", "last", "job", "asked"), FAULTS)
+def test_a_failure_ends_the_run(fails: str, last: str, job: str, asked: bool, system: str, tmp_path: Path) -> None:
+    """Prove that nothing follows a step that failed but the question what Azure says.
+
+    Without HTTPS nothing is announced: the old id stays. Without the right to look, nothing is published at all.
+    """
+    stage = Newcomer(tmp_path, GIVEN, fails=fails)
+    infra(stage)
+    ended = stage.play(pipeline(system, "deploy-function"))
+    assert red(ended) == [job]
+    tail = LOOKED[system] if asked else []
+    assert stage.noted()[-1 - len(tail) :] == [last, *tail]
+    assert (ended["azure"] == "success") == asked
 
 
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize(
-    ("fails", "last", "red"),
-    [
-        ("mtasts lint", "python -m mtasts lint", "build"),
-        ("mtasts build", "python -m mtasts build", "build"),
-        ("mtasts publish", "python -m mtasts publish announcement --doit (t0ken)", "announce"),
-        ("mtasts check --wait", "python -m mtasts check --wait 300", "check"),
-    ],
+    ("fails", "job"), [("wait certificate", "certificate"), ("wait policy --go-on", "https"), ("wait policy", "https")]
 )
-def test_a_failure_ends_the_run(fails: str, last: str, red: str, system: str, tmp_path: Path) -> None:
-    """Prove that nothing follows a step that failed, and that the run tells which it was."""
-    stage = Stage(tmp_path, GIVEN, fails=fails)
+def test_front_door_is_asked_what_it_says(fails: str, job: str, system: str, tmp_path: Path) -> None:
+    """Prove the same of a certificate that never comes: nothing is uploaded, and nothing is announced."""
+    stage = Newcomer(tmp_path, GIVEN, fails=fails)
+    infra(stage)
     ended = stage.play(pipeline(system, "deploy-front-door"))
-    assert (stage.noted()[-1], [name for name, result in ended.items() if result == "failure"]) == (last, [red])
+    assert (red(ended), ended["announce"], ended["azure"]) == ([job], "skipped", "success")
+    assert stage.noted()[-3:] == LOOKED[system]
 
 
 @bash_only
 @pytest.mark.parametrize(("hosting", "system"), list(DEPLOYED)[:6])
 def test_a_failed_deployment_leaves_the_old_id(hosting: str, system: str, tmp_path: Path) -> None:
-    """Prove that neither HTTPS nor DNS is touched where Azure does not take the new policy."""
+    """Prove that nothing is announced where Azure does not take the new policy."""
     stage = Stage(tmp_path, GIVEN, fails=DEPLOYED[hosting, system][-1])
     ended = stage.play(pipeline(system, f"deploy-{hosting}"))
-    assert stage.noted() == [*BUILDING, *DEPLOYED[hosting, system]]
-    skipped = dict.fromkeys(["https", "announce", "check"], "skipped")
-    assert ended == {"build": "success", "deploy": "failure", **skipped}
+    assert (red(ended), ended["https"], ended["announce"], ended["check"]) == (["deploy"], *["skipped"] * 3)
+    assert stage.noted() == [*BUILDING, *BEFORE[hosting, system], *DEPLOYED[hosting, system], *LOOKED[system]]
 
 
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_dns_by_hand(system: str, tmp_path: Path) -> None:
-    """Prove that without dns/ octoDNS is not installed. The verb comes in its place all the same: it prints records."""
+    """Prove that without dns/ octoDNS is not installed. The verbs come all the same: they print records."""
     stage = Stage(tmp_path, {"CLOUDFLARE_TOKEN": ""}, dns=False)
     stage.play(pipeline(system, "deploy-web-server"))
     assert stage.noted() == [
         *BUILDING,
-        "python -m mtasts check --only https --wait 1800",
+        "python -m mtasts publish announcement --doit --only-remove",
+        "python -m mtasts publish hosting --doit",
+        "python -m mtasts wait dns",
+        "python -m mtasts wait policy --for 1800",
         "python -m mtasts publish announcement --doit",
-        "python -m mtasts check --wait 300",
+        "python -m mtasts check --wait 900",
     ]
 
 
-FORCED = pytest.mark.parametrize(("force", "options"), [("false", ""), ("true", " --force")])
-OCTODNS = "python -m pip install --require-hashes --requirement dns/cloudflare.txt"
-
-
 @bash_only
-@FORCED
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_provision_for_a_web_server(system: str, force: str, options: str, tmp_path: Path) -> None:
-    """Prove that the hosting records are published, over foreign ones only where someone asked for that."""
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_foreign_records_are_written_over_only_where_someone_asked(hosting: str, system: str, tmp_path: Path) -> None:
+    """Prove that *force* reaches both publications, and never the one that only removes."""
     stage = Stage(tmp_path, GIVEN)
-    assert stage.play(pipeline(system, "provision-web-server"), force=force) == {"hosting": "success"}
-    assert stage.noted() == [OCTODNS, f"python -m mtasts publish hosting --doit{options} (t0ken)"]
+    stage.play(pipeline(system, f"deploy-{hosting}"), force="true")
+    published = [line for line in stage.noted() if "mtasts publish" in line]
+    assert [(line.split()[4], "--force" in line) for line in published] == [
+        ("announcement", False),
+        ("hosting", True),
+        ("announcement", True),
+    ]
 
 
-def infra(stage: Stage, *files: str) -> None:
-    """Put the scripts of infra/ where the pipeline finds them, Bicep files that nobody reads, and an artifact."""
-    (stage.work.parent / "policy").mkdir()
-    (stage.work.parent / "policy" / "policy.yaml").write_text("completed")
-    for name in ("deploy.sh", "function.bicep", "bootstrap.bicep", *files):
-        (stage.work / "infra" / name).parent.mkdir(parents=True, exist_ok=True)
+def infra(stage: Stage) -> None:
+    """Put Bicep files where the pipeline finds them. Nobody reads them."""
+    for name in ("function.bicep", "bootstrap.bicep"):
         shutil.copy(GENERATED / "infra" / name, stage.work / "infra" / name)
 
 
@@ -132,63 +222,57 @@ def deployed(command: str, phase: str) -> list[str]:
     ]
 
 
-SIGNED_IN = {"github": ["azure/login"], "azure-devops": ["AzureCLI connection"]}
-TO_MAKE = {**GIVEN, "AZURE_RESOURCE_GROUP": "group"}
+SIGNED_IN = {"github": ["azure/login"], "azure-devops": ["AzureCLI provision"]}
 SHOWN = "az deployment group show --name mta-sts --resource-group group --query properties.outputs"
+
+
+REFUSED = "python -m mtasts.hosting.refusals refusal.txt last"
 
 
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_provision_shows_and_makes_nothing(system: str, tmp_path: Path) -> None:
     """Prove that a run without `create` ends after what-if: nothing is made by a careless click."""
-    stage = Stage(tmp_path, TO_MAKE)
+    stage = Stage(tmp_path, GIVEN)
     infra(stage)
-    ended = stage.play(pipeline(system, "provision"), create="false", force="false")
-    assert {name for name, result in ended.items() if result == "success"} == {
-        "what-if" if system == "github" else "what_if"
-    }
+    ended = stage.play(pipeline(system, "provision"), create="false")
+    shown = {"github": {"what-if"}, "azure-devops": {"build", "what_if"}}[system]
+    assert {name for name, result in ended.items() if result == "success"} == shown
     assert stage.noted() == ["python -m mtasts lint", *SIGNED_IN[system], *deployed("what-if", "app")]
 
 
 @bash_only
-@FORCED
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_provision_step_by_step(system: str, force: str, options: str, tmp_path: Path) -> None:
-    """Prove the order that Azure needs: what-if, the app, its DNS records, then host names and certificates."""
-    stage = Stage(tmp_path, TO_MAKE)
+def test_provision_step_by_step(system: str, tmp_path: Path) -> None:
+    """Prove that *provision* makes the app alone: records, host names and certificates come with a push."""
+    stage = Stage(tmp_path, GIVEN)
     infra(stage)
-    ended = stage.play(pipeline(system, "provision"), create="true", force=force)
+    ended = stage.play(pipeline(system, "provision"), create="true")
     assert set(ended.values()) == {"success"}
     assert stage.noted() == [
         *("python -m mtasts lint", *SIGNED_IN[system], *deployed("what-if", "app")),
         *(*SIGNED_IN[system], *deployed("create", "app"), SHOWN, "python -m mtasts outputs outputs.json"),
-        *(OCTODNS, f"python -m mtasts publish hosting --doit{options} (t0ken)"),
-        *(*SIGNED_IN[system], *deployed("create", "domains")),
     ]
-    if system == "azure-devops":
-        assert (stage.work / "policy.yaml").read_text() == "completed"
 
 
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize(
-    ("fails", "red", "last"),
+    ("fails", "job", "last"),
     [
-        ("group what-if", "what", deployed("what-if", "app")[1]),
-        ("group create", "create", deployed("create", "app")[1]),
+        ("group what-if", "what", REFUSED),
+        ("group create", "create", REFUSED),
         ("group show", "create", SHOWN),
         ("mtasts outputs", "create", "python -m mtasts outputs outputs.json"),
-        ("publish hosting", "hosting", "python -m mtasts publish hosting --doit (t0ken)"),
-        ("phase domains", "domains", deployed("create", "domains")[0]),
     ],
 )
-def test_a_failure_ends_provisioning(fails: str, red: str, last: str, system: str, tmp_path: Path) -> None:
-    """Prove that no certificate is asked for without its records, and nothing made that what-if could not show."""
-    stage = Stage(tmp_path, TO_MAKE, fails=fails)
+def test_a_failure_ends_provisioning(fails: str, job: str, last: str, system: str, tmp_path: Path) -> None:
+    """Prove that nothing is made that what-if could not show."""
+    stage = Stage(tmp_path, GIVEN, fails=fails)
     infra(stage)
-    ended = stage.play(pipeline(system, "provision"), create="true", force="false")
+    ended = stage.play(pipeline(system, "provision"), create="true")
     assert stage.noted()[-1] == last
-    assert [re.split("[-_]", name)[0] for name, result in ended.items() if result == "failure"] == [red]
+    assert [re.split("[-_]", name)[0] for name in red(ended)] == [job]
 
 
 FAILS_TWICE = """#!/usr/bin/env bash
@@ -215,55 +299,16 @@ def test_host_names_are_tried_again_until_azure_sees_their_records(
 
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("missing", ["AZURE_RESOURCE_GROUP", "AZURE_CLIENT_ID", "AZURE_SERVICE_CONNECTION"])
+@pytest.mark.parametrize("missing", ["AZURE_RESOURCE_GROUP", "AZURE_CLIENT_ID"])
 def test_provision_names_what_is_not_set(system: str, missing: str, tmp_path: Path) -> None:
     """Prove that the first step says which variable lacks, before anything is asked of Azure."""
-    if missing in {"github": "AZURE_SERVICE_CONNECTION", "azure-devops": "AZURE_CLIENT_ID"}[system]:
+    if (missing, system) == ("AZURE_CLIENT_ID", "azure-devops"):  # service connections stand there by their names
         return
-    stage = Stage(tmp_path, {name: value for name, value in TO_MAKE.items() if name != missing})
+    stage = Stage(tmp_path, {name: value for name, value in GIVEN.items() if name != missing})
     infra(stage)
-    ended = stage.play(pipeline(system, "provision"), create="true", force="false")
+    ended = stage.play(pipeline(system, "provision"), create="true")
     assert (stage.noted(), set(ended.values())) == ([], {"failure", "skipped"})
     assert stage.said == SAYS[system].format(missing)
-
-
-@bash_only
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_provision_waits_for_front_door(system: str, tmp_path: Path) -> None:
-    """Prove that the run ends when Front Door has approved every domain: before that there is no certificate."""
-    stage = Stage(tmp_path, TO_MAKE)
-    infra(stage, "front-door/approved.sh")
-    assert set(stage.play(pipeline(system, "provision"), create="true", force="false").values()) == {"success"}
-    asked, following = stage.noted()[-2:]
-    assert asked.startswith(
-        "az rest --method get --url /subscriptions/{subscriptionId}/resourceGroups/group/providers/"
-    )
-    assert following.endswith("--output tsv --query nextLink")
-
-
-PAGES = """#!/usr/bin/env bash
-echo x >> "$NOTES"
-case "$* ${FAILS:-}" in
-  *fails) echo "ERROR: AuthorizationFailed" >&2; exit 1 ;;
-  *page=2*nextLink*) ;;
-  *nextLink*) echo "https://management.azure.com/next?page=2" ;;
-  *page=2*) if [ "$(wc -l < "$NOTES")" -lt 8 ]; then printf 'mta-sts.example.net\\tPending\\n'; fi ;;
-esac
-"""
-
-
-@bash_only
-@pytest.mark.parametrize(("fails", "code", "calls"), [("", 0, 12), ("fails", 1, 1)])
-def test_front_door_is_asked_for_all_its_domains(fails: str, code: int, calls: int, tmp_path: Path) -> None:
-    """A domain on the second page counts (Azure gives a page at a time), and a call that is refused is no approval."""
-    stage = Stage(tmp_path, {})
-    infra(stage, "front-door/approved.sh")
-    (stage.programs / "az").write_text(PAGES)
-    (stage.programs / "python").write_text("#!/bin/sh\necho app")
-    variables = {"PATH": f"{stage.programs}{os.pathsep}{os.environ['PATH']}", "NOTES": str(stage.notes), "PAUSE": "0"}
-    environment = {**variables, "AZURE_RESOURCE_GROUP": "group", "FAILS": fails}
-    done = run(["bash", "infra/front-door/approved.sh"], cwd=stage.work, env=environment)
-    assert (done.returncode, len(stage.notes.read_text().splitlines())) == (code, calls), done.stdout + done.stderr
 
 
 # The DNS provider's credentials
@@ -287,27 +332,29 @@ def test_every_variable_reaches_octodns() -> None:
     """Prove that the pipelines hand over each name that a provider reads: in Azure DevOps only secrets need it."""
     text = (GENERATED / "dns" / "provider.yaml").read_text(encoding="utf-8")
     assert sorted(set(re.findall(r"env/(\w+)", text))) == READ_NAMES
-    for name in (*PROVISIONS, *(f"deploy-{hosting}" for hosting in HOSTINGS)):
-        (step,) = [step for step in steps_of(pipeline("github", name)) if "CLOUDFLARE_TOKEN" in step.get("env", {})]
-        given = {key: value for key, value in step["env"].items() if key != "FORCE"}
-        kinds = {key: "secrets" if key in SECRETS else "vars" for key in (*READ_NAMES, ZONE_ELSEWHERE)}
-        assert given == {key: f"${{{{ {kind}.{key} }}}}" for key, kind in kinds.items()}
-        (step,) = [
-            step for step in steps_of(pipeline("azure-devops", name)) if "CLOUDFLARE_TOKEN" in step.get("env", {})
-        ]
-        assert step["env"] == {key: f"$({key})" for key in SECRETS}
+    kinds = {key: "secrets" if key in SECRETS else "vars" for key in (*READ_NAMES, ZONE_ELSEWHERE)}
+    given = {
+        "github": {key: f"${{{{ {kind}.{key} }}}}" for key, kind in kinds.items()},
+        "azure-devops": {key: f"$({key})" for key in SECRETS},
+    }
+    for name, times in ((f"deploy-{hosting}", 2) for hosting in HOSTINGS):
+        for system, expected in given.items():
+            found = [
+                step["env"] for step in steps_of(pipeline(system, name)) if "CLOUDFLARE_TOKEN" in step.get("env", {})
+            ]
+            assert [{key: env[key] for key in env if key != "FORCE"} for env in found] == [expected] * times
 
 
 def test_azure_dns_is_asked_by_who_is_signed_in() -> None:
     """Prove that GitHub signs in only where Azure DNS is used, and that Azure DevOps lends a service connection."""
-    for name in ("provision-web-server", "deploy-web-server"):
-        (login,) = [step for step in steps_of(pipeline("github", name)) if what(step) == "azure/login"]
-        assert login["if"] == "${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}"
-        assert login["with"] == {
-            "client-id": "${{ vars.AZURE_CLIENT_ID }}",
-            "tenant-id": "${{ vars.AZURE_TENANT_ID }}",
-            "subscription-id": "${{ vars.AZURE_DNS_SUBSCRIPTION_ID || vars.AZURE_SUBSCRIPTION_ID }}",
-        }
+    logins = [step for step in steps_of(pipeline("github", "deploy-web-server")) if what(step) == "azure/login"]
+    given = {
+        "client-id": "${{ vars.AZURE_CLIENT_ID }}",
+        "tenant-id": "${{ vars.AZURE_TENANT_ID }}",
+        "subscription-id": "${{ vars.AZURE_DNS_SUBSCRIPTION_ID || vars.AZURE_SUBSCRIPTION_ID }}",
+    }
+    login = ("${{ vars.AZURE_DNS_RESOURCE_GROUP != '' }}", given)
+    assert [(step["if"], step["with"]) for step in logins] == [login, login]
     template = load(AZURE / "steps" / "publish.yml")
     given = {"command": "python -m mtasts publish hosting", "serviceConnection": "dns", "condition": "succeeded()"}
     assert compiled(template["steps"], given) == [
@@ -327,7 +374,7 @@ def test_azure_dns_is_asked_by_who_is_signed_in() -> None:
 
 SAID = (
     "Not set: {}. The DNS provider needs what dns/provider.yaml reads from the environment. Set it on GitHub under"
-    " Settings → Environments, in Azure DevOps under Pipelines → this pipeline → Edit → Variables, and run this again."
+    " Settings → Environments, in Azure DevOps in the variable group mta-sts-dns, and run this again."
 )
 
 

@@ -54,7 +54,7 @@ class Cloud(Api):
     resources: the ids of what there is. made: what deployments print, by the name of the output. hosts: the host names
     that Front Door has. zones_in: the subscription of the DNS zones. faults: what Azure answers instead, once each, by
     the beginning of the call: `PUT /subscriptions/…`. given: the parameters of each deployment, by its name.
-    done and refused: what each identity asked for, and what of that it may not do.
+    done and refused: what each identity asked for, and what of that it may not do. blobs: which were asked for.
     """
 
     provider = "azure-dns"
@@ -70,6 +70,7 @@ class Cloud(Api):
         self.given: dict[str, dict[str, Any]] = {}
         self.done: list[Need] = []
         self.refused: list[Need] = []
+        self.blobs: list[str] = []
         self._deployments: dict[str, Any] = {}
         self._running = ExitStack()
         (folder / "dns").mkdir(parents=True)
@@ -240,6 +241,7 @@ class Cloud(Api):
         """Take a blob. To write over one is `write`, and `add/action` makes a new one."""
         (place,) = (each for each in self.resources if each.endswith(f"/storageAccounts/{account}"))
         scope = f"{place}/blobServices/default/containers/{request.parts[0]}"
+        self.blobs.append("/".join(request.parts))
         verb = {"PUT": "write", "GET": "read", "HEAD": "read", "DELETE": "delete"}[request.method]
         self._need(identity, f"{CONTAINERS}/blobs/{verb}", scope, data=True)
         stamp = {"ETag": '"1"', "Last-Modified": "Thu, 26 Nov 2026 00:00:00 GMT", "x-ms-version": "2021-08-06"}

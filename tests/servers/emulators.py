@@ -57,15 +57,14 @@ def _wait(process: subprocess.Popen[bytes], address: str, port: int, log: Path) 
             time.sleep(0.05)
 
 
-def uploaded(script: str, folder: Path, endpoint: str) -> int:
+def uploaded(script: str, folder: Path, endpoint: str, **variables: str) -> int:
     """Run a pipeline's script with the stand-in for az, and return its exit code."""
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
     (programs / "az").write_text(AZ)
     (programs / "az").chmod(0o755)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    done = run(
-        ["bash", "-c", script], cwd=folder, env={"PATH": path, "AZURITE": endpoint, "AZURE_STORAGE_ACCOUNT": ACCOUNT}
-    )
+    given = {"PATH": path, "AZURITE": endpoint, "AZURE_STORAGE_ACCOUNT": ACCOUNT, **variables}
+    done = run(["bash", "-c", script], cwd=folder, env=given)
     assert done.stdout == "", done.stderr
     return done.returncode

@@ -118,8 +118,8 @@ def commands(folder: Path) -> list[Path]:
 
 
 AZURE = ("function", "static-web-app", "front-door")
-VERBS = ("build", "check", "explain", "import", "lint", "plan", "publish", "records", "render", "serve")
-AZURE_VERBS = ("outputs", "parameters")
+VERBS = ("build", "check", "explain", "import", "lint", "plan", "publish", "records", "render", "serve", "wait")
+AZURE_VERBS = ("hosts", "outputs", "parameters")
 BUILDS = {
     "function": ["build/function/", "build/function.zip", "build/static/"],
     "static-web-app": ["build/static/"],

@@ -5,9 +5,14 @@ shopt -s extglob # bootstrap.bicep is not for pipelines
 python -m mtasts parameters --phase "$2" --output parameters.json
 # Azure looks for the DNS records before it adds a host name, and it may take minutes to see them.
 for _ in {1..5}; do
-  if az deployment group "$1" --name mta-sts --resource-group "$AZURE_RESOURCE_GROUP" \
-    --template-file infra/!(bootstrap).bicep --parameters parameters.json; then exit 0; fi
-  if [ "$2" = app ]; then exit 1; fi
+  code=0
+  az deployment group "$1" --name mta-sts --resource-group "$AZURE_RESOURCE_GROUP" \
+    --template-file infra/!(bootstrap).bicep --parameters parameters.json 2> refusal.txt || code=$?
+  cat refusal.txt >&2
+  if [ "$code" = 0 ]; then exit 0; fi
+  python -m mtasts.hosting.refusals refusal.txt || exit 1
+  if [ "$2" = app ]; then break; fi
   sleep "${PAUSE:-60}"
 done
+python -m mtasts.hosting.refusals refusal.txt last || true
 exit 1

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtasts.ci.handing_over import hand_over
 from mtasts.findings import UserError
 from mtasts.findings.forms import ANNOTATIONS, Annotation, format_for
 from mtasts.history import git
@@ -92,16 +93,8 @@ def main(environment: Mapping[str, str], folder: Path) -> int:
         return 1
     if reason:
         print(ANNOTATIONS[system](Annotation("notice", reason, _TITLE)))
-    _hand_over(environment, system, "false" if reason else "true")
+    hand_over(environment, "current", "false" if reason else "true")
     return 0
-
-
-def _hand_over(environment: Mapping[str, str], system: str, current: str) -> None:
-    if system == "github":
-        with Path(environment["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
-            file.write(f"current={current}\n")
-    else:
-        print(f"##vso[task.setvariable variable=current;isOutput=true]{current}")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,20 @@ policy_file = click.option(
     show_default=True,
     help="Read this policy file.",
 )
+verification_file = click.option(
+    "--verification",
+    "proofs",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What proves the domains to Front Door: what Azure says of its host names, or the outputs of infra/.",
+)
+
+
+def verification(proofs: Path | None) -> dict[str, str]:
+    """Return what proves each domain to Front Door, by the file that --verification names."""
+    from mtasts.hosting import hosts  # here, since few runs need it
+
+    return hosts.tokens(hosts.read(proofs)) if proofs else {}
 
 
 def load(path: Path) -> Config:

@@ -16,7 +16,7 @@ _ALL = {
     "config": ("hosting", "schema", "values", "yaml_file"),
     "check": (
         *("announcing", "caa", "mx_answers", "mx_hosts", "policy_answers", "policy_host", "steps", "tls_reporting"),
-        *("txt_record", "walk"),
+        *("txt_record", "waiting", "walk"),
     ),
     "plan": ("observed", "overrides", "plan", "safety"),
     "dns": ("publish",),

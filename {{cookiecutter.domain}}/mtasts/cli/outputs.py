@@ -16,7 +16,7 @@ from mtasts.hosting.azure import read_outputs, with_outputs
 @click.argument("file", type=click.Path(path_type=Path))
 @policy_file
 def command(file: Path, path: Path) -> None:
-    """Write what a deployment of infra/ gave, in FILE as JSON, into policy.yaml: host name and verifications."""
+    """Write what a deployment of infra/ gave, in FILE as JSON, into policy.yaml: what stays the same from then on."""
     config = load(path)
     found = read_outputs(file)
     before = yaml_file.read_text(path)
@@ -25,6 +25,6 @@ def command(file: Path, path: Path) -> None:
         click.echo(f"{path} has all of it already.")
     else:
         write(path, after)
-        click.echo(f"{path} has the host name and what proves the domains to Azure. Commit it.")
+        click.echo(f"{path} has what Azure gave the hosting for good. Commit it.")
     if found.storage_account:
         click.echo(f"Set the variable AZURE_STORAGE_ACCOUNT for the deployment: {found.storage_account}")

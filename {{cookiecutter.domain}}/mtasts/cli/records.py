@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from mtasts.cli._common import load, policy_file
+from mtasts.cli._common import load, policy_file, verification, verification_file
 from mtasts.cli._usage import Choice, verb
 from mtasts.dns.forms import FORMATS
-from mtasts.dns.records import Stage, records
+from mtasts.dns.records import Stage, proven, records
 
 
 @verb("records", "records --only hosting --format json")
@@ -19,7 +19,9 @@ from mtasts.dns.records import Stage, records
 @click.option(
     "--only", "stage", type=Choice([stage.value for stage in Stage]), help="Print only the records of this stage."
 )
+@verification_file
 @policy_file
-def command(form: str, stage: str | None, path: Path) -> None:
+def command(form: str, stage: str | None, proofs: Path | None, path: Path) -> None:
     """Print the records that belong into DNS, each with its name, type, TTL and value."""
-    click.echo(FORMATS[form](records(load(path), Stage(stage) if stage else None)))
+    config = proven(load(path), verification(proofs))
+    click.echo(FORMATS[form](records(config, Stage(stage) if stage else None)))

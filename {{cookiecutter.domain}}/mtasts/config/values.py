@@ -78,6 +78,16 @@ hosting, or the server's own name. If your web server has no name other than `mt
 to DNS by hand and remove `hostname`.""",
 )
 
+VERIFICATION_UNREAD = Rule(
+    "MTS157",
+    "The verification of a domain is not read any more",
+    Severity.WARNING,
+    "Azure Front Door domain validation",
+    """What proves a domain to Front Door ends after days, so each run reads it in Azure and publishes it at
+`_dnsauth.mta-sts.<domain>`. The key `verification` of a domain is read by nothing any more: remove it. By hand, pass
+`--verification FILE` to `records` and `publish hosting`.""",
+)
+
 
 Located = tuple[Steps, Finding]
 
@@ -200,6 +210,10 @@ def _reporting(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]
 
 def _hosting(data: Mapping[str, Any]) -> Iterator[Located]:
     hosting = _mapping(data.get("hosting"))
+    if hosting.get("kind") == "front-door":
+        for name in (name for name, own in _mapping(data.get("domains")).items() if "verification" in _mapping(own)):
+            message = f"verification of {quote(name)} is not read any more: each run reads it in Azure. Remove it."
+            yield ("domains", name, "verification"), Finding(VERIFICATION_UNREAD, message)
     hostname = hosting.get("hostname")
     if "kind" in hosting and hostname is None:
         yield ("hosting",), Finding(HOSTNAME_MISSING, f"{_NO_CNAME} {_HOW.get(str(hosting['kind']), _PROVISION)}")

@@ -10,6 +10,7 @@ from dataclasses import asdict
 import yaml
 
 from mtasts.dns.records import DnsRecord
+from mtasts.findings.report import Section, Table
 
 
 def as_table(records: Sequence[DnsRecord]) -> str:
@@ -20,6 +21,12 @@ def as_table(records: Sequence[DnsRecord]) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join("  ".join([*map(str.ljust, row, widths), row[4]]) for row in rows)
+
+
+def to_enter(records: Sequence[DnsRecord]) -> Section:
+    """Return the records that a person is to enter, as a section of a report."""
+    rows = [(r.name, r.host, r.type, str(r.ttl), r.value) for r in records]
+    return Section("Records to enter", table=Table(("name", "host", "type", "TTL", "value"), rows))
 
 
 def as_zone(records: Sequence[DnsRecord]) -> str:

@@ -15,7 +15,7 @@ from octodns.source.base import BaseSource
 from mtasts.config import model
 from mtasts.config.hosting import Kind
 from mtasts.config.model import Config
-from mtasts.dns.records import DnsRecord, Name, Stage, names, records
+from mtasts.dns.records import DnsRecord, Name, Stage, names, proven, records
 from mtasts.dns.recordset import Past, Settled, Value, canonical, settle
 from mtasts.findings import UserError, listed, quote
 
@@ -38,12 +38,14 @@ class PolicySource(BaseSource):  # type: ignore[misc]
     def __init__(self, id: str, records: str, file: str = "policy.yaml") -> None:  # noqa: A002 - octoDNS's own
         self.log = logging.getLogger(f"PolicySource[{id}]")
         super().__init__(id)
-        config, stage = _load(file), Stage(records)
-        self._zones = {zone: [] for zone in names(config, stage)}
-        self._fill(config, stage)
+        self._config, self._stage = _load(file), Stage(records)
+        self.prove({})
 
-    def _fill(self, config: Config, stage: Stage) -> None:
-        for record in records(config, stage):
+    def prove(self, tokens: Mapping[str, str]) -> None:
+        """Take what proves the domains to Front Door now, by the domain."""
+        config = proven(self._config, tokens)
+        self._zones = {zone: [] for zone in names(config, self._stage)}
+        for record in records(config, self._stage):
             self._zones[record.zone].append(record)
 
     _zones: dict[str, list[DnsRecord]]
@@ -64,23 +66,35 @@ class PolicySource(BaseSource):  # type: ignore[misc]
 class OnlyOurs(BaseProcessor):  # type: ignore[misc]
     """Hides every name that is not ours from octoDNS, and of our names every value that is not ours to change.
 
-    `publish` sets force, past and allowed; without it only what policy.yaml says now is ours. allowed: the domains that
-    may have records made or changed, None for all of them. When octoDNS has planned, made has the domains that the plan
-    makes or changes records for, and refused says of those that it leaves as they are what is in the way.
+    `publish` sets tokens, force, past, allowed and only_remove; without it only what policy.yaml says now is ours.
+    allowed: the domains that may have records made or changed, None for all of them; only_remove: none may. When
+    octoDNS has planned, made has the domains that the plan makes or changes records for, and refused says of those that
+    it leaves as they are what is in the way.
     """
 
     def __init__(self, id: str, records: str, file: str = "policy.yaml") -> None:  # noqa: A002 - octoDNS's own
         super().__init__(id)
-        config = _load(file)
-        self.names = names(config, Stage(records))
-        self._tokens = config.hosting.kind is Kind.FRONT_DOOR
-        self._retired = {domain.name for domain in config.retired}
+        self._config, self._stage = _load(file), Stage(records)
+        self._tokens = self._config.hosting.kind is Kind.FRONT_DOOR
+        self._retired = {domain.name for domain in self._config.retired}
+        self.prove({})
         self._wanted: dict[str, dict[str, str]] = {}  # the type of what is wanted, by zone and name
         self.force = False
         self.past: Callable[[], Past] = Past
         self.allowed: Collection[str] | None = None
+        self.only_remove = False
         self.made: set[str] = set()
         self.refused: dict[str, str] = {}
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """Return what is refused: if records may only go, that of the domains whose records do."""
+        return {name: why for name, why in self.refused.items() if name in self._retired or not self.only_remove}
+
+    def prove(self, tokens: Mapping[str, str]) -> None:
+        """Take what proves the domains to Front Door now, by the domain: it is this repository's to publish."""
+        self.names = names(proven(self._config, tokens), self._stage)
+        self._proofs = {canonical(f"_dnsauth.mta-sts.{name}.", "TXT", token) for name, token in tokens.items()}
 
     def process_target_zone(self, existing: Any, target: Any, lenient: bool = False) -> Any:  # noqa: ARG002
         """Leave in a zone what has one of our names."""
@@ -127,7 +141,7 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
         next_one = place.value and self._tokens and place.fqdn.startswith("_dnsauth.")
         if next_one and value[0] == "TXT" and _TOKEN.fullmatch(value[1]):
             return True
-        return each in self.past().published
+        return each in self._proofs or each in self.past().published
 
     def _refused(self, settled: Iterable[tuple[_Place, Settled]]) -> dict[str, str]:
         """Return the domains that are left as they are, and why."""
@@ -166,7 +180,7 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
         changes = [(ours[change.record.name].domain, change) for change in plan.changes if change.record.name in ours]
         made = {domain for domain, change in changes if change.new and wanted.get(change.new.name) == change.new._type}
         self.made |= made
-        held = set() if self.allowed is None else made.difference(self.allowed)
+        held = made if self.only_remove else set() if self.allowed is None else made.difference(self.allowed)
         plan.changes = [change for domain, change in changes if domain not in held]
         return plan if plan.changes else None
 

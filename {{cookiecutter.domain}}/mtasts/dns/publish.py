@@ -70,12 +70,19 @@ class Published:
 
 
 def publish(
-    config_file: Path, doit: bool, force: bool, past: Callable[[], Past] = Past, look: Look | None = None
+    config_file: Path,
+    doit: bool,
+    force: bool,
+    past: Callable[[], Past] = Past,
+    look: Look | None = None,
+    tokens: Mapping[str, str] | None = None,
+    only_remove: bool = False,
 ) -> Published:
     """Plan all zones, and with doit apply. Where one fails, each is done by itself, and the failures are findings.
 
     force: replace what is in the way of our records. past: what this repository published before, asked for if it is
-    needed. look: asked before a record is made or changed, but not before one is removed.
+    needed. look: asked before a record is made or changed, but not before one is removed. tokens: what proves domains
+    to Front Door now. only_remove: leave every domain as it is that has records to be made or changed.
     Without the provider's credentials there is no plan. That is a finding with doit, and else a remark.
     """
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
@@ -88,7 +95,7 @@ def publish(
             return _without(missing, doit)
         if bad := [*_faults(read)]:
             return Published(findings=bad)
-        return _published(lambda: _manager(config_file, force, past), doit, look)
+        return _published(lambda: _manager(config_file, force, past, tokens or {}), doit, look, only_remove)
     except _BeginError as error:
         return Published(findings=[Finding(ZONE_FAILED, str(error))])
 
@@ -97,9 +104,11 @@ class _BeginError(Exception):
     """octoDNS does not take its configuration. The message says why, and what to do."""
 
 
-def _manager(config_file: Path, force: bool, past: Callable[[], Past]) -> Manager:
+def _manager(config_file: Path, force: bool, past: Callable[[], Past], tokens: Mapping[str, str]) -> Manager:
     try:
         manager = Manager(str(config_file))
+        for each in (manager.providers["policy"], manager.processors["ours"]):
+            each.prove(tokens)
         providers.confine(manager.providers["zone"], manager.processors["ours"].names)
     except Exception as error:  # a variable, an option or a package: octoDNS and its providers raise what they like
         if isinstance(error.__context__, ModuleNotFoundError):
@@ -111,21 +120,22 @@ def _manager(config_file: Path, force: bool, past: Callable[[], Past]) -> Manage
     return manager
 
 
-def _published(begin: Callable[[], Manager], doit: bool, look: Look | None) -> Published:
+def _published(begin: Callable[[], Manager], doit: bool, look: Look | None, only_remove: bool) -> Published:
     manager = begin()
     ours = manager.processors["ours"]
+    ours.only_remove = only_remove
     planned = _plan_all(manager)
     if not doit or not planned.plans:
-        return Published(planned.plans, [*planned.findings, *_refusals(ours.refused)])
+        return Published(planned.plans, [*planned.findings, *_refusals(ours.refusals)])
     said = look(sorted(ours.made)) if look and ours.made else []
     if look:
         ours.allowed = ours.made.difference(each.domain for each in said if each.rule.severity is Severity.ERROR)
     done = _one_by_one(manager, sorted(_zones(planned)), doit=True)
     again = begin()  # anew, since a provider can remember what it has read
-    again.processors["ours"].allowed = ours.allowed
+    again.processors["ours"].allowed, again.processors["ours"].only_remove = ours.allowed, only_remove
     left = _one_by_one(again, _zones(done), doit=False)
     wrong = set(_zones(left))
-    refused = {**ours.refused, **again.processors["ours"].refused}
+    refused = {**ours.refusals, **again.processors["ours"].refusals}
     findings = [*planned.findings, *said, *done.findings, *left.findings, *map(_unlike_the_plan, sorted(wrong))]
     plans = [(target, plan) for target, plan in done.plans if plan.desired.name not in wrong]
     return Published(plans, [*findings, *_refusals(refused)])
@@ -195,8 +205,8 @@ def _without(missing: list[str], doit: bool) -> Published:
     names = (re.sub(r"\W", "?", name) for name in missing)  # a branch can write anything there
     message = (
         f"Not set: {', '.join(names)}. The DNS provider needs what dns/provider.yaml reads from the environment."
-        " Set it on GitHub under Settings → Environments, in Azure DevOps under Pipelines → this pipeline → Edit →"
-        " Variables, and run this again."
+        " Set it on GitHub under Settings → Environments, in Azure DevOps in the variable group mta-sts-dns, and"
+        " run this again."
     )
     if not doit:
         return Published(unplanned=message)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from mtasts.config.hosting import Kind
@@ -36,6 +36,20 @@ class DnsRecord:
     def host(self) -> str:
         """The name relative to its zone, as DNS providers' forms want it."""
         return self.name.removesuffix(f".{self.zone}.")
+
+
+def proven(config: Config, tokens: Mapping[str, str]) -> Config:
+    """Return the config with what proves its domains to Front Door now, by the domain: policy.yaml is not read for it.
+
+    Azure makes these tokens anew, so what once stood in policy.yaml proves nothing. Other hostings have none.
+    """
+    if config.hosting.kind is not Kind.FRONT_DOOR:
+        return config
+    domains, retired = (
+        tuple(replace(domain, verification=tokens.get(domain.name)) for domain in each)
+        for each in (config.domains, config.retired)
+    )
+    return replace(config, domains=domains, retired=retired)
 
 
 def records(config: Config, stage: Stage | None = None) -> list[DnsRecord]:

@@ -121,7 +121,3 @@ def _values(config: Config, outputs: Outputs) -> Iterator[tuple[tuple[str, ...],
         yield ("hosting", "hostname"), outputs.hostname
     if outputs.verification and config.hosting.verification != outputs.verification:
         yield ("hosting", "verification"), outputs.verification
-    for domain in (*config.domains, *config.retired):
-        proof = (outputs.verifications or {}).get(domain.name)
-        if proof and domain.verification != proof:
-            yield ("domains", config.written[domain.name], "verification"), proof

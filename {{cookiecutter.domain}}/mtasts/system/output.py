@@ -55,6 +55,12 @@ class Stream:
         self._stream.buffer.write(harmless.encode())
         self.flush()
 
+    def command(self, text: str) -> None:
+        """Write a line as it is, after what is left of another."""
+        if self._begun:
+            self.write("\n")
+        self._stream.write(f"{text}\n")
+
     def flush(self) -> None:
         """Flush the lines that are whole: what comes next could make a command of the rest."""
         self._stream.flush()
@@ -115,6 +121,12 @@ def masked(text: str) -> str:
     for stream in _guarded():
         text = stream.mask(text)
     return text
+
+
+def command(text: str) -> None:
+    """Print a line that tells the CI system what to do. Who calls this answers for every letter of it."""
+    if sys.stdout:
+        (sys.stdout if isinstance(sys.stdout, Stream) else Stream(sys.stdout)).command(text)
 
 
 def write_served(text: str) -> None:

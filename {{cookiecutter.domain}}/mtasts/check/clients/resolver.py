@@ -52,7 +52,7 @@ class Lookup:
         self._resolver.cache = dns.resolver.LRUCache()
 
     def __call__(self, name: str, kind: str, deadline: Deadline) -> Answer:
-        """Return the records of a kind (TXT, MX, CAA, A, AAAA) at a name, over TCP where UDP cuts them off."""
+        """Return the records of a kind (TXT, MX, CAA, CNAME, A, AAAA) at a name, over TCP where UDP cuts them off."""
         answer = self._ask(name, kind, deadline)
         while answer.status is Status.NOT_ASKED and deadline.open(2 * limits.PAUSE):
             time.sleep(limits.PAUSE)
@@ -107,6 +107,7 @@ _VALUES: dict[str, Callable[[Any], str]] = {
     "CAA": lambda record: (
         f"{record.flags} {record.tag.decode('ascii', 'replace')} {record.value.decode('utf-8', 'replace')}"
     ),
+    "CNAME": lambda record: record.target.to_text(omit_final_dot=True),
     "A": lambda record: str(record.address),
     "AAAA": lambda record: str(record.address),
 }

@@ -1,0 +1,122 @@
+"""wait: until the world outside sees what a deployment needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mtasts.check import waiting
+from mtasts.check.walk import Wanted
+from mtasts.ci.handing_over import hand_over, summarise
+from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
+from mtasts.cli._network import clients, jobs_option, network_options
+from mtasts.cli._usage import Choice, unknown, verb
+from mtasts.config.model import Config, Domain
+from mtasts.dns.forms import to_enter
+from mtasts.dns.records import DnsRecord, Stage, proven, records_of
+from mtasts.findings import Finding, listed
+from mtasts.findings.forms import as_markdown, as_text
+from mtasts.findings.report import Report, count
+
+PAUSE = 15  # seconds between two looks
+BY_HAND, BY_ITSELF = 15 * 60, 40 * 60  # seconds that a wait may take at most: a job of the pipelines has 45 minutes
+
+_FOR = {
+    "dns": "DNS shows the hosting's records",
+    "certificate": "TLS works with the policy hosts",
+    "policy": "HTTPS serves the policies",
+}
+
+
+@verb("wait", "wait policy --for 600")
+@click.argument("what", type=Choice(list(_FOR)))
+@click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
+@click.option("--for", "seconds", type=click.IntRange(0, 3600), help="Default: 2400; for dns without dns/, 900.")
+@click.option(
+    "--go-on", is_flag=True, help="If time is over, exit 0 with the output `done` false: another wait follows."
+)
+@jobs_option
+@verification_file
+@network_options
+@policy_file
+def command(
+    what: str,
+    domains: Sequence[str],
+    seconds: int | None,
+    go_on: bool,
+    jobs: int,
+    proofs: Path | None,
+    timeout: float,
+    path: Path,
+    **network: Any,
+) -> None:
+    """Wait until WHAT is so of each DOMAIN (default: all of policy.yaml), as it is seen from outside.
+
+    dns: the records that lead to the hosting. certificate: TLS with the policy host. policy: what it serves.
+    """
+    config = proven(load(path), verification(proofs))
+    wanted = _wanted(config, domains)
+    records = {domain.name: records_of(domain, config, Stage.HOSTING) for domain in wanted}
+    looks: dict[str, waiting.Look] = {
+        "dns": partial(waiting.in_dns, [_seen_as(name, each) for name, found in records.items() for each in found]),
+        "certificate": partial(waiting.with_tls, list(records)),
+        "policy": partial(waiting.with_policy, [Wanted(each.name, each.policy) for each in wanted]),
+    }
+    by_hand = what == "dns" and not os.path.lexists(ROOT / "dns")
+    patience = (BY_HAND if by_hand else BY_ITSELF) if seconds is None else seconds
+    click.echo(f"Waiting until {_FOR[what]}, for {patience} seconds at most: {listed(list(records))}.")
+    left = _wait(lambda: looks[what](clients(**network), timeout, jobs), patience)
+    hand_over(os.environ, "done", "false" if left else "true")
+    if left:
+        _give_up(left, patience, go_on, [each for found in records.values() for each in found] if by_hand else [])
+    else:
+        click.echo(f"{_FOR[what]}.")
+
+
+def _wanted(config: Config, names: Sequence[str]) -> list[Domain]:
+    """Return the domains of policy.yaml with these names, or all of them."""
+    ours = {domain.name: domain for domain in config.domains}
+    for name in names:
+        if name.lower() not in ours:
+            raise unknown(name, ours, "a domain of policy.yaml")
+    return [ours[name.lower()] for name in dict.fromkeys(names)] or list(ours.values())
+
+
+def _seen_as(domain: str, record: DnsRecord) -> waiting.Record:
+    value = record.value.removesuffix(".") if record.type == "CNAME" else record.value
+    return waiting.Record(domain, record.name.removesuffix("."), record.type, value)
+
+
+def _wait(look: Callable[[], list[Finding]], patience: int) -> list[Finding]:
+    """Look until nothing is left to wait for, or time is over, and return what is left. Say what changes."""
+    end, before = time.monotonic() + patience, ""
+    while left := look():  # with new clients: they remember what DNS said
+        if time.monotonic() >= end:
+            return left
+        said = as_text(Report("", left))
+        if said != before:
+            click.echo(said)
+        before = said
+        time.sleep(max(0, min(PAUSE, end - time.monotonic())))
+    return []
+
+
+def _give_up(left: list[Finding], patience: int, go_on: bool, by_hand: Sequence[DnsRecord]) -> None:
+    """Say what did not come, and end: with 1, unless another wait follows."""
+    if go_on:
+        click.echo(f"Not yet, after {patience} seconds. The next job goes on waiting.")
+        return
+    first = "Enter the records below in DNS." if by_hand else f"That is so after {patience} seconds."
+    then = "Then" if by_hand else "Once it is done,"
+    notes = [f"{first} {then} run the failed jobs of this run again."]
+    report = Report(count(left), left, notes, [to_enter(by_hand)] if by_hand else [])
+    summarise(os.environ, "wait", as_markdown(report))
+    print_report(report)
+    sys.exit(1)
