@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from mtasts.check.resolver import Answer, Status
 
+from mtasts.check.clients.resolver import Answer, Status
 from mtasts.check.waiting import Record, unseen
 
 CNAME = Record("one.example", "mta-sts.one.example", "CNAME", "app.example.net")

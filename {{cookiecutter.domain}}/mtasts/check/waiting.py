@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mtasts.check import policy_host
+from mtasts.check.clients.resolver import Answer
 from mtasts.check.policy_answers import (
     CERTIFICATE_EXPIRED,
     CERTIFICATE_NAME,
@@ -17,7 +18,6 @@ from mtasts.check.policy_answers import (
     UNREACHABLE,
 )
 from mtasts.check.policy_host import HOST_DANGLING, HOST_NONE
-from mtasts.check.resolver import Answer
 from mtasts.check.steps import DNS_FAILURE, Network, Section, Unseen, lookup_fault
 from mtasts.check.walk import Checked, Clients, Wanted, observe_all, walk_all
 from mtasts.findings import Finding, Rule, Severity, listed, quote
