@@ -50,7 +50,10 @@ def test_lint_fails_on_errors_and_not_on_warnings(repository: Path) -> None:
     policy.write_text(text.replace("604800", "60"), encoding="utf-8")
     warned = verb(repository, "lint")
     assert warned.returncode == 0
-    assert b"policy.yaml:5:1: warning MTS113: max_age is 60 seconds, too short for testing." in warned.stdout
+    assert (
+        b"policy.yaml:5:1: warning MTS113: max_age is 60 seconds, too short for testing: 86400 is the minimum."
+        in warned.stdout
+    )
     policy.write_text(text.replace("604800", "0"), encoding="utf-8")
     failed = verb(repository, "lint")
     assert failed.returncode == 1
