@@ -166,15 +166,8 @@ NAMED_NOWHERE = {
 }
 
 
-# The pipelines that publish have no markers yet.
-LATER = pytest.mark.xfail(reason="pull-request, deploy and provision name every provider's variables", strict=False)
-IN_PIPELINES = ("azure login", "secrets of providers", "id tokens")
-
-
 @pytest.mark.parametrize("pipelines", MENUS["pipelines"])
-@pytest.mark.parametrize(
-    "words", [pytest.param(name, marks=LATER if name in IN_PIPELINES else ()) for name in NAMED_NOWHERE]
-)
+@pytest.mark.parametrize("words", NAMED_NOWHERE)
 def test_a_web_server_and_dns_by_hand_name_nothing_of_azure_or_a_provider(
     bake: Bake, pipelines: str, words: str
 ) -> None:

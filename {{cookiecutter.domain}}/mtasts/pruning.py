@@ -42,7 +42,7 @@ ONLY_FOR = {
     **{f"mtasts/cli/{verb}.py": _AZURE for verb in ("hosts", "outputs", "parameters")},
     "mtasts/cli/comment.py": ("azure-devops",),
     "mtasts/hosting/azure.py": _AZURE,
-    "mtasts/hosting/refusals.py": _AZURE,
+    **{f"mtasts/hosting/{name}.py": _AZURE for name in ("hosts", "refusals")},
     "mtasts/hosting/bytecode.py": ("function",),
     "mtasts/hosting/functions_host.py": ("function",),
     "mtasts/check/announcing.py": _OCTODNS,

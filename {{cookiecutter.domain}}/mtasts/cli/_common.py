@@ -44,15 +44,18 @@ verification_file = click.option(
     "proofs",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What proves the domains to Front Door: what Azure says of its host names, or the outputs of infra/.",
+    hidden=not (ROOT / "mtasts" / "hosting" / "hosts.py").exists(),  # as in a repository with a web server
+    help="Read from FILE what proves the domains to Front Door: what Azure says of its host names, or a deployment.",
 )
 
 
 def verification(proofs: Path | None) -> dict[str, str]:
     """Return what proves each domain to Front Door, by the file that --verification names."""
-    from mtasts.hosting import hosts  # here, since few runs need it
+    if not proofs:
+        return {}
+    from mtasts.hosting import hosts  # here, since few runs need it, and not every repository has it
 
-    return hosts.tokens(hosts.read(proofs)) if proofs else {}
+    return hosts.tokens(hosts.read(proofs))
 
 
 def load(path: Path) -> Config:
