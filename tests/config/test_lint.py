@@ -133,7 +133,7 @@ def test_a_missing_file_and_a_folder_give_one_finding(tmp_path: Path, name: str)
         ("domains: {mta-sts.example.com: }", "Write 'example.com'."),
         ("tls_reporting: {rua: [tls@example.com]}", "Write 'mailto:tls@example.com'."),
         ("tls_reporting: {rua: ['mailto:a;b,c!d@example.com']}", "Write 'mailto:a%3Bb%2Cc%21d@example.com'."),
-        ("mx: mx.example.com", "one `- item` per line"),
+        ("mx: mx.example.com", 'Write mx: ["mx.example.com"].'),
         ("max_age: '604800'", "without quotes"),
     ],
 )

@@ -8,6 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from mtasts.sts.corrections import mx_hosts, mx_pattern
+from mtasts.sts.names import pattern_fault
+from mtasts.tlsrpt.corrections import rua
+from mtasts.tlsrpt.rua import rua_fault
+
 
 def app_name(text: str) -> str:
     """Return a name like the text that Azure takes for an app."""
@@ -20,3 +25,12 @@ def app_name(text: str) -> str:
 def region(text: str) -> str:
     """Return the short name of a region that was given by its long one: `(Europe) West Europe`."""
     return re.sub("[ _-]", "", re.sub(r"^\(.*?\)", "", text.lower().strip("'\"`.,; ")))
+
+
+def as_list(key: str, text: str) -> list[str] | None:
+    """Return the items of a list that was written as one text, None if one of them would not pass."""
+    if key == "mx":
+        items = [item if not pattern_fault(item) else mx_pattern(item) for item in mx_hosts(text)]
+        return items if items and not any(map(pattern_fault, items)) and all("." in item for item in items) else None
+    items = [item if not rua_fault(item) else rua(item) for item in re.split(r"[,\s]+", text.strip(" ,"))]
+    return items if key == "rua" and not any(map(rua_fault, items)) else None

@@ -90,7 +90,11 @@ def evaluate(document: Document) -> tuple[Config | None, list[Finding]]:
 
 def _evaluate(document: Document) -> tuple[Config | None, list[Located]]:
     entries = values.entries(document)
-    found = [*schema.check(document), *values.check(document, entries)]
+    checked = [*schema.check(document), *values.check(document, entries)]
+    # A list that was written as one key for each item: that they are no lists is no news.
+    repeated = {(each.line, each.column) for each in document.findings}
+    lists = {steps for steps, _ in checked if steps[-1:] in (("mx",), ("rua",)) and document.place(steps) in repeated}
+    found = [(steps, finding) for steps, finding in checked if steps not in lists]
     if has_errors([*document.findings, *(finding for _, finding in found)]):
         return None, found
     config = _config(document, entries)

@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 
+from mtasts.config.corrections import as_list
 from mtasts.config.yaml_file import Document, Steps
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.policy import MAX_AGE, MODE, VERSION_UNKNOWN, missing
@@ -119,6 +120,10 @@ def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
     if error.validator in ("enum", "const"):
         known = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
         return f"{_word(steps, value, written) or f'{what} is {_shown(value)}'}. {_choices(known)}"
+    if isinstance(value, str) and error.validator == "type" and steps[-1:] in (("mx",), ("rua",)):
+        items = as_list(str(steps[-1]), value)
+        advice = f"Write {steps[-1]}: {json.dumps(items)}." if items else _wanted(error)
+        return f"{what} is {_shown(value)}, and a list belongs there. {advice}"
     hint = _SECONDS if steps[-1:] == ("max_age",) else _expected(error.schema) if steps else ""
     return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), hint)))
 

@@ -129,7 +129,8 @@ def _policies(data: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]])
                     yield ("domains", name, *steps), finding
                 elif steps == ("max_age",) and "mode" in own:
                     yield ("domains", name, "mode"), finding
-        if values.get("mode") in ("testing", "enforce") and values.get("mx") in (None, []):
+        empty = "mx" in values and values["mx"] is None  # the schema says so already
+        if values.get("mode") in ("testing", "enforce") and values.get("mx") in (None, []) and not empty:
             yield _owner(name, own, "mx", "mode"), missing("mx")
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, cast
 
 import yaml
 
+from mtasts.config import yaml_causes
 from mtasts.findings import Finding, Rule, Severity, quote
 from mtasts.sts.lint import DUPLICATE_KEY
 from mtasts.system import files
@@ -181,6 +182,8 @@ def decode(content: bytes) -> str:
 
 def parse(text: str) -> Document:
     """Read YAML text. Findings tell of keys that appear twice. Raises DocumentError for all that is not plain data."""
+    if other := yaml_causes.of_text(text):
+        raise _invalid(other, 1, 1)
     try:
         _refuse_odd_line_ends(text)
         _refuse_the_unplain(text)
@@ -188,8 +191,7 @@ def parse(text: str) -> Document:
         root = loader.get_single_node()
         document = Document(loader.construct_document(root) if root else None, root)
     except yaml.MarkedYAMLError as error:
-        mark = cast(Any, error.problem_mark or error.context_mark)
-        raise _invalid(_problem(error, text, mark), mark.line + 1, mark.column + 1) from None
+        raise _unread(error, text) from None
     except yaml.reader.ReaderError as error:
         raise _invalid(f"{str(error).splitlines()[0]}. Remove it", *_place_of(text, error.position)) from None
     except (yaml.YAMLError, ValueError) as error:
@@ -200,13 +202,13 @@ def parse(text: str) -> Document:
     return document
 
 
-def _problem(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:
-    line = text.split("\n")[mark.line : mark.line + 1]
-    if line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]:
-        return "this line is indented with a tab. Use spaces instead"
-    if line and re.match(r"\s*(- *)?\*", line[0]):
-        return 'a value that starts with `*` needs quotes. Write it as "*.example.com"'
-    return f"{error.problem or error.context}. {_CORRECT}"
+def _unread(error: yaml.MarkedYAMLError, text: str) -> DocumentError:
+    """Return why a text could not be read, where its cause is: the parser may see it some lines later."""
+    mark = cast(Any, error.problem_mark or error.context_mark)
+    begin = cast(Any, error.context_mark or mark).line
+    if found := yaml_causes.of_lines(text, max(begin, mark.line - 2), mark.line):
+        return _invalid(found[1], found[0] + 1, mark.column + 1 if found[0] == mark.line else 1)
+    return _invalid(f"{error.problem or error.context}. {_CORRECT}", mark.line + 1, mark.column + 1)
 
 
 def _refuse_odd_line_ends(text: str) -> None:
@@ -261,11 +263,18 @@ def _walk_mapping(node: Any, path: Steps, places: dict[Steps, Place]) -> Iterato
         if key.tag != "tag:yaml.org,2002:str":
             raise _invalid("a key is not text. Write it in quotes", line, column)
         if key.value in seen:
-            message = f"{quote(key.value)} is already in line {seen[key.value][0]}. Remove one of the two."
+            message = f"{quote(key.value)} is already in line {seen[key.value][0]}. {_AGAIN.get(key.value, _ONE)}"
             yield Finding(DUPLICATE_KEY, message, line=line, column=column)
         steps = (*path, key.value)
         seen[key.value] = places[steps] = line, column
         yield from _walk(value, steps, places)
+
+
+_ONE = "Remove one of the two."
+_AGAIN = {  # as in the policy that is served, where each host has a line of its own
+    "mx": "Write all hosts under one mx, each in a line `- host`.",
+    "rua": "Write all addresses under one rua, each in a line `- mailto:…`.",
+}
 
 
 def _mark(node: Any) -> Place:
