@@ -76,6 +76,7 @@ class SignedIn(Stage):
             return super().step(step)
         except RefusedError as error:
             self.said = str(error)
+            self.all_said += self.said
             return False
 
     def act(self, step: dict[str, Any]) -> None:

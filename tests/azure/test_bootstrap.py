@@ -95,8 +95,16 @@ DEPLOY = {
         "Microsoft.Web/sites/publishxml/action",
         "Microsoft.Web/sites/read",
     ],
-    "static-web-app": [SEEN, "Microsoft.Web/staticSites/listSecrets/action"],
-    "front-door": [SEEN],
+    "static-web-app": [
+        SEEN,
+        "Microsoft.Web/staticSites/customDomains/read",
+        "Microsoft.Web/staticSites/listSecrets/action",
+    ],
+    "front-door": [
+        "Microsoft.Cdn/profiles/afdendpoints/routes/read",
+        "Microsoft.Cdn/profiles/customdomains/read",
+        SEEN,
+    ],
 }
 PUBLISH = [
     "Microsoft.Network/dnszones/CNAME/delete",
