@@ -16,7 +16,7 @@ _CERTIFICATE = {
     Kind.FUNCTION: _AZURE,
     Kind.STATIC_WEB_APP: _AZURE,
     Kind.FRONT_DOOR: "Front Door issues the certificate of each policy host before that, using the record "
-    "_dnsauth.mta-sts that provision publishes. Change the CNAME when the certificate is there.",
+    "_dnsauth.mta-sts that the deployment publishes. Change the CNAME when the certificate is there.",
     Kind.WEB_SERVER: "The new server needs a certificate for each policy host (mta-sts and the domain). Get it before "
     "you change the CNAME, or let a server such as Caddy get it right after.",
 }
@@ -41,10 +41,9 @@ def steps(before: Config | None, after: Config) -> Iterator[str]:
     stale = target is None or (target == before.hosting.hostname and before.hosting.kind is not after.hosting.kind)
     known = "" if not stale else " In this change, set hosting.hostname in policy.yaml to its host name."
     yield f"Before the merge, create the new hosting beside the old one, and upload the policy to it.{known}"
-    publish = "run provision with create, or python -m mtasts publish hosting --doit"
     where = "the new hosting" if stale else target
     yield (
-        f"After the merge, {publish}. The CNAME of each policy host then points to {where}. If you enter DNS by hand, "
+        f"After the merge, the deployment points the CNAME of each policy host to {where}. If you enter DNS by hand, "
         "change it there."
     )
     yield _CERTIFICATE[after.hosting.kind]

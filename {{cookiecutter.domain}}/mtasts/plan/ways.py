@@ -76,24 +76,25 @@ _WAYS = (
         """\
 1. Give the domain `mode: none` and `max_age: 86400`, and merge. You can retire it when every earlier policy has expired
    (RFC 8461 §8.3): the deployment prints the date.
-2. From that date on, replace its keys with `retired: true`, and merge. The deployment removes the domain's TXT records,
-   and *provision* removes its CNAME. If you enter DNS by hand, remove them in the same order. If no domain is left to
+2. From that date on, replace its keys with `retired: true`, and merge. The deployment removes the domain's records,
+   those of the announcement first. If you enter DNS by hand, remove them in the same order. If no domain is left to
    deploy, run `python -m mtasts publish announcement --doit` and then `python -m mtasts publish hosting --doit`.
-3. When none of its records is left in DNS, delete its entry, and its host name at the hosting. Delete the hosting
+3. When none of its records is left in DNS, delete its entry, and its host name at the hosting: no pipeline may delete,
+   so the page of each run has the `az` commands with which an *Owner* does. Delete the hosting
    last: a CNAME that points to nothing lets a stranger serve your policy (§10.3).""",
     ),
     Way(
         "hosting",
         "Moving to another hosting, without a gap",
         """\
-1. Set `dns: {ttl: 300}`, merge, run *provision* with *create*, and wait for an hour.
+1. Set `dns: {ttl: 300}`, merge, and wait for an hour.
 2. On a branch, add the files of the new kind: `cruft update --variables-to-update '{"hosting": "KIND"}'`, or make
    a repository with that answer beside this one and copy everything except `policy.yaml`. In `policy.yaml` change only
    `hosting` (MTS509): the policy and its id stay the same, so senders notice nothing.
 3. Create the new hosting beside the old one, under another `name`, and upload the policy before you change DNS: run
    the commands *without the pipeline*, up to `outputs`, then `build` and the upload. Fetch `/.well-known/mta-sts.txt`
    from its own host name to see that it works.
-4. Merge, and run *provision* with *create*: it replaces the CNAME to the old hosting, which came from this branch. The
+4. Merge: the push replaces the CNAME to the old hosting, which came from this branch. The
    plan of the pull request names these steps too, for the new hosting. Front Door and a web server can get their
    certificate before that, with `_dnsauth` or from your own authority. A Function or a Static Web App gets it minutes
    after the CNAME points there. Until then, senders that know the policy keep following it (RFC 8461 §3.3), and others
