@@ -265,7 +265,7 @@ def test_a_stage_without_rights_comes_before_those_that_are_checked(name: str) -
     for job_name, job in jobs_of(pipeline("azure-devops", name), create="true"):
         scripts = [str(step) for step in own_steps(job)]
         if any(word in script for script in scripts for word in ("publish.yml", "deploy.sh", "AzureFunctionApp")):
-            environment = "provision" if job_name in ("what_if", "create", "domains") else "production"
+            environment = "provision" if job_name in ("what_if", "create", "domains", "route") else "production"
             assert (job.get("deployment"), job.get("environment")) == (job_name, environment)
         grouped = [{"group": "mta-sts-dns"}] if job_name in ("hosting", "announce") else None
         assert job.get("variables") == grouped or (grouped is None and "group" not in str(job.get("variables")))
