@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def repository(bake: Bake) -> Path:
     """A repository that publishes nothing by itself."""
-    return bake(dns_provider="manual", hosting="web-server")
+    return bake(dns_provider="manual", hosting="front-door")
 
 
 def printed(repository: Path, text: str, *words: str) -> str:
@@ -320,3 +320,10 @@ def rendered(file: Path, zones: Iterable[str]) -> Seen:
                 lines += [f"{owner} {ttl} IN {kind} {value}" for value in values]
             found |= read_zone_file("\n".join(lines), name)
     return found
+
+
+def test_what_proves_a_domain_is_no_option_without_azure(bake: Bake) -> None:
+    """A web server's repository has no files for Front Door: one line, and no traceback."""
+    done = verb(bake(dns_provider="manual", hosting="web-server"), "records", "--verification", "hosts.json")
+    assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
+    assert b"--verification is for Front Door, and this repository has no files for it." in done.stderr

@@ -12,7 +12,7 @@ import click
 from mtasts.cli._usage import Choice
 from mtasts.config import model
 from mtasts.config.model import Config
-from mtasts.findings import UserError, colours, has_errors
+from mtasts.findings import UserError, WrongUseError, colours, has_errors
 from mtasts.findings.forms import FORMATS, format_for, plain
 from mtasts.findings.report import Report
 from mtasts.system import files, output, terminal
@@ -53,8 +53,10 @@ def verification(proofs: Path | None) -> dict[str, str]:
     """Return what proves each domain to Front Door, by the file that --verification names."""
     if not proofs:
         return {}
-    from mtasts.hosting import hosts  # here, since few runs need it, and not every repository has it
-
+    try:
+        from mtasts.hosting import hosts  # here, since few runs need it, and not every repository has it
+    except ImportError:
+        raise WrongUseError("--verification is for Front Door, and this repository has no files for it.") from None
     return hosts.tokens(hosts.read(proofs))
 
 
