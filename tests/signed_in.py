@@ -51,6 +51,7 @@ class SignedIn(Stage):
         path = f"{self.programs}{os.pathsep}{az['PATH']}"
         self._usual = {**az, **cloud.environment, "PATH": path, "PAUSE": "0"}
         self._folder, self._machines = folder, 0
+        self.wrong = ""  # what the first step that failed said: jobs that look what happened come after it
 
     def job(self, name: str, job: Any) -> str:
         """Run a job on a new machine."""
@@ -73,11 +74,11 @@ class SignedIn(Stage):
         try:
             if what(step) == "AzureCLI":
                 self._connect(self.filled(step["inputs"]["azureSubscription"]))
-            return super().step(step)
+            good = super().step(step)
         except RefusedError as error:
-            self.said = str(error)
-            self.all_said += self.said
-            return False
+            self.said, good = str(error), False
+        self.wrong = self.wrong or ("" if good else self.said)
+        return good
 
     def act(self, step: dict[str, Any]) -> None:
         """Do what an action or a task asks of Azure."""

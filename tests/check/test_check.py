@@ -564,7 +564,7 @@ def test_the_verdict_says_what_a_sender_would_do(seen: Seen, name: str, expected
         ("https-self-signed", "MTS306", ["('mta-sts.https-self-signed.example') is self-signed", "public authority"]),
         ("https-without-chain", "MTS306", ["own certificate is signed by", "is not sent. Serve the whole chain"]),
         ("https-root-unknown", "MTS306", ["chain ends in", "Testing CA", "an authority that senders do not know"]),
-        ("https-azure", "MTS305", ["own certificate, for '*.azurewebsites.net'", "run *provision*"]),
+        ("https-azure", "MTS305", ["own certificate, for '*.azurewebsites.net'", "Run *deploy* again"]),
         ("https-for-clients", "MTS306", ["not fit for a server ("]),
         (
             "mx-expired-intermediate",

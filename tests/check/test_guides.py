@@ -96,7 +96,7 @@ POLICY_HOST: dict[str, tuple[Site, str, str]] = {
     "other-name": (
         Site(https=named("www.other-name.example"), ours=False), "MTS305",
         "names 'www.other-name.example', and not mta-sts.other-name.example. Bind one that names the policy host."),
-    "azure-name": (Site(https=named("*.azurewebsites.net"), ours=False), "MTS305", "run *provision*"),
+    "azure-name": (Site(https=named("*.azurewebsites.net"), ours=False), "MTS305", "Run *deploy* again"),
     "leaf-alone": (Site(https=shows(Authority.without_chain), ours=False), "MTS306", "Serve the whole chain"),
     "no-host": (host(""), "MTS207", "Publish its CNAME, as `python -m mtasts records` prints it."),
     "apex-policy": (host("@ A {https}", https=named("apex-policy.example")), "MTS207", ELSEWHERE),

@@ -158,7 +158,7 @@ _FAULTS: dict[Fault, tuple[Rule, str]] = {
     Fault.NOT_YET: (CERTIFICATE_EXPIRED, "Serve the one before it until then. If that day is over, set this clock."),
     Fault.CHAIN_EXPIRED: (CERTIFICATE_EXPIRED, "Serve the chain that the authority has today."),
     Fault.NAME: (CERTIFICATE_NAME, "Bind one that names the policy host."),
-    Fault.UNBOUND: (CERTIFICATE_NAME, "Add the host name and its certificate there: run *provision*."),
+    Fault.UNBOUND: (CERTIFICATE_NAME, statuses.BOUND),
     Fault.COMMON_NAME: (CERTIFICATE_NAME, "Bind one that names the policy host among its DNS names."),
     Fault.UNTRUSTED: (CERTIFICATE_UNTRUSTED, "Use a public one, with its chain."),
     Fault.SELF_SIGNED: (CERTIFICATE_UNTRUSTED, "Bind one from a public authority."),

@@ -30,11 +30,11 @@ _CLASSES = {
 }
 
 # What providers say by their own pages and headers: statuses, a header and what it begins with, words of the body.
-_BOUND = "Add the host name and its certificate there: run *provision*."
+BOUND = "Run *deploy* again: it adds the host name and its certificate."
 _PROVIDERS: tuple[tuple[str, str, str, bytes, str], ...] = (
     ("403", "", "", b"web app is stopped", "Azure says that the app is stopped. Start it in the portal."),
-    ("404", "", "", b"404 web site not found", f"Azure does not know this host name. {_BOUND}"),
-    ("404", "", "", b"azure static web apps", f"The Static Web App has no such file, or not this host name. {_BOUND}"),
+    ("404", "", "", b"404 web site not found", f"Azure does not know this host name. {BOUND}"),
+    ("404", "", "", b"azure static web apps", f"The Static Web App has no such file, or not this host name. {BOUND}"),
     (
         "404|50[0-9]",
         "x-azure-ref",

@@ -105,14 +105,9 @@ def _domain(name: str) -> str | None:
     return better if "." in better and not domain_fault(better) and not is_public_suffix(better) else None
 
 
-def _name(text: str) -> str | None:
-    better = sts.domain(text)
-    return better if "." in better else None
-
-
-def _hostname(text: str) -> str | None:
-    better = sts.bare_name(text)
-    return better if "." in better else None
+def _in_full(name: str) -> str | None:
+    """Return a name if it has a dot: the rules take one label, and nobody means it."""
+    return name if "." in name else None
 
 
 def _ttl(text: str) -> int | None:
@@ -130,11 +125,11 @@ _CORRECTIONS: Mapping[str, Callable[[str], str | int | None]] = {
     "mx": lambda text: sts.of_policy("mx", text),
     "max_age": sts.max_age,
     "rua": lambda text: tlsrpt.rua(text) or None,
-    "zone": _name,
+    "zone": lambda text: _in_full(sts.domain(text)),
     "retired": _retired,
     "kind": lambda text: sts.word(text, [kind.value for kind in Kind]),
     "name": lambda text: corrections.app_name(text) or None,
     "region": lambda text: corrections.region(text) or None,
-    "hostname": _hostname,
+    "hostname": lambda text: _in_full(sts.bare_name(text)),
     "ttl": _ttl,
 }

@@ -176,11 +176,11 @@ def _max_age_fault(mode: str | None, max_age: int) -> Finding | None:
     if max_age < 1:
         message = f"max_age is {max_age}, so no sender keeps the policy. A week is 604800."
         return Finding(MAX_AGE, message)
-    least, most = _SENSE.get(mode or "", (1, MAX_AGE_LIMIT))
-    if max_age < least:
-        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too short for {mode}: {least} is the minimum.")
-    if most < max_age <= MAX_AGE_LIMIT:
-        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too long for {mode}: {most} is the maximum.")
+    bound = sensible_max_age(mode, max_age)
+    if max_age < bound:
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too short for {mode}: {bound} is the minimum.")
+    if bound < max_age <= MAX_AGE_LIMIT:
+        return Finding(MAX_AGE_SENSE, f"max_age is {max_age} seconds, too long for {mode}: {bound} is the maximum.")
     return None
 
 
