@@ -14,6 +14,7 @@ import yaml
 
 import conditions
 from conftest import give_up
+from mtasts.pruning import CHOICES, pruned
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = ROOT / "{{cookiecutter.domain}}"
@@ -89,7 +90,8 @@ def expanded(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
         inner = compiled(action["runs"]["steps"], {**defaults, **step.get("with", {})})
         yield from ({**each, **condition} for each in inner)
     elif "template" in step:
-        template = load(AZURE / step["template"])
+        # The template's steps with all providers but the one for which a step of its own signs in to Azure.
+        template = yaml.safe_load(pruned((AZURE / step["template"]).read_text("utf-8"), CHOICES - {"azure-dns"}))
         yield from compiled(template["steps"], parameters_of(template, step.get("parameters", {})))
     else:
         yield step
