@@ -26,7 +26,8 @@ from click.testing import CliRunner
 from dns.rdtypes.ANY.TXT import TXT
 
 from conftest import verb
-from mtasts.cli import _common, main, publish
+from mtasts.cli import _common, main
+from mtasts.cli.verbs import publish
 from repositories import Repository
 from servers.api import Api, zone_of
 from servers.bind import UPDATE_KEY, Named, txt

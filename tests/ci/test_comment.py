@@ -18,7 +18,7 @@ from werkzeug import Response
 
 from conftest import TEMPLATE, verb
 from mtasts.ci.azure_devops import ApiError, Threads, body
-from mtasts.cli.comment import comment
+from mtasts.cli.verbs.comment import comment
 from mtasts.findings import WrongUseError
 from servers.loopback import Connection, Listener, Loopback, Talk
 from servers.tls import Authority

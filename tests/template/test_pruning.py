@@ -183,7 +183,7 @@ def test_any_text(text: str) -> None:
 COMMON = [
     *("README.md", "policy.yaml", "tests/test_policy.py", "static/index.html", "docs/cloudflare.md"),
     # What lint, plan and check need for each hosting and provider stays: the base branch judges a change of them.
-    *("mtasts/cli/check.py", "mtasts/config/hosting.py", "mtasts/dns/records.py", "mtasts/hosting/build.py"),
+    *("mtasts/cli/verbs/check.py", "mtasts/config/hosting.py", "mtasts/dns/records.py", "mtasts/hosting/build.py"),
 ]
 HOSTINGS = {
     "function": [
@@ -200,11 +200,11 @@ NOT_FOR_WEB_SERVER = {
     "github": [".github/actions/variables/action.yml", ".github/workflows/provision.yml"],
     "azure-devops": [".azuredevops/steps/variables.yml", ".azuredevops/provision.yml"],
 }
-AZURE = ["infra/deploy.sh", "mtasts/cli/outputs.py", "mtasts/cli/parameters.py", "mtasts/hosting/azure.py"]
+AZURE = ["infra/deploy.sh", "mtasts/cli/verbs/outputs.py", "mtasts/cli/verbs/parameters.py", "mtasts/hosting/azure.py"]
 PIPELINES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
 SHARED = {
     "github": [".github/dependabot.yml", ".github/actions/toolkit/action.yml"],
-    "azure-devops": [".azuredevops/steps/toolkit.yml", "mtasts/ci/azure_devops.py", "mtasts/cli/comment.py"],
+    "azure-devops": [".azuredevops/steps/toolkit.yml", "mtasts/ci/azure_devops.py", "mtasts/cli/verbs/comment.py"],
 }
 OCTODNS = [
     *("dns/README.md", "mtasts/dns/octodns.py", "mtasts/dns/publish.py", "mtasts/dns/recordset.py"),

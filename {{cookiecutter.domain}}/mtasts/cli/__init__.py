@@ -1,4 +1,4 @@
-"""The command line: one file for each verb, which says what it takes and prints."""
+"""The command line. The folder verbs/ has a file for each verb; the modules here are what they share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 import click
 
+from mtasts.cli import verbs
 from mtasts.cli._usage import PROGRAM, nearest, no_such_option, write_example
 from mtasts.findings import UserError, WrongUseError, quote
 from mtasts.system.exit_codes import wrong_use
 
-# Each file of this folder is a verb, but for what the verbs share: `_…`, and the catalogue of rules.
-# `import` is a word that Python keeps for itself, so its file is import_.py.
-_FILES = {name.rstrip("_"): name for _, name, _ in iter_modules(__path__) if not name.startswith("_")}
-VERBS = sorted(_FILES.keys() - {"catalogue"})
+# `import` is a reserved word in Python, so its file is import_.py.
+_FILES = {name.rstrip("_"): name for _, name, _ in iter_modules(verbs.__path__)}
+VERBS = sorted(_FILES)
 
 
 class _Verbs(click.Group):
@@ -67,9 +67,9 @@ class _Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each verb is for, in a whole sentence."""
-        verbs = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Verbs"):
-            formatter.write_dl([(name, _sentence(verb)) for name, verb in verbs if verb])
+            formatter.write_dl([(name, _sentence(command)) for name, command in commands if command])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write an example, and how to see that of each verb."""
@@ -82,7 +82,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"{__name__}.{_FILES[cmd_name]}").command
+        command: click.Command = import_module(f"{verbs.__name__}.{_FILES[cmd_name]}").command
         return command
 
 
