@@ -16,13 +16,13 @@ pytestmark = pytest.mark.slow  # starts a process for every row
 
 HINTS = [
     # I10
-    (["explain", "foo"], 2, "'foo' is not a rule or a way. Ways: enforce, mx-move, "),
-    (["explain", "foo"], 2, "All rules: python -m mtasts explain"),
+    (["explain", "foo"], 2, "'foo' is not a rule or a task. Tasks: enforce, mx-move, "),
+    (["explain", "foo"], 2, "To list all rules: python -m mtasts explain"),
     (["check", "https://example.com/"], 2, "Did you mean example.com?"),
     # Others of the kind: what people paste, and slips.
     (["explain", "502"], 2, "Did you mean MTS502?"),
     (["explain", "mts-502"], 2, "Did you mean MTS502?"),
-    (["explain", "wildcard"], 2, "Rules about it: MTS125, MTS126, MTS403."),
+    (["explain", "wildcard"], 2, "Rules about this: MTS125, MTS126, MTS403."),
     (["explain", "mxmove"], 2, "Did you mean mx-move?"),
     (["explain", "MTS999"], 2, "Did you mean MTS"),
     (["check", "user@example.com"], 2, "Did you mean example.com?"),
@@ -35,7 +35,7 @@ HINTS = [
     (["check", "example..com"], 2, "is not a host name. Use letters, digits and hyphens"),
     (["import", "https://example.com/"], 2, "Did you mean example.com?"),
     (["render", "https://example.com/"], 2, "Did you mean example.com?"),
-    (["lnit"], 2, "No such verb: 'lnit'. Did you mean lint?"),
+    (["lnit"], 2, "Unknown verb 'lnit'. Did you mean lint?"),
     (["MTS502"], 2, "Did you mean explain MTS502?"),
     (["policy.yaml"], 2, "Verbs: build, check, "),
     (["lint", "policy.yml"], 1, "Did you mean 'policy.yaml'?"),

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import ROOT, TEMPLATE, Bake, verb
 from mtasts.cli.catalogue import CATALOGUE, catalogue_table
-from mtasts.plan.ways import chapter
+from mtasts.plan.tasks import chapter
 from repositories import Repository, environment
 
 pytestmark = pytest.mark.slow  # bakes repositories, and starts a process for each verb
@@ -157,14 +157,14 @@ def test_the_table_of_rules_in_the_readme_is_the_catalogue(repository: Path) -> 
     assert verb(repository, "explain").stdout.decode().replace("\r\n", "\n").startswith(f"{catalogue_table()}\n")
 
 
-def test_the_chapter_of_ways_in_the_readme_is_the_one_of_the_table(repository: Path) -> None:
+def test_the_chapter_of_tasks_in_the_readme_is_the_one_of_the_table(repository: Path) -> None:
     """Nothing before, between or after them that the table lacks."""
     readme = (repository / "README.md").read_text(encoding="utf-8")
     assert f"\nprints them too.\n\n{chapter()}\n\n## " in readme
 
 
 @pytest.mark.parametrize("name", ["enforce", "mx-move", "rollback", "retire", "hosting"])
-def test_the_ways_in_the_readme_are_those_that_explain_prints(repository: Path, name: str) -> None:
+def test_the_tasks_in_the_readme_are_those_that_explain_prints(repository: Path, name: str) -> None:
     """Step by step, in the same words, and each is listed."""
     said = verb(repository, "explain", name).stdout.decode().replace("\r\n", "\n")
     assert said.startswith("### ") and "\n\n1. " in said and "\n3. " in said
@@ -246,7 +246,7 @@ def test_a_build_proves_that_azure_finds_the_function(repository: Path, missing:
     done = verb(repository, "build", python=runtime_python)
     said = done.stderr.decode()
     assert done.returncode == 1
-    assert "Nothing was built; an earlier build stands as it was. function_app.py cannot be imported" in said
+    assert "The build failed. build/ was not changed. function_app.py cannot be imported" in said
     assert f"No module named '{missing.split('-')[0]}'" in said
     assert "add it to function/requirements.in" in said
     assert (repository / "build" / "function.zip").read_bytes() == before
@@ -351,7 +351,7 @@ def test_a_disk_that_runs_full_leaves_the_earlier_build(repository: Path) -> Non
         before = (repository / "build" / "function.zip").read_bytes()
         full = verb(repository, "build")
         assert full.returncode == 1
-        assert b"an earlier build stands as it was" in full.stderr
+        assert b"The build failed. build/ was not changed." in full.stderr
         assert (repository / "build" / "function.zip").read_bytes() == before
         assert not list(repository.glob(".build-*"))
     finally:
@@ -457,6 +457,6 @@ def test_a_tree_that_is_no_folder_is_wrong_use(repository: Path, folder: str) ->
     """Nothing is judged in its place, and for `plan --exit-code` it is no safe change."""
     done = verb(repository, "-C", folder, "lint")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert f"Invalid value for '-C': {folder!r} cannot be entered: " in done.stderr.decode()
+    assert f"Invalid value for '-C': cannot change to {folder!r}: " in done.stderr.decode()
     assert b"Name a folder that exists." in done.stderr
     assert verb(repository, "-C", folder, "plan", "--exit-code").returncode == 1

@@ -690,7 +690,7 @@ def test_what_cannot_be_looked_at_is_no_safe_change(repository: Repository, tmp_
     (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
     done = verb(repository.folder, "plan", "--live", "--exit-code", "--ca-file", str(tmp_path / "ca.pem"))
     assert done.returncode == 1
-    assert b"holds no certificates" in done.stderr
+    assert b"contains no certificates" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "nowhere/policy.yaml"])

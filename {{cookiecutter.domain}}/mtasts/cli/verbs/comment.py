@@ -18,32 +18,32 @@ from mtasts.system import credentials, output
 BYTES = 1024 * 1024
 
 _NO_PIPELINE = (
-    "This is not a build of Azure Pipelines: TF_BUILD is not set. "
-    "On GitHub the workflow writes the comment with `gh api`."
+    "comment works only in Azure Pipelines, and this is not one of its builds: TF_BUILD is not set. "
+    "On GitHub, the workflow writes the comment with `gh api`."
 )
 
 
 @verb("comment", "comment plan.md")
 @click.argument("file", type=click.Path(path_type=Path))
 def command(file: Path) -> None:
-    """Write FILE, which is Markdown, as this build's one comment on its pull request in Azure Repos, or edit it.
+    """Post the Markdown in FILE as a comment on this build's pull request in Azure Repos, or update that comment.
 
-    It needs SYSTEM_ACCESSTOKEN, and the right "Contribute to pull requests".
+    It needs the variable SYSTEM_ACCESSTOKEN. The build identity needs the right "Contribute to pull requests".
     """
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # that it asks again is no news
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # do not report its retries
     output.hide(credentials.mask(os.environ))
     click.echo(plain(comment(os.environ, output.masked(_text(file)))))
 
 
 def comment(environment: Mapping[str, str], text: str) -> str:
-    """Keep a text as the comment; return what was done. Raises WrongUseError and ApiError."""
+    """Post or update the comment, and return what was done. Raises WrongUseError and ApiError."""
     if format_for(environment) != "azure-devops":
         raise WrongUseError(_NO_PIPELINE)
     provider = environment.get("BUILD_REPOSITORY_PROVIDER", "TfsGit")
     if provider != "TfsGit":
         return (
-            f"There is no comment: the repository is of the kind {quote(provider)}, and Azure DevOps has "
-            "threads for pull requests in Azure Repos alone. The text is on the run's summary page."
+            f"No comment was posted: this repository is of the kind {quote(provider)}, and Azure DevOps accepts "
+            "comments only for pull requests in Azure Repos. See the run's summary page for the text."
         )
     return Threads.of(environment).keep(text)
 
@@ -54,13 +54,18 @@ def _text(file: Path) -> str:
         with file.open("rb") as opened:
             content = opened.read(BYTES + 1)
     except OSError as error:
-        raise click.UsageError(f"{name} cannot be read: {error.strerror}. Name a file that exists.") from None
+        raise click.UsageError(
+            f"{name} cannot be read: {error.strerror}. Give the file that `plan --output` wrote."
+        ) from None
     if len(content) > BYTES:
-        raise click.UsageError(f"{name} is larger than {BYTES // 1024 // 1024} MiB. Name what `plan` has written.")
+        raise click.UsageError(
+            f"{name} is larger than {BYTES // 1024 // 1024} MiB. Give the file that `plan --output` wrote."
+        )
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"{name} is not UTF-8 text, from byte {error.start + 1} on.") from None
+        message = f"{name} is not UTF-8 text (see byte {error.start + 1}). Give the file that `plan --output` wrote."
+        raise click.UsageError(message) from None
     if not text.strip():
-        raise click.UsageError(f"{name} is empty. Name what `plan` has written.")
+        raise click.UsageError(f"{name} is empty. Give the file that `plan --output` wrote.")
     return text

@@ -1,4 +1,4 @@
-"""How to get from one state of a domain to another, step by step.
+"""The tasks that take several steps.
 
 `explain` lists and prints these texts, and the README contains them to the letter.
 """
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Way:
-    """Numbered steps. name: as `explain` takes it; title and text: Markdown."""
+class Task:
+    """A task in numbered steps. name: the argument of `explain`; title and text: Markdown."""
 
     name: str
     title: str
     text: str
 
     def __str__(self) -> str:
-        """Return all of it, as the README has it."""
+        """Return the section of the README."""
         return f"### {self.title}\n\n{self.text}"
 
 
-_WAYS = (
-    Way(
+_TASKS = (
+    Task(
         "enforce",
         "From testing to enforce",
         """\
@@ -35,7 +35,7 @@ _WAYS = (
    network that may send mail. If that finds no error, allow it by name: `Allow: MTS510 example.com`.
 3. Merge it. Senders enforce the policy when the record's TTL is over.""",
     ),
-    Way(
+    Task(
         "mx-move",
         "Moving mail to another MX host",
         """\
@@ -48,7 +48,7 @@ _WAYS = (
    blocks the change with MTS503. In `enforce`, `plan` blocks it with MTS511 if it cannot see the MX records: without
    `--live`, or if DNS does not answer.""",
     ),
-    Way(
+    Task(
         "rollback",
         "Back to testing, in an incident",
         """\
@@ -60,7 +60,7 @@ _WAYS = (
 3. Move to `enforce` as before: the time in testing starts again, and the plan says when it is over. If you know the
    cause and have removed it, you can skip that time: `Allow: MTS502 example.com`.""",
     ),
-    Way(
+    Task(
         "early-id",
         "After an id that was announced before its policy",
         """\
@@ -70,7 +70,7 @@ _WAYS = (
 2. Change `max_age` by one second and merge: that gives another id. Announce it only when
    `python -m mtasts check --only https` finds no error. Every sender then fetches the policy once more.""",
     ),
-    Way(
+    Task(
         "retire",
         "Retiring a domain",
         """\
@@ -83,7 +83,7 @@ _WAYS = (
    so the page of each run has the `az` commands with which an *Owner* does. Delete the hosting
    last: a CNAME that points to nothing lets a stranger serve your policy (§10.3).""",
     ),
-    Way(
+    Task(
         "hosting",
         "Moving to another hosting, without a gap",
         """\
@@ -102,9 +102,9 @@ _WAYS = (
 5. When `python -m mtasts check` finds no error and the TTL is over, delete the old hosting.""",
     ),
 )
-WAYS = {way.name: way for way in _WAYS}
+TASKS = {task.name: task for task in _TASKS}
 
 
 def chapter() -> str:
-    """Return all ways, as the README has them."""
-    return "\n\n".join(map(str, _WAYS))
+    """Return all tasks, as the README has them."""
+    return "\n\n".join(map(str, _TASKS))
