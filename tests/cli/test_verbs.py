@@ -362,16 +362,16 @@ def test_an_interrupted_build_leaves_the_earlier_build(repository: Path, monkeyp
     """Ctrl+C in the middle of writing."""
     from mtasts.hosting import build
 
-    static = {"example.com/.well-known/mta-sts.txt": POLICY}
-    build.write(repository, {"host.json": b"{}"}, static, {}, lambda _: {})
+    static = {"static/example.com/.well-known/mta-sts.txt": POLICY}
+    build.write(repository, {"function/host.json": b"{}", **static}, lambda _: None)
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for step in ("_write_zip", "_replace"):
+    for step in ("write_files", "_replace"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(build, step, interrupted)
-            build.write(repository, {"host.json": b"changed"}, static, {}, lambda _: {})
+            build.write(repository, {"function/host.json": b"changed", **static}, lambda _: None)
         assert (repository / "build" / "function" / "host.json").read_bytes() == b"{}"
         assert not list(repository.glob(".build-*"))
 

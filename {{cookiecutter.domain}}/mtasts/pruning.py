@@ -46,8 +46,11 @@ ONLY_FOR = {
     "mtasts/hosting/bytecode.py": ("function",),
     "mtasts/hosting/functions_host.py": ("function",),
     "mtasts/check/announcing.py": _OCTODNS,
-    "mtasts/cli/_ownership.py": _OCTODNS,
-    **{f"mtasts/dns/{name}": _OCTODNS for name in ("octodns.py", "providers", "publish.py", "recordset.py")},
+    **{f"mtasts/cli/{name}.py": _OCTODNS for name in ("_announced", "_octodns")},
+    **{
+        f"mtasts/dns/{name}": _OCTODNS for name in ("names.py", "octodns.py", "providers", "publish.py", "recordset.py")
+    },
+    "mtasts/system/credentials.py": (*_OCTODNS, "azure-devops"),
     "mtasts/pruning.py": (),
 }
 

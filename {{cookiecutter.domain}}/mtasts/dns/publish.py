@@ -17,7 +17,7 @@ from mtasts.dns import providers
 from mtasts.dns.recordset import Past
 from mtasts.findings import Finding, Rule, Severity, has_errors
 from mtasts.findings.report import Report, Section, Table, count
-from mtasts.system import credentials, output
+from mtasts.system import credentials
 
 ZONE_FAILED = Rule(
     "MTS230",
@@ -86,11 +86,11 @@ def publish(
     Without the provider's credentials there is no plan. That is a finding with doit, and else a remark.
     """
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
-    output.hide(credentials.mask(os.environ))
+    credentials.hide(os.environ)
     try:
         providers.prepare(os.environ)
         read = _variables(config_file)
-        output.hide(credentials.mask(os.environ, read))
+        credentials.hide(os.environ, read)
         if missing := [name for name, default in read.items() if default is None and name not in os.environ]:
             return _without(missing, doit)
         if bad := [*_faults(read)]:
@@ -196,9 +196,24 @@ def _read(part: Any) -> Iterator[tuple[str, str | None]]:
 def _faults(read: Iterable[str]) -> Iterator[Finding]:
     """Yield what is wrong with the variables, before anything is done with them that could print them."""
     for name in read:
-        if fault := credentials.fault(os.environ.get(name, "")):
-            message = f"{name} {fault}. Store it again without, and run this again."
+        if found := fault(os.environ.get(name, "")):
+            message = f"{name} {found}. Store it again without, and run this again."
             yield Finding(ZONE_FAILED, message, file=_PROVIDER)
+
+
+def fault(value: str) -> str | None:
+    """Return what keeps a variable's value from being used, without the value: `holds …`. None if nothing does.
+
+    A pasted line end would become part of a header, and libraries put a header that they refuse into their errors.
+    """
+    if _is_clean(value):
+        return None
+    where = "at its beginning or end" if _is_clean(value.strip()) else "within it"
+    return f"holds white space, a line end or a character that does not show, {where}"
+
+
+def _is_clean(value: str) -> bool:
+    return all(char.isprintable() and not char.isspace() for char in value)
 
 
 def _without(missing: list[str], doit: bool) -> Published:
@@ -235,7 +250,7 @@ def _failure(zone: str, error: Exception) -> Finding:
 
 def _reason(error: Exception) -> str:
     # Masked before it is cut: a part of a secret is one, too.
-    return output.masked(" ".join(output.masked(str(error)).split()) or type(error).__name__)[:300]
+    return credentials.masked(" ".join(credentials.masked(str(error)).split()) or type(error).__name__)[:300]
 
 
 def _changes(plan: Any) -> Iterator[tuple[str, ...]]:

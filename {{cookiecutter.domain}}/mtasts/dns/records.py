@@ -63,48 +63,14 @@ def records_of(domain: Domain, config: Config, stage: Stage | None = None) -> li
     return [record for each in stages for record in _MADE[each](domain, config)]
 
 
-@dataclass(frozen=True)
-class Name:
-    """A name that this repository may change. alone: whether its record there has to be the only one of its name.
-
-    A second record beside `_mta-sts` or `_smtp._tls` takes both away from senders (RFC 8461 §3.1, RFC 8460 §3), and
-    nothing stands beside a CNAME. What proves a domain to Azure can share its name with other proofs.
-    """
-
-    domain: str
-    alone: bool
-
-
-def names(config: Config, stage: Stage) -> dict[str, dict[str, Name]]:
-    """Return the names in each zone that are this repository's to change, relative to the zone.
-
-    Not among them is what policy.yaml says nothing of yet, a host name or a proof, and what may be there by hand.
-    """
-    found: dict[str, dict[str, Name]] = {domain.zone: {} for domain in (*config.domains, *config.retired)}
-    said = [(domain, _unsaid(domain, config)) for domain in config.domains]
-    for domain, unsaid in (*said, *((domain, ()) for domain in config.retired)):
-        for name in _NAMES[stage]:
-            if name not in unsaid:
-                host = f"{name}.{domain.name}".removesuffix(f".{domain.zone}")
-                found[domain.zone][host] = Name(domain.name, name not in _PROOFS)
-    return found
-
-
-def _unsaid(domain: Domain, config: Config) -> tuple[str, ...]:
-    hosting = config.hosting
-    unproven = hosting.kind in _VERIFICATION and not (domain.verification or hosting.verification)
-    proof = (f"{_VERIFICATION[hosting.kind]}.mta-sts",) if unproven else ()
-    return proof if hosting.hostname else ("mta-sts", *proof)
-
-
 def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
     """Yield what leads senders to the policy host (RFC 8461 §3.3), and what proves the domain to Azure."""
     host, hosting = policy_host(domain.name), config.hosting
     if hosting.hostname:
         yield _record(domain, config, host, "CNAME", f"{hosting.hostname}.")
     value = domain.verification or hosting.verification
-    if value and hosting.kind in _VERIFICATION:
-        yield _record(domain, config, f"{_VERIFICATION[hosting.kind]}.{host}", "TXT", value)
+    if value and hosting.kind in VERIFICATION:
+        yield _record(domain, config, f"{VERIFICATION[hosting.kind]}.{host}", "TXT", value)
 
 
 def _announcement(domain: Domain, config: Config) -> Iterator[DnsRecord]:
@@ -120,6 +86,4 @@ def _record(domain: Domain, config: Config, name: str, kind: str, value: str) ->
 
 
 _MADE = {Stage.HOSTING: _hosting, Stage.ANNOUNCEMENT: _announcement}
-_VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}
-_PROOFS = tuple(f"{name}.mta-sts" for name in _VERIFICATION.values())
-_NAMES = {Stage.HOSTING: ("mta-sts", *_PROOFS), Stage.ANNOUNCEMENT: ("_mta-sts", "_smtp._tls")}
+VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}

@@ -82,9 +82,14 @@ def addresses(config: Config, group: str) -> list[str]:
         )
     name = percent_encoded(str(hosting.name))
     places = [_PLACES[hosting.kind].format(name)]
-    if hosting.kind.routed:
+    if routed(hosting.kind):
         places.append(f"Microsoft.Cdn/profiles/{name}/afdEndpoints/{name}/routes/policy")
     return [f"{_group(group)}/providers/{place}?api-version={_API[hosting.kind]}" for place in places]
+
+
+def routed(kind: Kind) -> bool:
+    """Tell whether a route leads host names to the policies, and lists those that it has."""
+    return kind is Kind.FRONT_DOOR
 
 
 def _group(group: str) -> str:

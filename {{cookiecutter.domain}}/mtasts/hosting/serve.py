@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,8 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from mtasts.config.hosting import Kind
 from mtasts.findings import UserError
 from mtasts.findings.forms import plain
-from mtasts.hosting.build import Files
 from mtasts.system.deadline import Deadline
 
 Application = Callable[[Request], Response]
@@ -30,15 +28,14 @@ LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 _TYPES = {".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8"}
 
 
-def static_host(files: Files, kind: Kind) -> Application:
-    """Return what serves the static files: by the host's domain, or to every host where the kind knows one set."""
+def static_host(files: Mapping[str, bytes], folder: Callable[[str], str]) -> Application:
+    """Return what serves the static files. folder: returns the folder of a host, or nothing if all have the same."""
 
     def answer(request: Request) -> Response:
         name = request.path.lstrip("/") or "index.html"
-        if not kind.one_policy:
-            host = request.host.partition(":")[0]
-            folder = host if kind is Kind.FRONT_DOOR else host.removeprefix("mta-sts.")
-            name = f"{next(iter(files)).partition('/')[0] if host in LOOPBACK else folder}/{name}"
+        host = request.host.partition(":")[0]
+        if own := folder(host):
+            name = f"{next(iter(files)).partition('/')[0] if host in LOOPBACK else own}/{name}"
         content = files.get(name) if request.method in ("GET", "HEAD") else None
         kind_of = _TYPES.get(Path(name).suffix, "application/octet-stream")
         return Response(status=404) if content is None else Response(content, content_type=kind_of)

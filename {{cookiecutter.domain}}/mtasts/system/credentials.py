@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus, unquote
 
 from mtasts.findings.forms import markdown, plain
+from mtasts.system import output
 
 MASK = "***"
 ANYWHERE = 8  # characters: a shorter secret is masked as a whole word alone, else it would tear holes into other words
@@ -27,19 +28,17 @@ _IN_URL = re.compile(r"://[^/\s:@]*:([^/\s]+)@")  # as in HTTPS_PROXY; up to the
 _WORDS = {"true", "false", "none", "null"}  # the value of a switch, whatever its name is
 
 
-def fault(value: str) -> str | None:
-    """Return what keeps a variable's value from being used, without the value: `holds …`. None if nothing does.
-
-    A pasted line end would become part of a header, and libraries put a header that they refuse into their errors.
-    """
-    if _is_clean(value):
-        return None
-    where = "at its beginning or end" if _is_clean(value.strip()) else "within it"
-    return f"holds white space, a line end or a character that does not show, {where}"
+def hide(environment: Mapping[str, str], read: Collection[str] = ()) -> None:
+    """Mask the secrets of an environment in all that is printed from now on. read: see `mask`."""
+    for stream in output.guarded():
+        stream.mask = mask(environment, read)
 
 
-def _is_clean(value: str) -> bool:
-    return all(char.isprintable() and not char.isspace() for char in value)
+def masked(text: str) -> str:
+    """Return text without what is masked, for a file, or for what is to be cut."""
+    for stream in output.guarded():
+        text = stream.mask(text)
+    return text
 
 
 def mask(environment: Mapping[str, str], read: Collection[str] = ()) -> Mask:

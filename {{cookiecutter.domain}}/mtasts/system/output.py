@@ -97,16 +97,10 @@ def guard() -> None:
             setattr(sys, name, Stream(stream))
 
 
-def hide(mask: Callable[[str], str]) -> None:
-    """Mask secrets in all that is printed from now on."""
-    for stream in _guarded():
-        stream.mask = mask
-
-
 @contextmanager
 def painted(paint: Callable[[str], str]) -> Iterator[None]:
     """Give colours to the lines that are printed within: to the standard output alone."""
-    streams = [stream for stream in _guarded() if stream is sys.stdout]
+    streams = [stream for stream in guarded() if stream is sys.stdout]
     for stream in streams:
         stream.paint = paint
     try:
@@ -114,13 +108,6 @@ def painted(paint: Callable[[str], str]) -> Iterator[None]:
     finally:
         for stream in streams:
             stream.paint = str
-
-
-def masked(text: str) -> str:
-    """Return text without what is masked, for a file, or for what is to be cut."""
-    for stream in _guarded():
-        text = stream.mask(text)
-    return text
 
 
 def command(text: str) -> None:
@@ -137,9 +124,10 @@ def write_served(text: str) -> None:
 
 def finish() -> None:
     """Write what is left. Raises OSError."""
-    for stream in _guarded():
+    for stream in guarded():
         stream.finish()
 
 
-def _guarded() -> list[Stream]:
+def guarded() -> list[Stream]:
+    """Return the streams of this run that are behind it."""
     return [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, Stream)]

@@ -26,14 +26,10 @@ def command(packages: bool, path: Path) -> None:
     """Write the files to deploy into build/: the package of the Function, or the static files."""
     config, root = load_served(path), path.resolve().parent
     try:
-        hosting, static, function = build.of(config.hosting.kind), ROOT / "static", ROOT / "function"
-        target = build.write(
-            root,
-            hosting.function_files(config, function, root / ".wheels" if packages else None),
-            hosting.static_files(config, static),
-            hosting.server_files(config, static),
-            prove=lambda package: hosting.prove(package, partial(click.echo, err=True)) if packages else {},
-        )
+        hosting = build.of(config.hosting.kind)
+        contents = hosting.files(config, ROOT, root / ".wheels" if packages else None)
+        finish = partial(hosting.finish, packages=packages, say=partial(click.echo, err=True))
+        target = build.write(root, contents, finish)
     except (OSError, UserError) as error:
         why = reason(error) if isinstance(error, OSError) else error
         raise UserError(f"The build failed. build/ was not changed. {why}") from None

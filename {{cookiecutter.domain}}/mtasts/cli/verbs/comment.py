@@ -13,7 +13,7 @@ from mtasts.ci.azure_devops import Threads
 from mtasts.cli._usage import verb
 from mtasts.findings import WrongUseError, quote
 from mtasts.findings.forms import format_for, plain
-from mtasts.system import credentials, output
+from mtasts.system import credentials
 
 BYTES = 1024 * 1024
 
@@ -31,8 +31,8 @@ def command(file: Path) -> None:
     It needs the variable SYSTEM_ACCESSTOKEN. The build identity needs the right "Contribute to pull requests".
     """
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # do not report its retries
-    output.hide(credentials.mask(os.environ))
-    click.echo(plain(comment(os.environ, output.masked(_text(file)))))
+    credentials.hide(os.environ)
+    click.echo(plain(comment(os.environ, credentials.masked(_text(file)))))
 
 
 def comment(environment: Mapping[str, str], text: str) -> str:

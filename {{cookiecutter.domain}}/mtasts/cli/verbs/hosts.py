@@ -85,7 +85,7 @@ def _removals(config: Config, group: str, left: tuple[Host, ...]) -> Section:
         f"{', '.join(host.name for host in left)}: the domain is not in policy.yaml any more. When DNS has none of "
         "its records (this run removes those that it can), remove the host name and its certificate, as an owner:"
     ]
-    if config.hosting.kind.routed:
+    if hosts.routed(config.hosting.kind):
         lines.append("Before that, run the pipeline provision with create: it removes them from the route.")
     commands = [command for host in left for command in hosts.removal(config, group, host)]
     return Section("Left in Azure", lines=lines, code=commands)

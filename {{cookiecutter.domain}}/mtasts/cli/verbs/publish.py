@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from mtasts.ci.handing_over import summarise
-from mtasts.cli import _announced
 from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
-from mtasts.cli._network import clients, jobs_option, network_options
+from mtasts.cli._network import jobs_option, network_options
 from mtasts.cli._usage import Choice, verb
 from mtasts.config.model import Config
 from mtasts.dns.forms import as_table, to_enter
 from mtasts.dns.records import Stage, proven, records
-from mtasts.findings import Finding, UserError
+from mtasts.findings import UserError
 from mtasts.findings.forms import as_markdown
 from mtasts.findings.report import Report
-from mtasts.history import revisions
-from mtasts.history.git import GitError
-from mtasts.history.repository import NoRepositoryError, Repository
-from mtasts.system import files
-
-if TYPE_CHECKING:
-    from mtasts.dns.publish import Published
-    from mtasts.dns.recordset import Past
+from mtasts.history.timeline import of_branch, published
+from mtasts.plan import next_steps
 
 _FORMS = ("text", "markdown")
 
 
 @verb("publish", "publish announcement --doit")
 @click.argument("stage", type=Choice([stage.value for stage in Stage]))
-@click.option("--doit", is_flag=True, help="Change DNS. Without this, you only see what would change.")
+@click.option("--doit", is_flag=True, help="Change DNS. Without this option, you only see what would change.")
 @click.option(
     "--force", is_flag=True, help="Replace records that are in the way, even if this repository did not make them."
 )
-@click.option("--only-remove", is_flag=True, help="Remove what is not to be there any more; make and change nothing.")
+@click.option("--only-remove", is_flag=True, help="Remove records that policy.yaml no longer has; add and change none.")
 @verification_file
 @click.option("--no-check", "unchecked", is_flag=True, help="Announce without looking at HTTPS and MX records first.")
 @click.option(
@@ -62,84 +54,54 @@ def command(
     path: Path,
     **ways: Any,
 ) -> None:
-    """Publish the records of a STAGE through octoDNS, as dns/ says; without dns/, print them.
+    """Publish the DNS records of a STAGE with octoDNS, or print them if the folder dns/ does not exist.
 
-    hosting leads senders to the policy host; announcement tells them of the policy. With --doit the announcement looks
-    first, by the network options: HTTPS serves the policy, and with enforce it covers the MX records.
+    hosting: the records that lead senders to the policy host. announcement: those that tell senders about the policy.
+    Before it announces, --doit checks that HTTPS serves the policy and, in mode enforce, that the policy covers the
+    MX records.
     """
     config, tokens = load(path), verification(proofs)
     file = ROOT / "dns" / f"{stage}.yaml"
-    if not os.path.lexists(file):
-        if only_remove:
-            return  # a person removes them: the README says when
+    if os.path.lexists(file):
+        try:
+            from mtasts.cli import _octodns  # here, since not every repository has it
+        except ImportError:
+            raise _no_files() from None
+        looks = stage == Stage.ANNOUNCEMENT and not unchecked and not only_remove
+        look = _octodns.look(config, **ways) if looks else None
+        report = _octodns.publish(file, path, config, doit, force, look, tokens, only_remove)
+        print_report(report, None if form == "text" and not output else form, output)  # None: with CI annotations
+    elif not only_remove:  # you remove a record when the README says so
         _by_hand(config, tokens, Stage(stage), path)
-        return
-    _refuse_links(file, file.with_name("provider.yaml"))
-    os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
-    looks = stage == Stage.ANNOUNCEMENT and not unchecked and not only_remove
-    past = cache(partial(_past, path))
-    look = partial(_look, config, **ways) if looks else None
-    done = _publish(file, doit, force, past, look, tokens, only_remove)
-    annotated = form == "text" and not output  # the CI's own form is text, with annotations
-    report = done.report()
-    if doit and stage == Stage.ANNOUNCEMENT:
-        steps = _announced.steps(config, path, done.plans, datetime.now(timezone.utc))
-        report = report._replace(notes=[*report.notes, *steps])
-    print_report(report, None if annotated else form, output)
+
+
+def _no_files() -> UserError:
+    update = """cruft update --variables-to-update '{"dns_provider": "PROVIDER"}'"""
+    return UserError(
+        f"dns/ is here, but this repository has no code for octoDNS. Add it: {update}. If you publish the records by "
+        "hand, remove dns/."
+    )
 
 
 def _by_hand(config: Config, tokens: Mapping[str, str], stage: Stage, path: Path) -> None:
-    """Say which records a person enters. In a pipeline, the page of the run has those of the announcement."""
+    """Print the records for a person to enter. In a pipeline, those of the announcement are also on the run's page."""
     wanted = records(proven(config, tokens), stage)
-    click.echo("There is no dns/ here, so these records are published by hand:\n")
+    click.echo("This repository does not change DNS itself. Enter these records at your DNS provider:\n")
     click.echo(as_table(wanted))
     if stage is not Stage.ANNOUNCEMENT:
-        return  # the wait for them says on the page of the run which of them DNS lacks
-    steps = [*_announced.by_hand(config, path, datetime.now(timezone.utc))]
+        return  # `wait dns`, which comes next, puts those that DNS lacks on the page of the run
+    steps = [*_open_steps(config, path)]
     for step in steps:
         click.echo(step)
     summarise(os.environ, stage.value, as_markdown(Report("", notes=steps, sections=[to_enter(wanted)])))
 
 
-def _refuse_links(*read: Path) -> None:
-    """End if what octoDNS is to read is no file of the repository: it would follow a link, and wait for a pipe."""
-    try:
-        for path in filter(os.path.lexists, read):
-            files.read(path, top=ROOT)
-    except OSError as error:
-        raise UserError(files.reason(error)) from None
-
-
-def _publish(file: Path, *words: Any) -> Published:
-    try:
-        from mtasts.dns import publish
-
-        return publish.publish(file, *words)
-    except ModuleNotFoundError as error:
-        lock = next(file.parent.glob("*.txt")).name  # of the one provider that is in this repository
-        needed = f"{error.name} is not installed. Run: python -m pip install -r dns/{lock}"
-        raise click.UsageError(needed) from None
-
-
-def _past(path: Path) -> Past:
-    """Return what this branch has published: nothing where there is no git."""
-    from mtasts.cli import _ownership  # here, since only a repository with dns/ has it
-    from mtasts.dns.recordset import Past
-
-    try:
-        repository = Repository.of(path)
-        found = revisions.read(repository, repository.resolve("HEAD"), datetime.now(timezone.utc))
-    except NoRepositoryError:
-        return Past()
-    except GitError as error:
-        return Past(unknown=str(error))
-    return _ownership.past(found)
-
-
-def _look(config: Config, names: Collection[str], timeout: float, jobs: int, **network: Any) -> list[Finding]:
-    from mtasts.check import announcing
-    from mtasts.check import report as checked  # here, since they are slow to import, and few runs look
-
-    domains = [domain for domain in config.domains if domain.name in names]
-    with checked.progress(len(domains)) as done:
-        return announcing.look(domains, clients(**network), timeout, jobs, done)
+def _open_steps(config: Config, path: Path) -> list[str]:
+    """Return what is left to do for each domain."""
+    now = datetime.now(timezone.utc)
+    known = of_branch(path, now)
+    found = {
+        name: [*next_steps.merged(domain.policy, known.get(name, ()), config.ttl, now, shown=None)]
+        for name, domain in published(config).items()
+    }
+    return [*next_steps.lines(found)]

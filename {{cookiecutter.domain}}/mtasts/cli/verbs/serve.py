@@ -35,16 +35,9 @@ def command(port: int, path: Path) -> None:
 
 def _application(config: Config, folder: Path, port: int) -> serve.Application:
     try:
-        hosting = build.of(config.hosting.kind)
-        function = hosting.function_files(config, ROOT / "function")
-        if function is None:
-            return serve.static_host(hosting.static_files(config, ROOT / "static"), config.hosting.kind)
-        build.write_files(folder, function)
+        return build.of(config.hosting.kind).application(config, ROOT, folder, port)
     except OSError as error:
         raise UserError(f"The policies cannot be served. {files.reason(error)}") from None
-    from mtasts.hosting.functions_host import FunctionsHost  # not at the top: only a repository for a Function has it
-
-    return FunctionsHost(folder, f"localhost:{port}")
 
 
 def _started(config: Config, port: int) -> None:
