@@ -53,12 +53,17 @@ ONLY_FOR = {
     "mtasts/system/credentials.py": (*_OCTODNS, "azure-devops"),
     "mtasts/pruning.py": (),
 }
+# The lines of .gitignore for files that only some verbs and scripts write.
+IGNORED = {
+    "/.wheels/": ("function",),
+    **{f"/{name}": _AZURE for name in ("parameters.json", "outputs.json", "hosts.json", "page.json", "refusal.txt")},
+}
 
 # Files
 
 
 def prune(root: Path, answers: Collection[str]) -> None:
-    """Remove what only other answers need: files and folders, and what is marked in the pipelines.
+    """Remove what only other answers need: files and folders, what is marked in the pipelines, lines of .gitignore.
 
     What is named after an answer is for that alone: deploy-function.yml, test_function.py, azure_dns.py.
     """
@@ -71,6 +76,15 @@ def prune(root: Path, answers: Collection[str]) -> None:
                 remove(path)
     for path in (*root.glob(".github/**/*.yml"), *root.glob(".azuredevops/**/*.yml")):
         _prune_yaml(path, answers)
+    for path in root.glob(".gitignore"):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(line for line in lines if _stays_ignored(line, answers)))
+
+
+def _stays_ignored(line: bytes, answers: Collection[str]) -> bool:
+    """Tell whether a line of .gitignore stays."""
+    needed = IGNORED.get(line.decode().strip())
+    return needed is None or bool(set(needed) & set(answers))
 
 
 def _choice(name: str) -> str:

@@ -86,6 +86,11 @@ def _no_files() -> UserError:
 def _by_hand(config: Config, tokens: Mapping[str, str], stage: Stage, path: Path) -> None:
     """Print the records for a person to enter. In a pipeline, those of the announcement are also on the run's page."""
     wanted = records(proven(config, tokens), stage)
+    if not wanted:
+        click.echo(
+            f"There are no {stage} records to enter: policy.yaml has no hosting.hostname or domain for them yet."
+        )
+        return
     click.echo("This repository does not change DNS itself. Enter these records at your DNS provider:\n")
     click.echo(as_table(wanted))
     if stage is not Stage.ANNOUNCEMENT:
