@@ -111,7 +111,7 @@ def can_be_overseen(folder: Path) -> None:
 
 # What only one pipeline system has. Both systems' output forms are always there, and what tells where a run is.
 OF_A_SYSTEM = {
-    "github": r"GH_TOKEN|github\.token|uses: |actions/(checkout|setup)",
+    "github": r"GH_TOKEN|github\.token|uses: ",
     "azure-devops": r"SYSTEM_ACCESSTOKEN|dev\.azure\.com|TfsGit|_apis/|vmImage",
 }
 
