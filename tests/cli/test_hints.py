@@ -100,7 +100,7 @@ def test_the_toolkit_can_be_run_by_its_path(bake: Bake) -> None:
 def test_no_second_policy_is_made_in_a_subdirectory(repository: Path) -> None:
     """Nobody would see that it is not the one that is published."""
     code, printed = run(repository / "deep", "import", "example.com")
-    assert code == 1 and "Add -C .. before the verb." in printed
+    assert code == 1 and "To use that one, add -C .. before the verb." in printed
     assert not (repository / "deep" / "policy.yaml").exists()
 
 
