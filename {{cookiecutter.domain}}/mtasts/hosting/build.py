@@ -1,6 +1,6 @@
 """What is deployed: build/function and function.zip, and build/static. The same input gives the same bytes.
 
-All of it is made beside the earlier build, and takes its place only when it is whole.
+A new build replaces the earlier one only when it is complete.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Hosting:
         return sites({domain.name: (domain,) for domain in config.domains})
 
     def server_files(self, config: Config, source: Path) -> Files:  # noqa: ARG002
-        """Return configuration for web servers of one's own."""
+        """Return configuration for your own web server."""
         return {}
 
     def function_files(self, config: Config, source: Path, wheels: Path | None = None) -> Files | None:  # noqa: ARG002
@@ -45,7 +45,7 @@ class Hosting:
 
 
 def of(kind: Kind) -> Hosting:
-    """Return what builds for a kind. A repository has that of its own kind alone."""
+    """Return the builder of a kind. A repository has only that of its own kind."""
     name = f"mtasts.hosting.{kind.value.replace('-', '_')}"
     try:
         found: Hosting = import_module(name).HOSTING
@@ -53,7 +53,9 @@ def of(kind: Kind) -> Hosting:
         if missing.name != name:
             raise
         update = f"""cruft update --variables-to-update '{{"hosting": "{kind.value}"}}'"""
-        raise UserError(f"This repository has no files for the hosting {kind.value}. Bring them in: {update}") from None
+        raise UserError(
+            f"This repository has no files for the hosting {kind.value}. To add them, run: {update}"
+        ) from None
     return found
 
 
@@ -77,7 +79,7 @@ def write(root: Path, function: Files | None, static: Files, servers: Files, pro
 
     prove: called with the Function's folder before it takes its place; it returns further files of the Function, and
     what it raises stops the build.
-    Raises OSError, too. Whatever is raised, the earlier build stands as it was.
+    Raises OSError, too. Whatever is raised, the earlier build stays as it was.
     """
     target, fresh = root / "build", Path(tempfile.mkdtemp(prefix=".build-", dir=root))
     try:
