@@ -35,7 +35,7 @@ def _make(folder: Path, python: Path, lock: Path) -> None:
         venv.create(folder, with_pip=True)
     except subprocess.CalledProcessError:
         sys.exit(
-            "This Python cannot create a virtual environment with pip. On Debian and Ubuntu, run: apt-get install python3-venv"
+            "This Python cannot create virtual environments. On Debian and Ubuntu, run: apt-get install python3-venv"
         )
     if subprocess.run(_pip_install(python, lock), check=False).returncode:
         sys.exit("The installation failed. Check the network, and read pip's messages above.")
