@@ -316,7 +316,7 @@ def test_without_another_mx_host_there_is_nothing_to_write(internet: Internet, t
     """A domain whose only MX host is proxied by Cloudflare."""
     code, shown = take_in(internet, "proxied.example", tmp_path / "policy.yaml")
     assert (code, list(tmp_path.iterdir())) == (1, [])
-    assert "neither a policy nor an MX host that a policy can name" in shown
+    assert "It publishes no policy, and no MX host that a policy can name" in shown
     assert "MX host '_dc-mx.0a1b2c.proxied.example' was left out" in shown
 
 

@@ -198,7 +198,7 @@ def test_all_that_lacks_is_named_at_once() -> None:
 @pytest.mark.parametrize("environment", [{}, {"GITHUB_ACTIONS": "true", "GITHUB_TOKEN": TOKEN}])
 def test_elsewhere_it_is_wrong_use(environment: Environment) -> None:
     """At home, and on GitHub, where the workflow has `gh`."""
-    with pytest.raises(WrongUseError, match="On GitHub the workflow writes the comment with `gh api`"):
+    with pytest.raises(WrongUseError, match="On GitHub, the workflow writes the comment with `gh api`"):
         comment(environment, "text")
 
 

@@ -126,5 +126,5 @@ def test_explain_is_laid_out_for_the_terminal(folder: Path) -> None:
 
 def test_explain_gives_a_pipe_markdown(folder: Path) -> None:
     """As the README has it."""
-    assert piped(folder, "explain").startswith("| rule | severity | what | stands on |\n")
+    assert piped(folder, "explain").startswith("| rule | severity | what | source |\n")
     assert piped(folder, "explain", "retire").startswith("### Retiring a domain\n\n1. ")

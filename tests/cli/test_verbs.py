@@ -458,5 +458,5 @@ def test_a_tree_that_is_no_folder_is_wrong_use(repository: Path, folder: str) ->
     done = verb(repository, "-C", folder, "lint")
     assert (done.returncode, done.stdout) == (2, b"")
     assert f"Invalid value for '-C': cannot change to {folder!r}: " in done.stderr.decode()
-    assert b"Name a folder that exists." in done.stderr
+    assert b"Give the path of a folder that exists." in done.stderr
     assert verb(repository, "-C", folder, "plan", "--exit-code").returncode == 1

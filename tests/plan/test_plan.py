@@ -715,7 +715,7 @@ def test_without_a_repository(bake: Bake) -> None:
     """The file may have been downloaded as a ZIP."""
     done = verb(bake(), "plan", env={"GIT_CEILING_DIRECTORIES": "/"})
     assert done.returncode == 1
-    assert b"is not in a git repository, and this needs the git history." in done.stderr
+    assert b"is not in a git repository, but plan needs the git history." in done.stderr
 
 
 def test_a_pull_request_is_compared_with_its_merge_base(repository: Repository) -> None:

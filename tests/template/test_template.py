@@ -204,7 +204,7 @@ def test_a_hosting_that_a_repository_was_not_made_for(bake: Bake) -> None:
     (folder / "policy.yaml").write_text(policy, encoding="utf-8")
     said = (
         "This repository has no files for the hosting static-web-app. "
-        """Bring them in: cruft update --variables-to-update '{"hosting": "static-web-app"}'"""
+        """To add them, run: cruft update --variables-to-update '{"hosting": "static-web-app"}'"""
     )
     for words in (["build"], ["serve", "--port", "0"]):
         done = verb(folder, *words)

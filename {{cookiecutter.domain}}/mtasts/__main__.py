@@ -27,7 +27,7 @@ def run() -> None:
         if str(missing.name).startswith("mtasts."):
             print(
                 f"This repository has no module {missing.name}: the template left it out, because your answers do not "
-                "need it. To change an answer, run: cruft update --variables-to-update",
+                "need it. To change an answer, use: cruft update --variables-to-update",
                 file=sys.stderr,
             )
             sys.exit(wrong_use(sys.argv))

@@ -148,5 +148,5 @@ def _enter(folder: str) -> None:
     try:
         os.chdir(folder)
     except OSError as error:
-        message = f"cannot change to {quote(folder, 200)}: {error.strerror}. Give the path of a folder."
+        message = f"cannot change to {quote(folder, 200)}: {error.strerror}. Give the path of a folder that exists."
         raise click.BadParameter(message, param_hint="'-C'") from None

@@ -1,6 +1,6 @@
 """What is deployed: the folder build/. The same input gives the same bytes.
 
-It is made beside the earlier build, and replaces that only when it is complete.
+A new build replaces the earlier one only when it is complete.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Hosting:
 
 
 def of(kind: Kind) -> Hosting:
-    """Return what builds for a kind. A repository has that of its own kind alone."""
+    """Return the builder of a kind. A repository has only that of its own kind."""
     name = f"mtasts.hosting.{kind.value.replace('-', '_')}"
     try:
         found: Hosting = import_module(name).HOSTING
@@ -59,7 +59,9 @@ def of(kind: Kind) -> Hosting:
         if missing.name != name:
             raise
         update = f"""cruft update --variables-to-update '{{"hosting": "{kind.value}"}}'"""
-        raise UserError(f"This repository has no files for the hosting {kind.value}. Bring them in: {update}") from None
+        raise UserError(
+            f"This repository has no files for the hosting {kind.value}. To add them, run: {update}"
+        ) from None
     return found
 
 

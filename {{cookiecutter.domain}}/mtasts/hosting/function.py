@@ -76,14 +76,13 @@ class Function(Hosting):
         return FunctionsHost(folder, f"localhost:{port}")
 
     def _proved(self, package: Path, say: Callable[[str], object]) -> Files:
-        """Prove that Azure will find the Function, and return its bytecode. Say so if this Python can do neither."""
+        """Prove that Azure will find the Function, and return its bytecode. Say so if this Python cannot."""
         if can_index():
             index(package)
             return bytecode(package)
         say(
-            "Built without bytecode, so the app starts more slowly, and not tried: whether function_app.py can be "
-            "imported with this package alone. Both take Python 3.13 on Linux (x86-64), which Azure and the pipeline "
-            "have."
+            "The package has no bytecode, so the app starts more slowly. Nor was it tested that function_app.py can be "
+            "imported from the package. Both need Python 3.13 on Linux (x86-64), as in the pipeline."
         )
         return {}
 
@@ -137,7 +136,7 @@ def _download(lock: Path, wheels: Path) -> None:
         reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
         raise UserError(
             f"The Function's dependencies could not be downloaded: {reason[:300]} "
-            f"Check the network and {lock.as_posix()}, or build with --no-packages to look at the rest."
+            f"Check the network and {lock.as_posix()}, or build without the dependencies: --no-packages."
         )
 
 

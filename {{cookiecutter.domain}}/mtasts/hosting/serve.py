@@ -44,7 +44,7 @@ def static_host(files: Mapping[str, bytes], folder: Callable[[str], str]) -> App
 
 
 def run(application: Application, port: int, started: Callable[[int], None]) -> None:
-    """Serve on the loopback address until interrupted. started is told the port, chosen freely where it is 0."""
+    """Serve on the loopback address until interrupted. started: gets the port, which is a free one for 0."""
 
     def whole(request: Request) -> Response:
         try:
@@ -62,7 +62,7 @@ def run(application: Application, port: int, started: Callable[[int], None]) -> 
 
 
 def _refuse_taken(port: int) -> None:
-    """Say what to do about a port that cannot be had. werkzeug would print its own words, and end the run."""
+    """Raise an error that says what to do about a port that cannot be used. werkzeug would print its own message."""
     if os.name == "nt":  # where a second program may have a port too
         return
     with socket.socket() as probe:
@@ -71,7 +71,7 @@ def _refuse_taken(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
-            why = "in use by another program" if taken else f"not to be had: {error.strerror}"
+            why = "in use by another program" if taken else f"not available: {error.strerror}"
             free = "Choose another with --port, or let --port 0 find a free one."
             raise UserError(f"Port {port} is {why}. {free}") from None
 

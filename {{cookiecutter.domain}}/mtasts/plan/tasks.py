@@ -28,7 +28,7 @@ _TASKS = (
         """\
 1. Stay in `testing` for at least one `max_age`, until the TLS reports show no failures of your own hosts. The time
    starts with the deployment that announced the policy, which prints the date. `python -m mtasts plan` derives the
-   date from git, which has what was merged; with `--live` it says whether DNS shows the policy.
+   date from the merge in git; with `--live` it also says whether DNS shows the policy.
    `python -m mtasts check` says whether every MX host would pass.
 2. Set `mode: enforce`, with a `max_age` of several weeks (2419200 is four). The plan of the pull request checks the MX
    hosts once more. If the pipeline cannot reach port 25, it reports MTS510: run `python -m mtasts plan --live` from a
@@ -79,8 +79,8 @@ _TASKS = (
 2. From that date on, replace its keys with `retired: true`, and merge. The deployment removes the domain's records,
    those of the announcement first. If you enter DNS by hand, remove them in the same order. If no domain is left to
    deploy, run `python -m mtasts publish announcement --doit` and then `python -m mtasts publish hosting --doit`.
-3. When none of its records is left in DNS, delete its entry, and its host name at the hosting: no pipeline may delete,
-   so the page of each run has the `az` commands with which an *Owner* does. Delete the hosting
+3. When none of its records is left in DNS, delete its entry, and its host name at the hosting. No pipeline has the
+   right to delete that, so the page of each run shows the `az` commands for an *Owner*. Delete the hosting
    last: a CNAME that points to nothing lets a stranger serve your policy (§10.3).""",
     ),
     Task(
@@ -94,8 +94,8 @@ _TASKS = (
 3. Create the new hosting beside the old one, under another `name`, and upload the policy before you change DNS: run
    the commands *without the pipeline*, up to `outputs`, then `build` and the upload. Fetch `/.well-known/mta-sts.txt`
    from its own host name to see that it works.
-4. Merge: the push replaces the CNAME to the old hosting, which came from this branch. The
-   plan of the pull request names these steps too, for the new hosting. Front Door and a web server can get their
+4. Merge. The push replaces the CNAME to the old hosting, because this branch published it. The
+   plan of the pull request lists these steps too, for the new hosting. Front Door and a web server can get their
    certificate before that, with `_dnsauth` or from your own authority. A Function or a Static Web App gets it minutes
    after the CNAME points there. Until then, senders that know the policy keep following it (RFC 8461 §3.3), and others
    deliver as if there were none: no mail is lost.
