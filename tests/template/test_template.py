@@ -165,7 +165,7 @@ NAMED_NOWHERE = {
     "Bicep": r"\binfra/|[Bb]icep",
     "sign-ins": r"\baz login\b|[Tt]enant|[Ss]ubscription|[Ff]ederat|[Ww]orkload identity|[Ss]ervice connection",
     "what a pipeline reads from the settings": r"\$\{\{ *(secrets|vars)\b|secrets: inherit|mta-sts-dns",
-    "what is provisioned": r"environment: provision|[Pp]rovision[.]yml|[*`]provision[*`]|(FUNCTION|STATICWEB)APP|STORAGE",
+    "what is provisioned": r"environment: provision|[Pp]rovision[.]yml|[*`]provision[*`]|(FUNCTION|STATICWEB)APP_",
     "keys of providers": "API token|access key|TSIG",
 }
 
