@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
     from mtasts.findings import Finding
 
-MENUS = {
-    "mail_provider": ("exchange-online", "google-workspace", "other"),
-    "mode": ("testing", "enforce", "none"),
-    "hosting": ("function", "static-web-app", "front-door", "web-server"),
-    "pipelines": ("github", "azure-devops"),
-    "dns_provider": ("azure-dns", "cloudflare", "route53", "rfc2136", "manual"),
-}
+MENUS = ("mail_provider", "mode", "hosting", "pipelines", "dns_provider")
 PROVIDER_MX = {
     "exchange-online": "*.mail.protection.outlook.com",
     "google-workspace": "smtp.google.com, aspmx.l.google.com, *.aspmx.l.google.com",
@@ -95,7 +89,11 @@ def defaults(answers: Answers, regions: Answers) -> dict[str, str]:
     pair = regions.get(domain.split(".")[-1], ("eastus", "eastus2"))
     return {
         "domain": "example.com",
-        **{question: choices[0] for question, choices in MENUS.items()},
+        "mail_provider": "exchange-online",
+        "mode": "testing",
+        "hosting": "function",
+        "pipelines": "github",
+        "dns_provider": "azure-dns",
         "mx_hosts": PROVIDER_MX.get(provider, f"mx.{domain}"),
         "max_age": "604800",
         "tls_report_address": f"tls-reports@{domain}",
@@ -278,19 +276,27 @@ def correct_region(text: str, _: Answers) -> str:
     return region(text)
 
 
+def choices(question: str) -> tuple[str, ...]:
+    """Return what a menu offers."""
+    from mtasts.pruning import HOSTINGS, PIPELINES, PROVIDERS
+    from mtasts.sts.policy import Mode
+
+    menus = ((*PROVIDER_MX, "other"), tuple(map(str, Mode)), HOSTINGS, PIPELINES, PROVIDERS)
+    return dict(zip(MENUS, menus, strict=True))[question]
+
+
 def menu(question: str) -> tuple[Check, Correct]:
     """Return how to check a choice and correct it: a configuration file or a replay can bring any text."""
-    choices = MENUS[question]
 
     def check(text: str, good: Answers) -> list[str]:
-        if text not in choices:
-            return [f"The choices are {', '.join(choices)}."]
+        if text not in choices(question):
+            return [f"The choices are {', '.join(choices(question))}."]
         return hosting_faults(text, good) if question == "hosting" else []
 
     def correct(text: str, _: Answers) -> str:
         from mtasts.sts.corrections import word
 
-        return word(text, choices, 0.8) or ""  # gitlab is not github
+        return word(text, choices(question), 0.8) or ""  # gitlab is not github
 
     return check, correct
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import conditions
-from conftest import give_up
+from conftest import PROVIDERS, give_up
 from mtasts.pruning import CHOICES, pruned
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +26,7 @@ TEMPLATE_AZURE = ROOT / "ci" / "azure-pipelines.yml"
 HOSTINGS = ["function", "static-web-app", "front-door", "web-server"]
 PLACES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
 SYSTEMS = list(PLACES)
-DNS_PROVIDERS = ["azure-dns", "cloudflare", "route53", "rfc2136", "manual"]
+DNS_PROVIDERS = [*PROVIDERS, "manual"]
 # Called by the deployments on GitHub. A step of the same name is that in Azure DevOps.
 CALLED = ["publish"]
 PIPELINES = ["pull-request", "watch", "provision", *(f"deploy-{hosting}" for hosting in HOSTINGS)]

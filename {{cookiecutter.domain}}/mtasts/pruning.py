@@ -19,13 +19,13 @@ from pathlib import Path
 
 HOSTINGS = ("function", "static-web-app", "front-door", "web-server")
 PIPELINES = ("github", "azure-devops")
-PROVIDERS = ("azure-dns", "cloudflare", "route53", "rfc2136", "manual")
+PROVIDERS = (*sorted(path.stem for path in (Path(__file__).parents[1] / "dns").glob("*.in")), "manual")
 CHOICES = {*HOSTINGS, *PIPELINES, *PROVIDERS}
 
 FOLDERS = (".github", ".azuredevops", "dns", "function", "infra", "mtasts", "static", "tests")
 
 _AZURE = ("function", "static-web-app", "front-door")
-_OCTODNS = ("azure-dns", "cloudflare", "route53", "rfc2136")
+_OCTODNS = PROVIDERS[:-1]
 # What only some answers need, and is not named after one of them.
 ONLY_FOR = {
     ".github": ("github",),
