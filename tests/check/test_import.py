@@ -410,7 +410,7 @@ def test_a_fresh_repository_takes_its_domain_in(internet: Internet, bake: Bake) 
     assert after.domains[0].policy.render() == PUBLISHED.decode().replace("\n", "\r\n")
     assert "policy.yaml also sends TLS reports to 'mailto:tls-reports@published.example'" in shown
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[1].startswith("# The policy, as RFC 8461 has it.")
+    assert lines[1].startswith("# The MTA-STS policy (RFC 8461).")
     assert lines[2:8] == [
         "version: STSv1",
         "mode: enforce",

@@ -201,6 +201,15 @@ def test_a_missing_dependency_is_named(repository: Path) -> None:
     assert done.stderr == "click is not installed. Run: python -m pip install -r requirements.txt\n"
 
 
+def test_explain_needs_no_octodns(repository: Path) -> None:
+    """The README's first commands install the toolkit without it: it was asked for even to list the rules."""
+    start = "import runpy, sys; sys.modules['octodns'] = None; sys.path[:0] = ['.']"
+    command = [sys.executable, "-c", f"{start}; runpy.run_module('mtasts', run_name='__main__')", "explain", "MTS231"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "MTS231: " in done.stdout
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /dev/full")
 def test_a_full_disk_is_one_line(repository: Path) -> None:
     """When the output itself cannot be written."""

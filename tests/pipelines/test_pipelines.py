@@ -380,7 +380,7 @@ def test_triggers_on_github() -> None:
     for hosting in HOSTINGS:
         triggers = load(pipeline("github", f"deploy-{hosting}"))[True]
         assert triggers == {"push": {"branches": ["main"]}, **by_hand}
-    create = {"description": "Make what the run shows; without, it only shows it", "type": "boolean"}
+    create = {"description": "Make what the run shows. Otherwise, it only shows it", "type": "boolean"}
     inputs = {"create": {**create, "default": False}}
     assert load(pipeline("github", "provision"))[True] == {"workflow_dispatch": {"inputs": inputs}}
     watch = load(pipeline("github", "watch"))
@@ -392,8 +392,8 @@ def test_triggers_in_azure_devops() -> None:
     """Prove the same of Azure DevOps, where a pipeline can always be run by hand."""
     check = load(pipeline("azure-devops", "pull-request"))
     assert (check["trigger"], check["pr"]) == ("none", {"branches": {"include": ["main"]}})
-    create = {"name": "create", "displayName": "Make what the run shows; without, it only shows it"}
-    force = {"name": "force", "displayName": "Write over DNS records that this repository did not make"}
+    create = {"name": "create", "displayName": "Make what the run shows. Otherwise, it only shows it"}
+    force = {"name": "force", "displayName": "Replace DNS records that this repository did not make"}
     asked = [{**each, "type": "boolean", "default": "false"} for each in (create, force)]
     for hosting in HOSTINGS:
         deploy = load(pipeline("azure-devops", f"deploy-{hosting}"))

@@ -222,7 +222,11 @@ NAMED_NOWHERE = {
     "secrets of providers": "CLOUDFLARE_TOKEN|AWS_[A-Z]+|RFC2136_[A-Z]+",
     "id tokens": "id-token",
     "octoDNS providers": "octodns[-_](azure|cloudflare|route53|bind)|AzureProvider|Rfc2136Provider",
-    "Bicep": r"\binfra/|[.]bicep",
+    "Bicep": r"\binfra/|[Bb]icep",
+    "sign-ins": r"\baz login\b|[Tt]enant|[Ss]ubscription|[Ff]ederat|[Ww]orkload identity|[Ss]ervice connection",
+    "what a pipeline reads from the settings": r"\$\{\{ *(secrets|vars)\b|secrets: inherit|mta-sts-dns",
+    "what is provisioned": r"environment: provision|[Pp]rovision[.]yml|[*`]provision[*`]|(FUNCTION|STATICWEB)APP_",
+    "keys of providers": "API token|access key|TSIG",
 }
 
 

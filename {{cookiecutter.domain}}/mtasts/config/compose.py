@@ -105,7 +105,7 @@ def new(entry: Entry, kind: Kind) -> str:
         "",
         "hosting:",
         f"  kind: {kind}",
-        f"  # hostname: what mta-sts.{domain} points to",
+        f"  # hostname: the name that mta-sts.{domain} points to",
     ]
     return "".join(f"{line}\n" for line in lines)
 

@@ -8,16 +8,16 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from octodns.manager import Manager
-from octodns.yaml import safe_load
+from typing import TYPE_CHECKING, Any
 
 from mtasts.dns import providers
 from mtasts.dns.recordset import Past
 from mtasts.findings import Finding, Rule, Severity, has_errors
 from mtasts.findings.report import Report, Section, Table, count
 from mtasts.system import credentials
+
+if TYPE_CHECKING:
+    from octodns.manager import Manager
 
 ZONE_FAILED = Rule(
     "MTS230",
@@ -105,6 +105,8 @@ class _BeginError(Exception):
 
 
 def _manager(config_file: Path, force: bool, past: Callable[[], Past], tokens: Mapping[str, str]) -> Manager:
+    from octodns.manager import Manager  # here, since `explain` lists the rules of this file without octoDNS
+
     try:
         manager = Manager(str(config_file))
         for each in (manager.providers["policy"], manager.processors["ours"]):
@@ -171,6 +173,8 @@ def _refusals(refused: Mapping[str, str]) -> list[Finding]:
 
 def _variables(config_file: Path) -> dict[str, str | None]:
     """Return the variables that the provider reads, and the default of each. Those that are not set are taken away."""
+    from octodns.yaml import safe_load
+
     try:
         with config_file.open(encoding="utf-8") as file:
             read = dict(_read(safe_load(file, enforce_order=False)["providers"]["zone"]))
