@@ -115,7 +115,7 @@ UPDATED = {
     "the same on Azure DevOps": {"hosting": "web-server", "dns_provider": "manual", "pipelines": "azure-devops"},
 }
 # What an owner has added, changed and removed, beside policy.yaml.
-OWN = ("docs/notes.md", "mtasts/own.py", "dns/own.yaml", "infra/own.bicep", "{pipelines}/own.yml")
+ADDED = ("docs/notes.md", "mtasts/own.py", "dns/own.yaml", "infra/own.bicep", "{pipelines}/own.yml")
 SCHEDULE = ('"37 5 * * *"', '"12 4 * * *"')
 UNWANTED = "tests/test_policy.py"
 
@@ -126,7 +126,7 @@ def test_an_update_gives_what_a_bake_gives_and_leaves_what_the_owner_has_done(tm
     answers = UPDATED[name]
     made = installed(tmp_path, BEFORE, **answers)
     pipelines = ".azuredevops" if answers.get("pipelines") == "azure-devops" else ".github/workflows"
-    own = {each.format(pipelines=pipelines): b"of the owner\n" for each in OWN}
+    own = {each.format(pipelines=pipelines): b"of the owner\n" for each in ADDED}
     for each, content in own.items():
         (made.folder / each).parent.mkdir(parents=True, exist_ok=True)
         (made.folder / each).write_bytes(content)
