@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtasts.ci.handing_over import summarise
+from mtasts.ci.outputs import write_summary
 from mtasts.cli import _announced
 from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
 from mtasts.cli._network import clients, jobs_option, network_options
@@ -98,7 +98,7 @@ def _by_hand(config: Config, tokens: Mapping[str, str], stage: Stage, path: Path
     steps = [*_announced.by_hand(config, path, datetime.now(timezone.utc))]
     for step in steps:
         click.echo(step)
-    summarise(os.environ, stage.value, as_markdown(Report("", notes=steps, sections=[to_enter(wanted)])))
+    write_summary(os.environ, stage.value, as_markdown(Report("", notes=steps, sections=[to_enter(wanted)])))
 
 
 def _refuse_links(*read: Path) -> None:
