@@ -14,7 +14,7 @@ from mtasts.tlsrpt.record import TlsRptRecord
 
 
 class Stage(str, Enum):
-    """When records are published."""
+    """When a record is published."""
 
     HOSTING = "hosting"
     ANNOUNCEMENT = "announcement"
@@ -24,7 +24,7 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True)
 class DnsRecord:
-    """One record. name and a CNAME's value are absolute, with the final dot; zone has none. ttl in seconds."""
+    """One record. name and a CNAME's value are absolute and end with a dot; zone does not. ttl is in seconds."""
 
     zone: str
     name: str
@@ -34,14 +34,14 @@ class DnsRecord:
 
     @property
     def host(self) -> str:
-        """The name relative to its zone, as DNS providers' forms want it."""
+        """The name relative to its zone, as DNS providers' forms expect it."""
         return self.name.removesuffix(f".{self.zone}.")
 
 
 def proven(config: Config, tokens: Mapping[str, str]) -> Config:
-    """Return the config with what proves its domains to Front Door now, by the domain: policy.yaml is not read for it.
+    """Return the config with Front Door's current validation tokens, by domain, instead of those in policy.yaml.
 
-    Azure makes these tokens anew, so what once stood in policy.yaml proves nothing. Other hostings have none.
+    Azure renews these tokens, so an old one in policy.yaml is worthless. Other hostings have no tokens.
     """
     if config.hosting.kind is not Kind.FRONT_DOOR:
         return config
@@ -53,7 +53,7 @@ def proven(config: Config, tokens: Mapping[str, str]) -> Config:
 
 
 def records(config: Config, stage: Stage | None = None) -> list[DnsRecord]:
-    """Return every domain's records, or those of one stage, in the order in which they are to be published."""
+    """Return every domain's records, or those of one stage, in the order in which to publish them."""
     return [record for domain in config.domains for record in records_of(domain, config, stage)]
 
 
@@ -65,10 +65,10 @@ def records_of(domain: Domain, config: Config, stage: Stage | None = None) -> li
 
 @dataclass(frozen=True)
 class Name:
-    """A name that this repository may change. alone: whether its record there has to be the only one of its name.
+    """A name that this repository may change. alone: whether its record must be the only one at that name.
 
-    A second record beside `_mta-sts` or `_smtp._tls` takes both away from senders (RFC 8461 §3.1, RFC 8460 §3), and
-    nothing stands beside a CNAME. What proves a domain to Azure can share its name with other proofs.
+    With a second record at `_mta-sts` or `_smtp._tls`, senders ignore both (RFC 8461 §3.1, RFC 8460 §3), and a CNAME
+    allows no other record. Only Azure's verification records can share their name with other verification records.
     """
 
     domain: str
@@ -76,9 +76,10 @@ class Name:
 
 
 def names(config: Config, stage: Stage) -> dict[str, dict[str, Name]]:
-    """Return the names in each zone that are this repository's to change, relative to the zone.
+    """Return the names in each zone that this repository may change, relative to the zone.
 
-    Not among them is what policy.yaml says nothing of yet, a host name or a proof, and what may be there by hand.
+    While policy.yaml does not contain a host name or a token, its record's name is left out: a person could have
+    created that record by hand.
     """
     found: dict[str, dict[str, Name]] = {domain.zone: {} for domain in (*config.domains, *config.retired)}
     said = [(domain, _unsaid(domain, config)) for domain in config.domains]
@@ -98,7 +99,7 @@ def _unsaid(domain: Domain, config: Config) -> tuple[str, ...]:
 
 
 def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
-    """Yield what leads senders to the policy host (RFC 8461 §3.3), and what proves the domain to Azure."""
+    """Yield the record of the policy host (RFC 8461 §3.3), and the one that verifies the domain for Azure."""
     host, hosting = policy_host(domain.name), config.hosting
     if hosting.hostname:
         yield _record(domain, config, host, "CNAME", f"{hosting.hostname}.")
@@ -108,7 +109,7 @@ def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
 
 
 def _announcement(domain: Domain, config: Config) -> Iterator[DnsRecord]:
-    """Yield what tells senders of the policy (RFC 8461 §3.1) and where reports go (RFC 8460 §3)."""
+    """Yield the records that announce the policy (RFC 8461 §3.1) and where to send reports (RFC 8460 §3)."""
     sts = StsRecord(policy_id(domain.policy))
     yield _record(domain, config, f"_mta-sts.{domain.name}", "TXT", sts.render())
     if config.rua:
