@@ -615,6 +615,6 @@ def test_one_bad_address_of_two_is_found_and_named(seen: Seen, name: str) -> Non
     (finding,) = found(seen, name)
     (bad,) = re.findall(r"\((127\.[0-9.]+)\)", finding["message"])
     (domain,) = (each for each in seen["prompt"]["domains"] if each["domain"] == f"{name}.example")
-    good = [text for section in domain["sections"] for text in section["seen"] if "certificate for" in text]
+    good = [text for section in domain["sections"] for text in section["seen"] if "certificate valid for" in text]
     assert len(good) == 2
     assert not [text for text in good if bad in text]

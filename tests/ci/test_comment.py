@@ -316,7 +316,7 @@ def no_http(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("talk", "said"),
     [
-        (hangs, "there is no answer in time"),
+        (hangs, "no answer came in time"),
         (breaks_off, "the connection failed or was lost"),
         (no_http, "the connection failed or was lost"),
         (Connection.reset, "the connection failed or was lost"),
@@ -333,7 +333,7 @@ def test_a_server_that_is_not_there_is_one_sentence() -> None:
     """Down, or named wrong."""
     with pytest.raises(ApiError, match=r": the connection failed or was lost\. Run the job again\.$"):
         comment(on(f"http://127.0.0.1:{Loopback().https_port}"), "text")
-    with pytest.raises(ApiError, match=r"GET https://api\.invalid/.*: the name has no address\. "):
+    with pytest.raises(ApiError, match=r"GET https://api\.invalid/.*: the host name has no address\. "):
         comment(on("https://api.invalid"), "text")
     with pytest.raises(ApiError, match=r"GET https://.*\. Run the job again\.$"):
         comment(on(f"https://{'a' * 64}.invalid:99999"), "text")
