@@ -27,8 +27,8 @@ NOT_ANNOUNCED = Rule(
     "RFC 8461 §8.1",
     """A sender that sees a new id fetches the policy immediately and caches what it gets. So before `publish
 announcement --doit` creates or changes a record, it checks that HTTPS serves exactly this policy: at least one address
-must serve it, and no address may serve another one. With `enforce`, the policy must also cover every MX host. If one
-of these is not true, or this machine cannot see it, the domain's records stay as they are; the other domains are
+must serve it, and no address may serve a different one. With `enforce`, the policy must also cover every MX host. If
+one of these is not true, or this machine cannot see it, the domain's records stay as they are; the other domains are
 announced. This also happens if you rerun an old pipeline run. Correct what the message says. If you know that the
 policy is right, `--no-check` announces it without these checks.""",
 )
