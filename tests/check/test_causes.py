@@ -219,7 +219,7 @@ def test_each_fault_of_a_certificate_has_its_advice() -> None:
         ),
         (
             Answer("_mta-sts.example.com", Status.NO_NAME),
-            ["does not exist. `python -m mtasts records` prints the record."],
+            ["does not exist. Publish the record that `python -m mtasts records` prints."],
         ),
         (
             Answer("_mta-sts.example.com", Status.FOUND, ('"v=STSv1; id=1;"',)),

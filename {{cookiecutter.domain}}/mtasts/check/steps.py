@@ -17,7 +17,7 @@ from mtasts.findings import Finding, Rule, Severity
 
 DNS_FAILURE = Rule(
     "MTS204",
-    "A name server fails",
+    "A name server fails to answer",
     Severity.ERROR,
     "RFC 8461 §3.1",
     """The zone's name servers or the resolver answered SERVFAIL or REFUSED. Often DNSSEC is broken (an expired

@@ -140,7 +140,7 @@ def _none(answer: Answer, expected: str | None, misplaced: dict[str, str]) -> Fi
     for name, how in misplaced.items():
         what, advice = f"{what}, but {quote(name, 253)} has the record", how
     if not misplaced and not answer.target:
-        write = f"Publish {quote(record)}." if record else "`python -m mtasts records` prints the record."
+        write = f"Publish {quote(record)}." if record else "Publish the record that `python -m mtasts records` prints."
         advice = f"{advice} {write}".strip()
     return Finding(RECORD_NONE, f"{answer.name} {what}. {advice}")
 
@@ -158,5 +158,5 @@ def _evaluate_record(name: str, txt: str, expected: str | None) -> Iterator[str 
     yield f"{name}: {txt}"
     if expected is not None and record.id != expected:
         wanted = StsRecord(expected).render()
-        message = f"{name} has the id {record.id}, which is not the repository's. Write {quote(wanted)}."
+        message = f"{name} has the id {record.id}, which is not that of the repository's policy. Write {quote(wanted)}."
         yield Finding(RECORD_DRIFT, message)
