@@ -47,26 +47,26 @@ def case(*says: str, mode: str = "enforce", **site: Any) -> Case:
 CASES = {
     "good": case(),
     # J4: announced again from an old run, after a rollback: HTTPS serves another policy than this one.
-    "rolled-back": case("serves another policy than the repository", "-max_age: 604800", https=Answer(OLD)),
+    "rolled-back": case("does not serve the policy of the repository", "-max_age: 604800", https=Answer(OLD)),
     "not-deployed": case("answers 404", https=Answer(b"", 404)),
     "no-host": case("mta-sts.no-host.example has no address", host=""),
     "wrong-type": case("'text/html'", https=Answer(POLICY, headers={"Content-Type": "text/html"})),
-    "refused": case("the connection is refused", https=nobody),
+    "refused": case("the server refuses the connection", https=nobody),
     # One address that serves it is enough, if none that can be reached serves another.
     "one-of-two-refused": case(host="mta-sts A {https}\nmta-sts A {nobody}"),
-    "one-refused-one-old": case("serves another policy", https=Answer(OLD),
+    "one-refused-one-old": case("does not serve the policy of the repository", https=Answer(OLD),
                                 host="mta-sts A {nobody}\nmta-sts A {https}"),
-    "one-of-two-is-old": case("serves another policy", https=talks(https.answers(OLD)),
+    "one-of-two-is-old": case("does not serve the policy of the repository", https=talks(https.answers(OLD)),
                               host="mta-sts A {https}\nmta-sts A {good_https}"),
     # A1, actions/runner-images#668: no IPv6 on this machine. A2, aykevl/mta-sts#17: and no IPv4 on the other.
     "ipv6-unreached": case(host=f"mta-sts A {{https}}\nmta-sts AAAA {NO_ROUTE_IPV6}"),
     "ipv6-unreached-too": case(host=f"mta-sts A {{https}}\nmta-sts AAAA {NO_ROUTE_IPV6}"),
-    "ipv6-alone": case("What mta-sts.ipv6-alone.example serves cannot be told from here: this machine has no way to "
+    "ipv6-alone": case("This machine cannot see what mta-sts.ipv6-alone.example serves: it has no route to "
                        "ff0e::1.", host=f"mta-sts AAAA {NO_ROUTE_IPV6}"),
-    "ipv6-unreached-and-old": case("serves another policy", https=Answer(OLD),
+    "ipv6-unreached-and-old": case("does not serve the policy of the repository", https=Answer(OLD),
                                    host=f"mta-sts A {{https}}\nmta-sts AAAA {NO_ROUTE_IPV6}"),
     # The MX records, which the policy names as *.mx.example.
-    "mx-uncovered": case("Mail goes to 'mx.elsewhere.example', which no mx of the policy covers",
+    "mx-uncovered": case("Mail goes to 'mx.elsewhere.example', which no mx pattern covers",
                          mx="@ MX 10 good.mx.example.\n@ MX 20 mx.elsewhere.example."),
     "mx-uncovered-in-testing": case(mx="@ MX 20 mx.elsewhere.example.", https=Answer(TESTING), mode="testing"),
     "mx-two-labels": case("'a.b.mx.example'", mx="@ MX 10 a.b.mx.example."),
@@ -77,7 +77,7 @@ CASES = {
     "mx-null": case(mx="@ MX 0 ."),
     "mx-none": case(mx=""),  # and no address: no mail comes
     "mx-implicit": case("Mail goes to 'mx-implicit.example'", mx="@ A {smtp}"),  # RFC 5321 §5.1
-    "mx-servfail": case("Which MX hosts there are is unknown", mx="", failing=""),
+    "mx-servfail": case("The MX hosts are unknown", mx="", failing=""),
 }  # fmt: skip
 
 
@@ -130,14 +130,14 @@ def test_a_policy_is_announced_only_if_senders_get_it_and_mail_survives_it(found
     (message,) = messages
     assert message.startswith(f"{name}.example is not announced. ")
     assert [part for part in CASES[name].says if part not in message] == [], message
-    assert message.endswith(" Correct that, and run this again; --no-check announces it all the same.")
+    assert message.endswith(" Correct this and run publish again, or announce it anyway with --no-check.")
 
 
 def test_what_this_machine_cannot_reach_is_one_warning_of_the_run(found: list[Finding]) -> None:
     """Four domains share the address."""
     (warning,) = (finding for finding in found if finding.domain is None)
     assert (warning.rule.id, warning.rule.severity.value) == ("MTS319", "warning")
-    assert "no IPv6: 1 address not looked at (ff0e::1)" in warning.message
+    assert "no IPv6: 1 address not checked (ff0e::1)" in warning.message
 
 
 def test_a_check_of_https_alone_says_what_it_cannot_tell(internet: Internet) -> None:
@@ -148,7 +148,7 @@ def test_a_check_of_https_alone_says_what_it_cannot_tell(internet: Internet) -> 
     assert [finding["rule"] for finding in printed["findings"]] == ["MTS319"]
     assert [domain["verdict"] for domain in printed["domains"]] == [
         None,
-        "What senders do cannot be told from here: this machine could not look at the policy host.",
+        "This machine cannot tell what senders do: it could not check the policy host.",
     ]
     text = internet.check("ipv6-unreached.example", "--only", "https").stdout.decode()
     assert text.count("MTS319") == 1

@@ -39,7 +39,7 @@ CASES: dict[str, tuple[str, bool, str]] = {
     "a critical tag that nobody knows": ('@ CAA 128 tbs "unknown"', True, OTHERS),
     "a tag that nobody knows": ('@ CAA 0 tbs "unknown"', True, ""),
     "Front Door: nothing forbids": ("", False, "CAA allows every authority"),
-    "Front Door: a critical tag": ('@ CAA 128 tbs "unknown"', False, "critical record 'tbs'"),
+    "Front Door: a critical tag": ('@ CAA 128 tbs "unknown"', False, "critical record with the unknown tag 'tbs'"),
     "Front Door: shown, and not judged": ('@ CAA 0 issue "letsencrypt.org"', False, "letsencrypt.org"),
 }
 
@@ -73,7 +73,7 @@ def test_a_failing_name_server_stops_the_authority_and_no_mail() -> None:
     (found,) = caa.evaluate(failed, True)
     assert isinstance(found, Finding)
     assert (found.rule.id, found.rule.severity.value) == ("MTS216", "warning")
-    assert list(caa.evaluate(failed, False)) == ["CAA at example.com: the name server fails"]
+    assert list(caa.evaluate(failed, False)) == ["CAA at example.com: the name server fails to answer"]
 
 
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.NOT_ASKED])

@@ -31,17 +31,17 @@ POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmax_age: 60
     ("status", "said"),
     [
         (401, "sign in"),  # G2: a firewall, and a site behind a login
-        (403, "a filter for bots or countries"),  # G2
+        (403, "a bot or country filter"),  # G2
         (404, "Deploy the policy"),
-        (405, "does not take GET"),
-        (418, "does not take the request"),
+        (405, "does not allow GET"),
+        (418, "refuses the request"),
         (421, "Bind the name"),
-        (429, "limits how often"),  # G2
-        (500, "The hosting fails"),
+        (429, "Its rate limit blocks senders"),  # G2
+        (500, "The hosting has failed or is not running"),
         (503, "Start it, and allow this path."),  # G2: a stopped app, or a firewall
-        (530, "The hosting fails"),
-        (204, "Senders take 200 alone"),
-        (101, "no answer yet"),
+        (530, "The hosting has failed or is not running"),
+        (204, "Senders accept only 200"),
+        (101, "not a final answer"),
     ],
 )
 def test_each_status_has_its_own_advice(status: int, said: str) -> None:
@@ -59,18 +59,24 @@ HOST = "mta-sts.example.com"
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("https://www.example.com/", "sends visitors to its main host name: take /.well-known/mta-sts.txt out"),
-        ("//example.com/policy", "sends visitors to its main host name"),
-        ("https://mta-sts.provider.example/.well-known/mta-sts.txt", "be a CNAME to a hosting that does"),
-        (f"https://{HOST}/.well-known/mta-sts.txt", "It leads back to itself"),  # a proxy's "flexible" TLS
-        (f"https://{HOST.upper()}/.well-known/mta-sts.txt/", "no slash at its end"),
-        ("/.well-known/mta-sts.txt/", "no slash at its end"),
-        (f"http://{HOST}/.well-known/mta-sts.txt", "which has https"),
+        (
+            "https://www.example.com/",
+            "redirects visitors to its main host name. Exempt /.well-known/mta-sts.txt from that rule.",
+        ),
+        ("//example.com/policy", "redirects visitors to its main host name"),
+        (
+            "https://mta-sts.provider.example/.well-known/mta-sts.txt",
+            "make mta-sts.example.com a CNAME to a hosting that serves it",
+        ),
+        (f"https://{HOST}/.well-known/mta-sts.txt", "It redirects to itself"),  # a proxy's "flexible" TLS
+        (f"https://{HOST.upper()}/.well-known/mta-sts.txt/", "without a slash at the end"),
+        ("/.well-known/mta-sts.txt/", "without a slash at the end"),
+        (f"http://{HOST}/.well-known/mta-sts.txt", "with https"),
         ("/index.html", "Serve the policy itself at /.well-known/mta-sts.txt."),
         ("https://login.microsoftonline.com/common/oauth2/authorize?x=1", "It asks senders to sign in"),
         ("/.auth/login/aad", "It asks senders to sign in"),
-        ("https://blog.example.com/blogin/", "sends visitors to its main host name"),
-        ("https://[::1", "sends visitors to its main host name"),
+        ("https://blog.example.com/blogin/", "redirects visitors to its main host name"),
+        ("https://[::1", "redirects visitors to its main host name"),
         ("", "Serve the policy itself at"),
     ],
 )
@@ -102,25 +108,25 @@ OWN = certificate("mx.example.com", "R1", "mx.example.com")
             Fault.EXPIRED,
             (OWN, certificate("R1", "Root", days=(-99, -1))),
             Fault.CHAIN_EXPIRED,
-            "the host's own certificate is valid, and the intermediate above it ('R1') ended on 2025-12-31",
+            "the host's own certificate is valid, but the intermediate above it ('R1') expired on 2025-12-31",
         ),
         (
             Fault.EXPIRED,
             (OWN, certificate("R1", "R1", days=(-99, -1))),
             Fault.CHAIN_EXPIRED,
-            "the host's own certificate is valid, and the root above it ('R1') ended on 2025-12-31",
+            "the host's own certificate is valid, but the root above it ('R1') expired on 2025-12-31",
         ),
         (
             Fault.EXPIRED,
             (certificate("mx.example.com", "R1", days=(-99, -9)), certificate("R1", "Root", days=(-99, -1))),
             Fault.EXPIRED,
-            "the host's own certificate ('mx.example.com') ended on 2025-12-23",
+            "the host's own certificate ('mx.example.com') expired on 2025-12-23",
         ),
         (
             Fault.EXPIRED,
             (certificate("mx.example.com", "R1", days=(2, 9)),),
             Fault.NOT_YET,
-            "the host's own certificate ('mx.example.com') begins only on 2026-01-03",
+            "the host's own certificate ('mx.example.com') is not valid until 2026-01-03",
         ),
         (Fault.EXPIRED, (OWN,), Fault.CHAIN_EXPIRED, ""),  # none that is sent: one that this machine trusts
         (Fault.EXPIRED, (), Fault.EXPIRED, ""),
@@ -128,26 +134,26 @@ OWN = certificate("mx.example.com", "R1", "mx.example.com")
             Fault.NAME,
             (certificate("a.example", "R1", "a.example", "b.example", "c.example", "d.example"),),
             Fault.NAME,
-            "the certificate names 'a.example', 'b.example', 'c.example' and 1 more, and not mx.example.com",
+            "the certificate is for 'a.example', 'b.example', 'c.example' and 1 more, not for mx.example.com",
         ),
         (
             Fault.NAME,
             (certificate("*.com", "R1", "*.com"),),
             Fault.NAME,
-            "the certificate names '*.com', where `*` stands for one label, and not mx.example.com",
+            "the certificate is for '*.com', where `*` stands for one label, not for mx.example.com",
         ),
         (
             Fault.NAME,
             (certificate("x", "R1", "*.azurewebsites.net", "*.scm.azurewebsites.net"),),
             Fault.UNBOUND,
-            "the hosting shows its own certificate, for '*.azurewebsites.net', '*.scm.azurewebsites.net', "
-            "and not one for mx.example.com",
+            "the hosting presents its own certificate, for '*.azurewebsites.net', '*.scm.azurewebsites.net', "
+            "not one for mx.example.com",
         ),
         (
             Fault.NAME,
             (certificate("x", "R1", "old.example", cn="MX.example.com"),),
             Fault.COMMON_NAME,
-            "the certificate names the host only in CN, and its subjectAltName has 'old.example'",
+            "the certificate names the host only in CN, but its subjectAltName has 'old.example'",
         ),
         (Fault.COMMON_NAME, (certificate("mx.example.com", "R1"),), Fault.COMMON_NAME, ""),
         (
@@ -160,19 +166,19 @@ OWN = certificate("mx.example.com", "R1", "mx.example.com")
             Fault.UNTRUSTED,
             (OWN,),
             Fault.CHAIN_MISSING,
-            "the host's own certificate is signed by 'R1', whose certificate is not sent",
+            "the host's own certificate is signed by 'R1', whose certificate the server does not send",
         ),
         (
             Fault.UNTRUSTED,
             (OWN, certificate("R1", "Old Root")),
             Fault.CHAIN_MISSING,
-            "the intermediate 'R1' is signed by 'Old Root', whose certificate is not sent",
+            "the intermediate 'R1' is signed by 'Old Root', whose certificate the server does not send",
         ),
         (
             Fault.UNTRUSTED,
             (OWN, certificate("R1", "R1")),
             Fault.ROOT_UNKNOWN,
-            "the chain ends in 'R1', an authority that senders do not know",
+            "the chain ends in 'R1', an authority that senders do not trust",
         ),
     ],
 )
@@ -201,20 +207,23 @@ def test_each_fault_of_a_certificate_has_its_advice() -> None:
         # G3: a TXT record cannot stand beside a CNAME, so "publish the record" could not be followed.
         (
             Answer("_mta-sts.example.com", Status.NO_NAME, target="gone.vendor.example"),
-            ["is a CNAME to 'gone.vendor.example', which does not exist", "remove the CNAME"],
+            ["is a CNAME to 'gone.vendor.example', which does not exist", "replace the CNAME with the TXT record"],
         ),
         (
             Answer("_mta-sts.example.com", Status.NO_DATA, target="here.vendor.example"),
-            ["is a CNAME to 'here.vendor.example', which has no TXT record", "Correct its target"],
+            ["is a CNAME to 'here.vendor.example', which has no TXT record", "Correct the CNAME's target"],
         ),
-        (Answer("_mta-sts.example.com", Status.FOUND, ("v=spf1 -all",), "vendor.example"), ["remove the CNAME"]),
+        (
+            Answer("_mta-sts.example.com", Status.FOUND, ("v=spf1 -all",), "vendor.example"),
+            ["replace the CNAME with the TXT record"],
+        ),
         (
             Answer("_mta-sts.example.com", Status.NO_NAME),
-            ["does not exist. `python -m mtasts records` prints the record."],
+            ["does not exist. Publish the record that `python -m mtasts records` prints."],
         ),
         (
             Answer("_mta-sts.example.com", Status.FOUND, ('"v=STSv1; id=1;"',)),
-            ["and senders pass over that: it has quotes", "Publish it as 'v=STSv1; id=1;'."],
+            ["which senders ignore: it has quotation marks", "Publish 'v=STSv1; id=1;'."],
         ),
     ],
 )
@@ -229,20 +238,20 @@ def test_a_missing_record_says_what_stands_in_its_place(answer: Answer, parts: l
     ("txt", "cause", "mend"),
     [
         # Forms of public guides and of DNS panels: quotes typed into the field, the policy pasted as the record, …
-        ('"v=STSv1; id=1;"', "it has quotes in its value", "Enter the value without them"),
-        ("\u201cv=STSv1; id=1;\u201d", "it has quotes in its value", "Enter the value without them"),
-        (" v=STSv1; id=1;", "it begins with white space", "Remove that"),
-        ("V=STSV1; id=1;", "it spells the version in another way", "Write v=STSv1; in just these letters"),
-        ("v=stsv1; id=1;", "it spells the version in another way", "Write v=STSv1; in just these letters"),
-        ("v = STSv1; id=1;", "it spells the version in another way", "Write v=STSv1; in just these letters"),
-        ("v=STSv1 id=1", "it has no semicolon behind the version", "Write v=STSv1; and then the id"),
-        ("v=STSv1, id=1", "it has no semicolon behind the version", "Write v=STSv1; and then the id"),
-        ("v=STSv1", "it has no semicolon behind the version", "Write v=STSv1; and then the id"),
-        ("v=STS1; id=1;", "it has another version", "The only one is v=STSv1"),
-        ("v=MTA-STSv1; id=1;", "it has another version", "The only one is v=STSv1"),
+        ('"v=STSv1; id=1;"', "it has quotation marks in its value", "Enter the value without them"),
+        ("\u201cv=STSv1; id=1;\u201d", "it has quotation marks in its value", "Enter the value without them"),
+        (" v=STSv1; id=1;", "it begins with white space", "Remove the white space"),
+        ("V=STSV1; id=1;", "it spells the version differently", "Write v=STSv1; exactly like this"),
+        ("v=stsv1; id=1;", "it spells the version differently", "Write v=STSv1; exactly like this"),
+        ("v = STSv1; id=1;", "it spells the version differently", "Write v=STSv1; exactly like this"),
+        ("v=STSv1 id=1", "it has no semicolon after the version", "Write v=STSv1; and then the id"),
+        ("v=STSv1, id=1", "it has no semicolon after the version", "Write v=STSv1; and then the id"),
+        ("v=STSv1", "it has no semicolon after the version", "Write v=STSv1; and then the id"),
+        ("v=STS1; id=1;", "it has an unknown version", "The only version is v=STSv1"),
+        ("v=MTA-STSv1; id=1;", "it has an unknown version", "The only version is v=STSv1"),
         ("id=1; v=STSv1;", "it begins with the id", "Put the version first"),
-        ("version: STSv1 mode: testing", "it is the text of a policy", "That belongs on the policy host"),
-        ("v=TLSRPTv1; rua=mailto:a@example.com", "it is a record for reports", "That belongs at _smtp._tls"),
+        ("version: STSv1 mode: testing", "it is the text of a policy", "Serve it at the policy host instead"),
+        ("v=TLSRPTv1; rua=mailto:a@example.com", "it is a TLS reporting record", "Move it to _smtp._tls"),
     ],
 )
 def test_a_text_that_was_to_be_the_record_names_its_slip(txt: str, cause: str, mend: str) -> None:
@@ -256,12 +265,16 @@ def test_a_text_that_was_to_be_the_record_names_its_slip(txt: str, cause: str, m
     ("domain", "name", "mend"),
     [
         # G4: a form that adds the zone to a name that was entered in full
-        ("example.com", "_mta-sts.example.com.example.com", "enter _mta-sts alone."),
-        ("mail.example.com", "_mta-sts.mail.example.com.example.com", "enter _mta-sts.mail alone."),
-        ("mail.example.com", "_mta-sts.mail.example.com.mail.example.com", "enter _mta-sts alone."),
-        ("example.com", "_mta_sts.example.com", "underscore in place of the hyphen: move the record"),  # G4
-        ("example.com", "mta-sts.example.com", "That is the policy host: move the record to _mta-sts.example.com."),
-        ("example.com", "example.com", "That is the domain itself: move the record to _mta-sts.example.com."),
+        ("example.com", "_mta-sts.example.com.example.com", "enter only _mta-sts."),
+        ("mail.example.com", "_mta-sts.mail.example.com.example.com", "enter only _mta-sts.mail."),
+        ("mail.example.com", "_mta-sts.mail.example.com.mail.example.com", "enter only _mta-sts."),
+        ("example.com", "_mta_sts.example.com", "underscore instead of the hyphen: move the record"),  # G4
+        (
+            "example.com",
+            "mta-sts.example.com",
+            "That name is the policy host: move the record to _mta-sts.example.com.",
+        ),
+        ("example.com", "example.com", "That name is the domain itself: move the record to _mta-sts.example.com."),
     ],
 )
 def test_a_record_at_a_wrong_name_is_found(domain: str, name: str, mend: str) -> None:
@@ -278,7 +291,7 @@ def test_a_record_at_a_wrong_name_is_found(domain: str, name: str, mend: str) ->
 
     (finding,) = asyncio.run(walked())
     assert finding.rule.id == "MTS201"
-    assert f"_mta-sts.{domain} does not exist, and '{name}' has the record." in finding.message
+    assert f"_mta-sts.{domain} does not exist, but '{name}' has the record." in finding.message
     assert mend in finding.message
 
 
@@ -288,9 +301,9 @@ def test_a_record_at_a_wrong_name_is_found(domain: str, name: str, mend: str) ->
         # A guide's id by date and time, with hyphens
         (("v=STSv1; id=2026-01-01;",), None, "MTS203", "Write 'v=STSv1; id=20260101;'."),
         (("v=STSv1; id=2026-01-01;",), "abc", "MTS203", "Write 'v=STSv1; id=abc;'."),
-        (("v=STSv1;",), None, "MTS203", "Add an id of 1 to 32 letters and digits, as 'v=STSv1; id=1;'."),
+        (("v=STSv1;",), None, "MTS203", "Add an id of 1 to 32 letters and digits, as in 'v=STSv1; id=1;'."),
         (("v=STSv1; id=1;", "v=STSv1; id=2;"), "2", "MTS202", "Remove all but 'v=STSv1; id=2;'."),
-        (("v=STSv1; id=1;", "v=STSv1; id=2;"), None, "MTS202", "Leave one, and remove the others."),
+        (("v=STSv1; id=1;", "v=STSv1; id=2;"), None, "MTS202", "Keep one, and remove the others."),
     ],
 )
 def test_a_record_that_senders_ignore_says_what_to_write(
@@ -310,18 +323,22 @@ def test_a_record_that_senders_ignore_says_what_to_write(
         ("mail.protection.outlook.com", "x.mail.protection.outlook.com", "write '*.mail.protection.outlook.com'"),
         ("*.example.com", "example.com", "add 'example.com'"),
         ("*.example.com", "a.b.example.com", "write '*.b.example.com'"),
-        ("example.com", "mx1.example.com", "not for the hosts below it: write 'mx1.example.com'"),
-        ("mx1.example.com", "mx2.example.com", "Add 'mx2.example.com' to mx. Or correct the MX record. With enforce"),
+        ("example.com", "mx1.example.com", "not the hosts below it: write 'mx1.example.com'"),
+        ("mx1.example.com", "mx2.example.com", "Add 'mx2.example.com' to mx. Or correct the MX record. Under enforce"),
         (
             "mail.exmaple.com",
             "mail.example.com",
-            "'mail.exmaple.com' is nearly the same: write 'mail.example.com' there",
+            "If 'mail.exmaple.com' in mx is a typing error, write 'mail.example.com' instead.",
         ),
         ("mx1.example.com", "mx2.example.net", "Add 'mx2.example.net' to mx."),
         ("mx1.example.com", "x.mail.protection.outlook.com", "Add '*.mail.protection.outlook.com' to mx"),
         ("mx1.example.com", "alt1.aspmx.l.google.com", "Add '*.aspmx.l.google.com' to mx"),
         # F5: it takes no mail, so no mx is to name it
-        ("mx1.example.com", "ms12345678.msv1.invalid", "It is a verification record, not a mail server. Remove it"),
+        (
+            "mx1.example.com",
+            "ms12345678.msv1.invalid",
+            "The host name is a verification record, not a mail server. Remove it",
+        ),
         ("mx1.example.com", "_dc-mx.abc.example.com", "switch the proxy off"),
     ],
 )

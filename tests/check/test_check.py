@@ -453,14 +453,14 @@ def test_what_this_machine_cannot_see_is_said_once_and_held_against_nobody(seen:
         (
             "MTS319",
             "warning",
-            "This machine has no IPv6: 3 addresses not looked at (ff0e::1, ff0e::2, ff0e::3). To see what is there, "
-            "run this on a machine that has it.",
+            "This machine has no IPv6: 3 addresses not checked (ff0e::1, ff0e::2, ff0e::3). To check them, run the "
+            "command on a machine that has it.",
         ),
         (
             "MTS410",
             "warning",
-            "mx-no-route.mx.example (224.0.0.1): there is no way there. Run this check from a network that may send "
-            "mail.",
+            "mx-no-route.mx.example (224.0.0.1): the address cannot be reached. Run this check from a network that can "
+            "send mail.",
         ),
     ]
     (dns, dns_severity, dns_said), (mx_, mx_severity, mx_said) = hanging_
@@ -471,8 +471,8 @@ def test_what_this_machine_cannot_see_is_said_once_and_held_against_nobody(seen:
         dns_said,
     )
     assert re.fullmatch(
-        r"mx-unanswered\.mx\.example \(127\.[\d.]+\): no answer in time\. Run this check from a network that may send "
-        r"mail\.",
+        r"mx-unanswered\.mx\.example \(127\.[\d.]+\): the server does not answer in time\. Run this check "
+        r"from a network that can send mail\.",
         mx_said,
     )
 
@@ -481,53 +481,56 @@ def test_what_hangs_costs_its_timeout_once(seen: Seen) -> None:
     """All hanging domains together take what one may take, and the good one among them is seen as ever."""
     assert PATIENCE <= seen["hanging"]["seconds"] < PATIENCE + 5
     assert not [each for each in seen["hanging"]["findings"] if each["domain"] == "good.example"]
-    assert verdict(seen, "good", "hanging") == "A sender with enforce would deliver to every MX host."
+    assert verdict(seen, "good", "hanging") == "With enforce, senders would deliver to every MX host."
 
 
 NEW = "Senders that do not know the policy yet see no {}, so they deliver without the protection of MTA-STS.\n"
 KNOWN = (
-    "Senders that have the policy (mode enforce) in the cache go on with it until it runs out: "
+    "Senders that have the policy (mode enforce) in their cache keep using it until it expires: "
     "they would deliver to every MX host."
 )
 SOME = "Some senders ({}) follow the policy: with enforce, they would deliver to every MX host.\n"
 STRICTEST = (
     "The strictest senders see no policy in what is served, so they deliver without the protection of MTA-STS, "
-    "unless they have a policy in the cache."
+    "unless they have a policy in their cache."
 )
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("good", "A sender with enforce would deliver to every MX host."),
+        ("good", "With enforce, senders would deliver to every MX host."),
         (
             "testing",
-            "The policy is testing. With enforce, a sender would deliver to every MX host. It is ready for enforce.",
+            "The policy is in mode testing. With enforce, senders would deliver to every MX host. It is ready for "
+            "enforce.",
         ),
         ("txt-none", NEW.format("record at _mta-sts") + KNOWN),
         ("https-404", NEW.format("policy") + KNOWN),
         (
             "https-no-route-ipv6-alone",
-            "What senders do cannot be told from here: this machine could not look at the policy host.",
+            "This machine cannot tell what senders do: it could not check the policy host.",
         ),
         ("https-no-route-ipv6-unannounced", NEW.format("record at _mta-sts") + KNOWN),
         ("nowhere", "Senders see no policy and no record, so they deliver without the protection of MTA-STS."),
         ("policy-blank-line", SOME.format("postfix-mta-sts-resolver, mailauth, checkdmarc") + STRICTEST),
-        ("https-no-route-ipv6", "A sender with enforce would deliver to every MX host."),
-        ("txt-servfail", "What senders do cannot be told from here: DNS gives no answer at _mta-sts."),
+        ("https-no-route-ipv6", "With enforce, senders would deliver to every MX host."),
+        ("txt-servfail", "This machine cannot tell what senders do: DNS gives no answer at _mta-sts."),
         (
             "mx-expired",
-            "A sender with enforce would not deliver: mail waits, then bounces. A quick rollback saves what waits.",
+            "With enforce, senders would not deliver: mail waits, then bounces. A quick rollback saves the "
+            "waiting mail.",
         ),
         (
             "mx-backup-expired",
-            "A sender with enforce would deliver, but not at mx-backup-expired.mx.example: "
-            "mail that has to go there waits, then bounces.",
+            "With enforce, senders would deliver, but not to mx-backup-expired.mx.example: mail that must go there "
+            "waits, then bounces.",
         ),
-        ("mx-no-route-ipv6", "A sender with enforce would deliver to every MX host."),
+        ("mx-no-route-ipv6", "With enforce, senders would deliver to every MX host."),
         (
             "mx-no-route",
-            "A sender with enforce: cannot be told from here, since no TLS was seen of mx-no-route.mx.example.",
+            "With enforce, senders may or may not deliver: this machine could not check the TLS of "
+            "mx-no-route.mx.example.",
         ),
     ],
 )
@@ -553,29 +556,37 @@ def test_the_verdict_says_what_a_sender_would_do(seen: Seen, name: str, expected
         ("mx-unlisted", "MTS401", ["mail.mx-unlisted.example", "5.4.8"]),
         ("mx-unused-pattern", "MTS402", ["old.provider.example"]),
         ("mx-expired", "MTS418", ["mx-expired.mx.example", "5.7.5"]),
-        ("https-expired", "MTS304", ["the host's own certificate (", f"ended on {AN_HOUR_AGO}. Renew it."]),
+        ("https-expired", "MTS304", ["the host's own certificate (", f"expired on {AN_HOUR_AGO}. Renew it."]),
         # libressl#595, certbot-zimbra#143
-        ("https-expired-intermediate", "MTS304", ["and the intermediate above it (", "Testing CA", "Serve the chain"]),
-        ("https-expired-intermediate", "MTS304", [f"ended on {AN_HOUR_AGO}"]),
-        ("https-not-yet-valid", "MTS304", [f"begins only on {TOMORROW}", "Serve the one before it"]),
-        ("https-wrong-name", "MTS305", ["names 'other.example', and not mta-sts.https-wrong-name.example"]),
-        ("https-high-wildcard", "MTS305", ["names '*.example', where `*` stands for one label"]),
+        (
+            "https-expired-intermediate",
+            "MTS304",
+            ["but the intermediate above it (", "Testing CA", "Send the authority's current chain"],
+        ),
+        ("https-expired-intermediate", "MTS304", [f"expired on {AN_HOUR_AGO}"]),
+        ("https-not-yet-valid", "MTS304", [f"is not valid until {TOMORROW}", "Use the previous certificate"]),
+        ("https-wrong-name", "MTS305", ["is for 'other.example', not for mta-sts.https-wrong-name.example"]),
+        ("https-high-wildcard", "MTS305", ["is for '*.example', where `*` stands for one label"]),
         ("https-common-name", "MTS305", ["names the host only in CN, not in subjectAltName"]),
         ("https-self-signed", "MTS306", ["('mta-sts.https-self-signed.example') is self-signed", "public authority"]),
-        ("https-without-chain", "MTS306", ["own certificate is signed by", "is not sent. Serve the whole chain"]),
-        ("https-root-unknown", "MTS306", ["chain ends in", "Testing CA", "an authority that senders do not know"]),
+        (
+            "https-without-chain",
+            "MTS306",
+            ["own certificate is signed by", "the server does not send. Send the whole chain"],
+        ),
+        ("https-root-unknown", "MTS306", ["chain ends in", "Testing CA", "an authority that senders do not trust"]),
         ("https-azure", "MTS305", ["own certificate, for '*.azurewebsites.net'", "Run *deploy* again"]),
-        ("https-for-clients", "MTS306", ["not fit for a server ("]),
+        ("https-for-clients", "MTS306", ["not suitable for a server ("]),
         (
             "mx-expired-intermediate",
             "MTS418",
-            ["the intermediate above it (", f"ended on {AN_HOUR_AGO}", "Serve the chain"],
+            ["the intermediate above it (", f"expired on {AN_HOUR_AGO}", "Send the authority's current chain"],
         ),
         ("mx-common-name", "MTS419", ["names the host only in CN, not in subjectAltName"]),
-        ("mx-wrong-name", "MTS419", ["names 'other.example', and not mx-wrong-name.mx.example", "5.7.5"]),
-        ("mx-self-signed", "MTS420", ["is self-signed. Use one from a public authority"]),
-        ("mx-without-chain", "MTS420", ["is not sent. Serve the whole chain"]),
-        ("mx-no-starttls", "MTS414", ["Switch STARTTLS on"]),
+        ("mx-wrong-name", "MTS419", ["is for 'other.example', not for mx-wrong-name.mx.example", "5.7.5"]),
+        ("mx-self-signed", "MTS420", ["is self-signed. Use a certificate from a public authority"]),
+        ("mx-without-chain", "MTS420", ["the server does not send. Send the whole chain"]),
+        ("mx-no-starttls", "MTS414", ["Turn STARTTLS on"]),
         # checkdmarc#273, RFC 8460 §3: each of several rua fields counts.
         ("tlsrpt-two-rua", "MTS223", ["mailto:a@example.com, mailto:b@example.com"]),
         ("tlsrpt-misplaced", "MTS224", ["_mta-sts._tls.tlsrpt-misplaced.example"]),
@@ -604,6 +615,6 @@ def test_one_bad_address_of_two_is_found_and_named(seen: Seen, name: str) -> Non
     (finding,) = found(seen, name)
     (bad,) = re.findall(r"\((127\.[0-9.]+)\)", finding["message"])
     (domain,) = (each for each in seen["prompt"]["domains"] if each["domain"] == f"{name}.example")
-    good = [text for section in domain["sections"] for text in section["seen"] if "certificate for" in text]
+    good = [text for section in domain["sections"] for text in section["seen"] if "certificate valid for" in text]
     assert len(good) == 2
     assert not [text for text in good if bad in text]

@@ -66,9 +66,9 @@ def named(name: str) -> Server:
 PAGE = b"<html><body>Welcome</body></html>"
 SIGN_IN = b'<html><form><input name=p type="password"></form></html>'
 STOPPED = b"<html><h1>Error 403 - This web app is stopped.</h1></html>"
-ELSEWHERE = "has the policy, and no sender looks there. Let that web server serve mta-sts.apex-policy.example too"
-TWICE = "The zone's name stands twice in that name, since the form adds it: enter "
-DOT = ", with a dot at its end."
+ELSEWHERE = "has the policy, where no sender looks. Make that web server serve mta-sts.apex-policy.example too"
+TWICE = "The DNS provider's form adds the zone's name, so it is in there twice: enter only "
+DOT = ", with a dot at the end."
 
 # The slip, the rule that is an error or a warning for it, and the words that lead to the mend.
 POLICY_HOST: dict[str, tuple[Site, str, str]] = {
@@ -79,30 +79,30 @@ POLICY_HOST: dict[str, tuple[Site, str, str]] = {
     "folder": (moved("/mta-sts.txt"), "MTS309", "The policy is at /mta-sts.txt: move it."),
     "folder-dot": (moved("/well-known/mta-sts.txt"), "MTS309", "The policy is at /well-known/mta-sts.txt: move it."),
     "folder-hyphen": (moved("/.wellknown/mta-sts.txt"), "MTS309", "is at /.wellknown/mta-sts.txt: move it."),
-    "redirect": (answers_with(301, Location="https://www.example.com/"), "MTS308", "take /.well-known/mta-sts.txt out"),
+    "redirect": (answers_with(301, Location="https://www.example.com/"), "MTS308", "Exempt /.well-known/mta-sts.txt"),
     "redirect-slash": (
-        answers_with(308, Location="/.well-known/mta-sts.txt/"), "MTS308", "which has https and no slash at its end."),
+        answers_with(308, Location="/.well-known/mta-sts.txt/"), "MTS308", "https and without a slash at the end."),
     "redirect-sign-in": (
-        answers_with(302, Location="/.auth/login/aad"), "MTS308", "allow this path for everyone."),
-    "sign-in": (answers_with(200, SIGN_IN, Content_Type="text/html"), "MTS312", "Allow /.well-known/mta-sts.txt for"),
+        answers_with(302, Location="/.auth/login/aad"), "MTS308", "Allow this path without signing in."),
+    "sign-in": (answers_with(200, SIGN_IN, Content_Type="text/html"), "MTS312", "mta-sts.txt without signing in"),
     "stopped": (answers_with(403, STOPPED), "MTS309", "Azure says that the app is stopped. Start it in the portal."),
-    "challenged": (answers_with(403, PAGE, cf_mitigated="challenge"), "MTS309", "Take this path out of that rule."),
+    "challenged": (answers_with(403, PAGE, cf_mitigated="challenge"), "MTS309", "Exempt this path from that rule."),
     "page": (answers_with(200, PAGE, Content_Type="text/html"), "MTS312", "file at /.well-known/mta-sts.txt"),
     "type": (answers_with(200, POLICY, Content_Type="text/html"), "MTS310", "header `Content-Type: text/plain`."),
     "download": (answers_with(200, POLICY, Content_Type="application/octet-stream"), "MTS310", "`Content-Type: text/"),
-    "empty": (Site(https=Answer(b""), ours=False), "MTS311", "The file is empty: deploy the policy again."),
-    "http-alone": (Site(https=nobody, ours=False), "MTS301", "Senders use HTTPS alone: let a server answer there"),
-    "self-signed": (Site(https=shows(Authority.self_signed), ours=False), "MTS306", "Bind one from a public"),
+    "empty": (Site(https=Answer(b""), ours=False), "MTS311", "serves an empty file. Deploy the policy again."),
+    "http-alone": (Site(https=nobody, ours=False), "MTS301", "Senders use only HTTPS: make a server listen there"),
+    "self-signed": (Site(https=shows(Authority.self_signed), ours=False), "MTS306", "Bind a certificate from a public"),
     "other-name": (
         Site(https=named("www.other-name.example"), ours=False), "MTS305",
-        "names 'www.other-name.example', and not mta-sts.other-name.example. Bind one that names the policy host."),
+        "is for 'www.other-name.example', not for mta-sts.other-name.example. Bind a certificate for the policy host."),
     "azure-name": (Site(https=named("*.azurewebsites.net"), ours=False), "MTS305", "Run *deploy* again"),
-    "leaf-alone": (Site(https=shows(Authority.without_chain), ours=False), "MTS306", "Serve the whole chain"),
-    "no-host": (host(""), "MTS207", "Publish its CNAME, as `python -m mtasts records` prints it."),
+    "leaf-alone": (Site(https=shows(Authority.without_chain), ours=False), "MTS306", "Send the whole chain"),
+    "no-host": (host(""), "MTS207", "Publish the CNAME that `python -m mtasts records` prints."),
     "apex-policy": (host("@ A {https}", https=named("apex-policy.example")), "MTS207", ELSEWHERE),
-    "host-underscore": (host("mta_sts A {https}"), "MTS207", "Name it mta-sts.host-underscore.example."),
-    "host-twice": (host("mta-sts.host-twice.example A {https}"), "MTS207", f"{TWICE}mta-sts alone."),
-    "host-gone": (host("mta-sts CNAME gone.azurewebsites.net."), "MTS208", "anyone can take it: make yours again, or"),
+    "host-underscore": (host("mta_sts A {https}"), "MTS207", "Rename it to mta-sts.host-underscore.example."),
+    "host-twice": (host("mta-sts.host-twice.example A {https}"), "MTS207", f"{TWICE}mta-sts."),
+    "host-gone": (host("mta-sts CNAME gone.azurewebsites.net."), "MTS208", "can create one. Create yours again, or"),
     "host-undotted": (
         host("mta-sts CNAME app.host-undotted.example.host-undotted.example.\napp A {https}"), "MTS208",
         f"The zone's name was added to the CNAME's target: write 'app.host-undotted.example.'{DOT}"),
@@ -145,28 +145,28 @@ RECORDS: dict[str, tuple[Site, str, str]] = {
     "id-quoted": (record('v=STSv1; id="20260101";'), "MTS203", "Write 'v=STSv1; id=20260101;'."),
     "id-colon": (record("v=STSv1; id:20260101"), "MTS203", "Write 'v=STSv1; id=20260101;'."),
     "id-long": (record(f"v=STSv1; id={'1' * 33}"), "MTS203", f"Write 'v=STSv1; id={'1' * 32};'."),
-    "id-missing": (record("v=STSv1;"), "MTS203", "letters and digits, as 'v=STSv1; id=1;'."),
-    "record-case": (record("v=stsv1; id=1;"), "MTS201", "in just these letters. Publish it as 'v=STSv1; id=1;'."),
-    "record-comma": (record("v=STSv1, id=1"), "MTS201", "it has no semicolon behind the version"),
-    "record-blank": (record("v=STSv1 id=1"), "MTS201", "Publish it as 'v=STSv1; id=1;'."),
-    "record-name": (record("v=MTA-STSv1; id=1"), "MTS201", "Publish it as 'v=STSv1; id=1;'."),
-    "record-order": (record("id=1; v=STSv1"), "MTS201", "Put the version first. Publish it as 'v=STSv1; id=1;'."),
+    "id-missing": (record("v=STSv1;"), "MTS203", "letters and digits, as in 'v=STSv1; id=1;'."),
+    "record-case": (record("v=stsv1; id=1;"), "MTS201", "exactly like this. Publish 'v=STSv1; id=1;'."),
+    "record-comma": (record("v=STSv1, id=1"), "MTS201", "it has no semicolon after the version"),
+    "record-blank": (record("v=STSv1 id=1"), "MTS201", "Publish 'v=STSv1; id=1;'."),
+    "record-name": (record("v=MTA-STSv1; id=1"), "MTS201", "Publish 'v=STSv1; id=1;'."),
+    "record-order": (record("id=1; v=STSv1"), "MTS201", "Put the version first. Publish 'v=STSv1; id=1;'."),
     "record-quoted": (record(f'"{STS}"'), "MTS201", "Enter the value without them."),
-    "record-policy": (record("version: STSv1 mode: testing"), "MTS201", "That belongs on the policy host."),
-    "record-reports": (record(TLSRPT), "MTS201", "That belongs at _smtp._tls."),
+    "record-policy": (record("version: STSv1 mode: testing"), "MTS201", "Serve it at the policy host instead."),
+    "record-reports": (record(TLSRPT), "MTS201", "Move it to _smtp._tls."),
     "record-gone": (
         Site(sts="_mta-sts CNAME gone.vendor.example.", ours=False), "MTS201",
-        "is a CNAME to 'gone.vendor.example', which does not exist. Correct its target, or remove the CNAME"),
+        "is a CNAME to 'gone.vendor.example', which does not exist. Correct the CNAME's target, or replace the CNAME"),
     "record-undotted": (
         Site(sts=f"_mta-sts CNAME sts.record-undotted.example.record-undotted.example.\nsts {txt(STS)}", ours=False),
         "MTS201", f"The zone's name was added to the CNAME's target: write 'sts.record-undotted.example.'{DOT}"),
     "record-twice": (
         Site(sts=f"_mta-sts {txt(STS)}\n_mta-sts {txt('v=STSv1; id=1;')}", ours=False), "MTS202",
-        "Senders then see none. Leave one, and remove the others."),
-    "zone-twice": (at("_mta-sts.zone-twice.example"), "MTS201", f"{TWICE}_mta-sts alone."),
+        "Senders then ignore all of them. Keep one, and remove the others."),
+    "zone-twice": (at("_mta-sts.zone-twice.example"), "MTS201", f"{TWICE}_mta-sts."),
     "underscore": (at("_mta_sts"), "MTS201", "move the record to _mta-sts.underscore.example."),
     "at-the-host": (at("mta-sts"), "MTS201", "the policy host: move the record to _mta-sts.at-the-host"),
-    "at-the-apex": (at("@"), "MTS201", "That is the domain itself: move the record to _mta-sts.at-the-apex.example."),
+    "at-the-apex": (at("@"), "MTS201", "is the domain itself: move the record to _mta-sts.at-the-apex.example."),
     "reports-version": (
         reports("v=TLSRPv1; rua=mailto:a@example.com"), "MTS222", "Write 'v=TLSRPTv1; rua=mailto:a@example.com;'."),
     "reports-mailto": (
@@ -183,19 +183,20 @@ RECORDS: dict[str, tuple[Site, str, str]] = {
         reports("v=TLSRPTv1; rua=mailto:a@example.com;mailto:b@example.com"), "MTS222",
         "Write 'v=TLSRPTv1; rua=mailto:a@example.com,mailto:b@example.com;'."),
     "reports-missing": (
-        Site(tlsrpt="", ours=False), "MTS220", "as 'v=TLSRPTv1; rua=mailto:tls-reports@reports-missing.example;'."),
-    "reports-policy": (reports(STS), "MTS220", "That belongs at _mta-sts. Publish a TXT record there, as 'v=TLSRPTv1;"),
+        Site(tlsrpt="", ours=False), "MTS220",
+        "Publish this TXT record there: 'v=TLSRPTv1; rua=mailto:tls-reports@reports-missing.example;'."),
+    "reports-policy": (reports(STS), "MTS220", "Move it to _mta-sts. Publish this TXT record there: 'v=TLSRPTv1;"),
     "reports-several": (
         Site(tlsrpt=f"_smtp._tls {txt(TLSRPT)}\n_smtp._tls {txt(TLSRPT.replace('tls-', ''))}", ours=False), "MTS221",
-        "Senders then see none. Leave one, with all addresses in it."),
+        "Senders then ignore all of them. Keep one, with all addresses in it."),
     "reports-twice": (
         Site(tlsrpt=f"_smtp._tls.reports-twice.example {txt(TLSRPT)}", ours=False), "MTS224",
-        f"{TWICE}_smtp._tls alone."),
+        f"{TWICE}_smtp._tls."),
     "reports-name": (
         Site(tlsrpt=f"_smtp-tls {txt(TLSRPT)}", ours=False), "MTS224", "Move it to _smtp._tls.reports-name.example."),
     "mx-undotted": (
         Site(mx="@ MX 10 good.mx.example.mx-undotted.example.", ours=False), "MTS212",
-        f"the zone's name was added to it. Write 'good.mx.example.' into the MX record{DOT}"),
+        f"the zone's name was added to it. Write 'good.mx.example.' in the MX record{DOT}"),
 }  # fmt: skip
 CASES = {**POLICY_HOST, **TEXT, **RECORDS}
 GOOD = {

@@ -28,9 +28,9 @@ HEAD, HOST, AGE = b"version: STSv1\nmode: enforce\n", b"mx: good.mx.example\n", 
 SERVED = HEAD + HOST + AGE
 PUBLISHED = HEAD + HOST + b"mx: *.mx.example\n" + AGE
 UTF8 = {"Content-Type": "text/plain; charset=utf-8"}
-START = "Strict senders see no policy today. Others ({}) read one, with mode enforce. When you publish this file, all "
+START = "Strict senders see no policy today. Others ({}) see one with mode enforce. When you publish this file, all "
 ALL_THREE = "postfix-mta-sts-resolver, mailauth, checkdmarc"
-LEFT = "No sender reads a policy in what mta-sts.{}.example serves. It holds: "
+LEFT = "No sender accepts what mta-sts.{}.example serves as a policy. It contains: "
 
 # Each is served by a domain of its own: name, body, mode, max_age, what is said. Blank lines and comments are served by
 # several real domains. Who reads what: RFC 8461 §3.2, and the source of postfix-mta-sts-resolver 1.5.1 (resolver.py),
@@ -59,7 +59,7 @@ UNSTRICT = [
         1209600,
         [
             "MTS120",
-            "mx 'good.mx.example.' matches no host, because of its final dot. It was taken as 'good.mx.example'.",
+            "mx 'good.mx.example.' matches no host because of its final dot. It is imported as 'good.mx.example'.",
         ],
     ),
     # What no sender reads is shown, and kept if it can mean only one thing.
@@ -71,7 +71,7 @@ UNSTRICT = [
         [
             "MTS116: All keys are on one line.",
             f"{LEFT.format('one-line')}mode 'enforce'; max_age '1209600'; mx 'good.mx.example'.",
-            "Mode enforce was taken. No sender follows it today, and all do when you publish this file.",
+            "mode is set to enforce, as in the served text. No sender follows it today, but all will when",
         ],
     ),
     (
@@ -79,16 +79,22 @@ UNSTRICT = [
         HEAD[15:] + HOST + AGE,
         "enforce",
         1209600,
-        ["MTS110: version is missing", "Mode enforce was taken."],
+        ["MTS110: version is missing", "mode is set to enforce, as in the served text."],
     ),
-    ("no-age", HEAD + HOST, "enforce", 604800, ["MTS112", "max_age: 604800 was written, since the served text does"]),
-    ("html", b"<html><pre>" + SERVED, "enforce", 1209600, ["MTS312", LEFT.format("html"), "Mode enforce was taken."]),
+    ("no-age", HEAD + HOST, "enforce", 604800, ["MTS112", "max_age is set to 604800, because the served text does"]),
+    (
+        "html",
+        b"<html><pre>" + SERVED,
+        "enforce",
+        1209600,
+        ["MTS312", LEFT.format("html"), "mode is set to enforce, as in the served text."],
+    ),
     (
         "no-mode",
         SERVED[15:].replace(b"enforce", b"on"),
         "testing",
         1209600,
-        ["mode 'on'", "mode: testing was written, since the served text does not say which mode is meant."],
+        ["mode 'on'", "mode is set to testing, because the served text does not say which mode is meant."],
     ),
     (
         "two-modes",
@@ -97,23 +103,30 @@ UNSTRICT = [
         1209600,
         [
             "MTS103",
-            "Not all senders read mode enforce there: postfix-mta-sts-resolver mode testing, mailauth mode testing.",
+            "Not all senders read mode enforce in the policy: postfix-mta-sts-resolver mode testing, mailauth mode "
+            "testing. Check which mode you want.",
         ],
     ),
-    ("age-0", SERVED.replace(b"1209600", b"0"), "enforce", 604800, ["max_age 0 was not taken: no sender keeps such a"]),
+    (
+        "age-0",
+        SERVED.replace(b"1209600", b"0"),
+        "enforce",
+        604800,
+        ["max_age is set to 604800, because no sender caches a policy with max_age 0."],
+    ),
     (
         "suffix",
         SERVED.replace(b"good.mx.example", b"*.co.uk"),
         "enforce",
         1209600,
-        ["This mx was not taken: mx '*.co.uk' matches every name under 'co.uk'", "MX hosts were taken: good.mx."],
+        ["Not imported: mx '*.co.uk' matches every name under 'co.uk'", "mx is set to the MX hosts: good.mx."],
     ),
     (
         "zipped",
         gzip.compress(SERVED, mtime=0),
         "enforce",
         1209600,
-        ["MTS317: mta-sts.zipped.example", "compresses ('gzip')"],
+        ["MTS317: mta-sts.zipped.example", "compresses the policy ('gzip')"],
     ),
     (
         "key",
@@ -150,12 +163,12 @@ REPORTS = [
         ["'a@x.example' lacks"],
     ),
     ("spaces", txt("v=TLSRPTv1;; rua=mailto:a@x.example"), ["mailto:a@x.example"], ["MTS222"]),
-    ("useless", txt("v=TLSRPTv1; rua=a@x.example"), None, ["This address for TLS reports was not taken"]),
+    ("useless", txt("v=TLSRPTv1; rua=a@x.example"), None, ["Not imported: rua"]),
     (
         "several",
         f"{txt('v=TLSRPTv1; rua=mailto:a@x.example')}\n_smtp._tls {txt('v=TLSRPTv1; rua=mailto:b@x.example')}",
         None,
-        ["MTS221", "The addresses for TLS reports were not taken", "mailto:a@x.example", "mailto:b@x.example"],
+        ["MTS221", "No address for TLS reports is imported", "mailto:a@x.example", "mailto:b@x.example"],
     ),
     ("vendor", "CNAME reports.mx.example.", ["mailto:v@v.example"], ["is a CNAME to 'reports.mx.example'"]),
 ]
@@ -273,7 +286,7 @@ def test_without_a_policy_the_mx_hosts_are_taken(
     path = tmp_path / "policy.yaml"
     code, shown = take_in(internet, domain, path)
     assert code == 0, shown
-    assert "no policy could be read" in shown
+    assert "it has no readable policy" in shown
     policy = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert (policy["mode"], policy["max_age"], policy["mx"]) == ("testing", 604800, mx)
     assert [finding.rule.id for finding in lint(path)] == ["MTS140", "MTS155"]
@@ -284,7 +297,7 @@ def test_a_policy_host_without_its_policy_is_named(internet: Internet, tmp_path:
     code, shown = take_in(internet, "gone.example", tmp_path / "policy.yaml")
     assert code == 0, shown
     assert "MTS309: mta-sts.gone.example" in shown
-    assert "gone.example was imported from the MX hosts (no policy could be read): mode testing" in shown
+    assert "gone.example is written from the MX hosts (it has no readable policy): mode testing" in shown
 
 
 @pytest.mark.parametrize("domain", ["silent.example", "broken.example"])
@@ -394,7 +407,7 @@ def test_an_entry_that_stays_is_not_said_to_be_written(internet: Internet, tmp_p
     assert code == 0, shown
     before, after = shown.split("  With --force:\n")
     assert "max_age is 604800, but 1209600 is published" in before
-    assert "mode: testing was written" in after
+    assert "mode is set to testing" in after
 
 
 def test_a_fresh_repository_takes_its_domain_in(internet: Internet, bake: Bake) -> None:

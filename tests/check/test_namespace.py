@@ -27,8 +27,8 @@ ROUTES = {
     "prohibit": ["ip route add prohibit 192.0.2.0/24", "ip route add prohibit 2001:db8::/32"],
     "blackhole": ["ip route add blackhole 192.0.2.0/24", "ip route add blackhole 2001:db8::/32"],
 }
-ENFORCE = "A sender with enforce would deliver to every MX host."
-UNKNOWN = "What senders do cannot be told from here: this machine could not look at the policy host."
+ENFORCE = "With enforce, senders would deliver to every MX host."
+UNKNOWN = "This machine cannot tell what senders do: it could not check the policy host."
 
 
 def in_namespace(folder: Path, commands: list[str]) -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ def test_an_address_without_a_route_is_unknown(tmp_path: Path, name: str) -> Non
     assert errors == {"refused.example": "MTS301"}
     of_the_run = [each for each in seen["findings"] if each["domain"] is None]
     assert [each["rule"] for each in of_the_run] == ["MTS319"]
-    assert of_the_run[0]["message"].startswith("This machine has no IPv4 and no IPv6: 4 addresses not looked at (")
+    assert of_the_run[0]["message"].startswith("This machine has no IPv4 and no IPv6: 4 addresses not checked (")
     verdicts = {each["domain"].removesuffix(".example"): each["verdict"] for each in seen["domains"]}
     assert {each: verdicts[each] for each in ("both", "six", "elsewhere", "mx-both")} == {
         "both": ENFORCE,
@@ -60,6 +60,6 @@ def test_an_address_without_a_route_is_unknown(tmp_path: Path, name: str) -> Non
         "elsewhere": UNKNOWN,
         "mx-both": ENFORCE,
     }
-    assert "cannot be told from here, since no TLS was seen of mx-elsewhere.mx.example" in verdicts["mx-elsewhere"]
+    assert "this machine could not check the TLS of mx-elsewhere.mx.example" in verdicts["mx-elsewhere"]
     # The deploy waits for the policy host, and not for MX hosts, which no hosted runner can reach.
     assert [(each["code"], each["stderr"]) for each in (waited, both, mx)] == [(1, ""), (0, ""), (0, "")]

@@ -155,7 +155,7 @@ def test_what_senders_do_follows_from_what_was_seen(name: str) -> None:
 
 
 SAID = {
-    "A2: AAAA alone, no IPv6 here": ["What senders do cannot be told from here"],
+    "A2: AAAA alone, no IPv6 here": ["This machine cannot tell what senders do"],
     "B1: mode none, without mx, as it is published for a retirement": ["act as if there were no policy"],
     "C1: a blank last line, and the MX host is not covered": [
         "Some senders (postfix-mta-sts-resolver, mailauth, checkdmarc) follow the policy",
@@ -165,16 +165,18 @@ SAID = {
     "Enforce: mailauth alone takes it": ["Some senders (mailauth)"],
     "K2: enforce in the cache, and the policy host is down": [
         "Senders that do not know the policy yet see no policy, so they deliver without the protection of MTA-STS.",
-        "in the cache go on with it until 2026-12-03 09:30 UTC at the latest: they would deliver to every MX host.",
+        "in their cache keep using it until 2026-12-03 09:30 UTC at the latest: they would deliver to every MX host.",
     ],
     "K4: one of two addresses has an expired certificate": [
-        "would deliver, but not at mx.example.net (192.0.2.2): mail that has to go there waits, then bounces.",
+        "would deliver, but not to mx.example.net (192.0.2.2): mail that must go there waits, then bounces.",
     ],
-    "K4: both addresses fail": ["would not deliver: mail waits, then bounces. A quick rollback saves what waits."],
+    "K4: both addresses fail": [
+        "would not deliver: mail waits, then bounces. A quick rollback saves the waiting mail."
+    ],
     "K8: the policy comes after 5 s": [
-        "Senders that do not wait 5 s for the policy (postfix-tlspol, postfix-mta-sts-resolver) miss it",
+        "Senders that do not wait 5 s for the policy (postfix-tlspol, postfix-mta-sts-resolver) do not get it",
     ],
-    "one host is fine, of another nothing was seen": ["no TLS was seen of mx.example.net"],
+    "one host is fine, of another nothing was seen": ["the TLS of mx.example.net could not be checked"],
 }
 
 

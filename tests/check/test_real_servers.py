@@ -50,7 +50,7 @@ def test_a_new_domain_is_good_from_the_first_record_to_postfix(bake: Bake, tmp_p
         assert (done.returncode, done.stderr) == (0, b"")
         assert json.loads(done.stdout)["findings"] == []
         (domain,) = json.loads(done.stdout)["domains"]
-        assert domain["verdict"] == "A sender with enforce would deliver to every MX host."
+        assert domain["verdict"] == "With enforce, senders would deliver to every MX host."
         assert postfix.logged("Anonymous TLS connection established from unknown[127."), postfix.log()
 
         file = folder / "policy.yaml"

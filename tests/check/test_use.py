@@ -75,7 +75,7 @@ def test_without_a_domain_all_of_policy_yaml_are_looked_at(internet: Internet) -
         "second.example",
         "2 domains, none with errors: no findings",
     ]
-    assert lines.count("  = A sender with enforce would deliver to every MX host.") == 2
+    assert lines.count("  = With enforce, senders would deliver to every MX host.") == 2
     assert f"    ✓ _mta-sts.first.example: {STS}" in lines
     assert "    ✓ mode enforce, max_age 604800 s (7 days)" in lines
     assert not [line for line in lines if "✗" in line or "!" in line]

@@ -24,7 +24,7 @@ from servers.loopback import Connection, Listener, Loopback, Talk
 from servers.tls import Authority
 
 MARKED = "<!-- mta-sts-plan -->\n"
-CUT = "*The end of this comment is cut off. The whole text is on the summary page of the run.*\n\n"
+CUT = "*This comment is cut off. The whole text is on the run's summary page.*\n\n"
 TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.0123456789abcdefghij"
 THREADS = (
     "/fabrikam/8d1f2a3b-0000-4000-8000-1b2c3d4e5f60/_apis/git/repositories"
@@ -93,7 +93,7 @@ def test_a_first_thread(httpserver: HTTPServer, agent: Environment) -> None:
     """In the form of "Pull Request Threads - Create". Closed, so that no policy waits for someone to resolve it."""
     listed(httpserver)
     httpserver.expect_request(THREADS, "POST").respond_with_json({"id": 148})
-    assert comment(agent, "**1 error**") == "A comment on pull request 22 is written."
+    assert comment(agent, "**1 error**") == "Added a comment to pull request 22."
     assert asked(httpserver) == [
         ("GET", f"{THREADS}?api-version=7.1", None),
         (
@@ -124,7 +124,7 @@ def test_a_comment_is_edited_in_place(httpserver: HTTPServer, agent: Environment
         thread(149, f"{MARKED}old"),
     )
     httpserver.expect_request(f"{THREADS}/148/comments/1", "PATCH").respond_with_json({})
-    assert comment(agent, "new") == "The comment on pull request 22 is edited."
+    assert comment(agent, "new") == "Edited the comment on pull request 22."
     assert asked(httpserver)[1:] == [
         ("PATCH", f"{THREADS}/148/comments/1?api-version=7.1", {"content": f"{MARKED}new"})
     ]
@@ -133,7 +133,7 @@ def test_a_comment_is_edited_in_place(httpserver: HTTPServer, agent: Environment
 def test_a_comment_that_says_so_already_is_left(httpserver: HTTPServer, agent: Environment) -> None:
     """No edit, so nobody is sent a mail. The service may answer with other line ends."""
     listed(httpserver, thread(148, "<!-- mta-sts-plan -->\r\na\r\nb"))
-    assert comment(agent, "a\nb\n") == "The comment on pull request 22 says so already."
+    assert comment(agent, "a\nb\n") == "The comment on pull request 22 is already up to date."
     assert len(asked(httpserver)) == 1
 
 
@@ -143,7 +143,7 @@ def test_threads_of_others_do_not_stop_ours(httpserver: HTTPServer, agent: Envir
     listed(httpserver, *(thread(number, f"{MARKED}forged") for number in range(1, 13)))
     httpserver.expect_request(re.compile(".*/comments/1"), "PATCH").respond_with_json({"message": "no"}, status)
     httpserver.expect_request(THREADS, "POST").respond_with_json({"id": 148})
-    assert comment(agent, "text") == "A comment on pull request 22 is written."
+    assert comment(agent, "text") == "Added a comment to pull request 22."
     assert [method for method, *_ in asked(httpserver)] == ["GET"] + ["PATCH"] * 10 + ["POST"]
 
 
@@ -167,7 +167,7 @@ def test_threads_of_another_shape_are_left_alone(httpserver: HTTPServer, agent: 
     """System threads have no text, and new kinds may come."""
     listed(httpserver, odd)
     httpserver.expect_request(THREADS, "POST").respond_with_json({"id": 148})
-    assert comment(agent, "text") == "A comment on pull request 22 is written."
+    assert comment(agent, "text") == "Added a comment to pull request 22."
 
 
 # --- The environment ------------------------------------------------------------------------------------------------
@@ -189,9 +189,9 @@ def test_all_that_lacks_is_named_at_once() -> None:
     with pytest.raises(WrongUseError) as error:
         comment({"TF_BUILD": "True", "SYSTEM_PULLREQUEST_PULLREQUESTID": "$(System.PullRequest.PullRequestId)"}, "text")
     assert str(error.value) == (
-        "Not set, or not usable: SYSTEM_ACCESSTOKEN, SYSTEM_COLLECTIONURI, SYSTEM_TEAMPROJECTID, BUILD_REPOSITORY_ID, "
+        "Not set or not usable: SYSTEM_ACCESSTOKEN, SYSTEM_COLLECTIONURI, SYSTEM_TEAMPROJECTID, BUILD_REPOSITORY_ID, "
         "SYSTEM_PULLREQUEST_PULLREQUESTID. Give the step `env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)`, "
-        "and run it in builds of a pull request alone. The agent sets all but the token."
+        "and run it only in pull request builds. The agent sets the other variables."
     )
 
 
@@ -225,7 +225,7 @@ def test_elsewhere_it_is_wrong_use(environment: Environment) -> None:
 )
 def test_a_variable_that_cannot_be_used_is_refused(agent: Environment, name: str, value: str) -> None:
     """Before the token goes anywhere; and a token that is none is not shown."""
-    with pytest.raises(WrongUseError, match=rf"^Not set, or not usable: {name}\. ") as error:
+    with pytest.raises(WrongUseError, match=rf"^Not set or not usable: {name}\. ") as error:
         comment(agent | {name: value}, "text")
     assert name != "SYSTEM_ACCESSTOKEN" or value not in str(error.value).replace("`env: SYSTEM_ACCESSTOKEN: $(", "")
 
@@ -236,10 +236,13 @@ def test_a_variable_that_cannot_be_used_is_refused(agent: Environment, name: str
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (203, "The token is not accepted. Give the step `env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)`."),
-        (302, "The token is not accepted."),
-        (401, "The token is not accepted."),
-        (403, 'The token may not write here. Give the build service the right "Contribute to pull requests"'),
+        (
+            203,
+            "Azure DevOps does not accept the token. Give the step `env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)`.",
+        ),
+        (302, "Azure DevOps does not accept the token."),
+        (401, "Azure DevOps does not accept the token."),
+        (403, 'The token may not write here. Give the build service the permission "Contribute to pull requests"'),
         (404, "The token may not write here."),
         (418, "Run the job again."),
     ],
@@ -247,7 +250,7 @@ def test_a_variable_that_cannot_be_used_is_refused(agent: Environment, name: str
 def test_a_refusal_is_one_sentence(httpserver: HTTPServer, agent: Environment, status: int, hint: str) -> None:
     """Who is not signed in gets a page of HTML there."""
     httpserver.expect_request(THREADS, "GET").respond_with_data("<html>Sign in</html>", status)
-    with pytest.raises(ApiError, match=re.escape(f"?api-version=7.1 is answered with {status}. ")) as error:
+    with pytest.raises(ApiError, match=re.escape(f"?api-version=7.1 failed with status {status}. ")) as error:
         comment(agent, "text")
     assert hint in str(error.value)
 
@@ -259,14 +262,14 @@ def test_what_the_service_says_is_shown_without_the_token(httpserver: HTTPServer
     httpserver.expect_request(THREADS, "POST").respond_with_json(message, 403)
     with pytest.raises(ApiError) as error:
         comment(agent, "text")
-    assert r"is answered with 403 ('TF401027: You need the permission\n##vso[x]***'). The token" in str(error.value)
+    assert r"failed with status 403 ('TF401027: You need the permission\n##vso[x]***'). The token" in str(error.value)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(httpserver: HTTPServer, agent: Environment, status: int) -> None:
     """The token would travel along."""
     httpserver.expect_request(THREADS, "GET").respond_with_data("", status, {"Location": "/elsewhere"})
-    with pytest.raises(ApiError, match=f"is answered with {status}"):
+    with pytest.raises(ApiError, match=f"failed with status {status}"):
         comment(agent, "text")
     assert len(asked(httpserver)) == 1
 
@@ -313,10 +316,10 @@ def no_http(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("talk", "said"),
     [
-        (hangs, "there is no answer in time"),
-        (breaks_off, "there is no connection, or it breaks off"),
-        (no_http, "there is no connection, or it breaks off"),
-        (Connection.reset, "there is no connection, or it breaks off"),
+        (hangs, "no answer came in time"),
+        (breaks_off, "the connection failed or was lost"),
+        (no_http, "the connection failed or was lost"),
+        (Connection.reset, "the connection failed or was lost"),
     ],
 )
 def test_no_answer_is_one_sentence(hostile: Any, talk: Talk, said: str) -> None:
@@ -328,9 +331,9 @@ def test_no_answer_is_one_sentence(hostile: Any, talk: Talk, said: str) -> None:
 @pytest.mark.slow
 def test_a_server_that_is_not_there_is_one_sentence() -> None:
     """Down, or named wrong."""
-    with pytest.raises(ApiError, match=r": there is no connection, or it breaks off\. Run the job again\.$"):
+    with pytest.raises(ApiError, match=r": the connection failed or was lost\. Run the job again\.$"):
         comment(on(f"http://127.0.0.1:{Loopback().https_port}"), "text")
-    with pytest.raises(ApiError, match=r"GET https://api\.invalid/.*: the name has no address\. "):
+    with pytest.raises(ApiError, match=r"GET https://api\.invalid/.*: the host name has no address\. "):
         comment(on("https://api.invalid"), "text")
     with pytest.raises(ApiError, match=r"GET https://.*\. Run the job again\.$"):
         comment(on(f"https://{'a' * 64}.invalid:99999"), "text")
@@ -344,9 +347,11 @@ def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with server, other, unknown:
         listed(server, thread(148, f"{MARKED}text"))
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.write(tmp_path / "ca.pem")))
-        assert comment(on(f"https://localhost:{server.port}"), "text").endswith("says so already.")
+        assert comment(on(f"https://localhost:{server.port}"), "text").endswith("is already up to date.")
         for bad in (other, unknown):
-            with pytest.raises(ApiError, match=r": TLS fails, or the certificate is not trusted\. Run the job again\."):
+            with pytest.raises(
+                ApiError, match=r": TLS failed, or the certificate is not trusted\. Run the job again\."
+            ):
                 comment(on(f"https://localhost:{bad.port}"), "text")
             assert bad.log == []
 
@@ -364,7 +369,7 @@ def test_what_may_help_is_asked_once_more(httpserver: HTTPServer, agent: Environ
     """A moment of overload does not cost the comment. The pause that is asked for may be long: it is not waited for."""
     answers = [Response(status=status, headers={"Retry-After": "999999999"}), Response('{"value": []}'), Response("{}")]
     httpserver.expect_request(THREADS).respond_with_handler(lambda _: answers.pop(0))
-    assert comment(agent, "text") == "A comment on pull request 22 is written."
+    assert comment(agent, "text") == "Added a comment to pull request 22."
     assert [method for method, *_ in asked(httpserver)] == ["GET", "GET", "POST"]
 
 
@@ -372,7 +377,7 @@ def test_what_may_help_is_asked_once_more(httpserver: HTTPServer, agent: Environ
 def test_it_is_asked_three_times_at_most(httpserver: HTTPServer, agent: Environment) -> None:
     """A service that is down ends the job, in words."""
     httpserver.expect_request(THREADS).respond_with_data("{}", 503)
-    with pytest.raises(ApiError, match=r"is answered with 503\. Run the job again\.$"):
+    with pytest.raises(ApiError, match=r"failed with status 503\. Run the job again\.$"):
         comment(agent, "text")
     assert len(asked(httpserver)) == 3
 
@@ -411,7 +416,7 @@ def test_the_verb_sends_the_file(httpserver: HTTPServer, agent: Environment, tmp
     (tmp_path / "plan.md").write_bytes("\ufeff**Sicher** – 📨\r\n".encode())
     done = run(agent, tmp_path / "plan.md")
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.strip() == b"A comment on pull request 22 is written."
+    assert done.stdout.strip() == b"Added a comment to pull request 22."
     assert asked(httpserver)[1][2]["comments"][0]["content"] == f"{MARKED}**Sicher** – 📨\n"
 
 

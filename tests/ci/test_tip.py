@@ -44,19 +44,19 @@ REFUSED = {
     "github": "::error title=No deployment::{}\n",
     "azure-devops": "##vso[task.logissue type=error]{}\n",
 }
-LEFT_ALONE = f"{MOVED}. Nothing was changed: the run of the newer commit deploys it."
+LEFT_ALONE = f"{MOVED}. This run changes nothing: the newer commit's run deploys it."
 TOO_OLD = (
-    f"{MOVED}, and an old commit is never deployed: it could bring back an old policy. To deploy main as it is now, "
-    "start a new run. To go back, revert the change on main."
+    f"{MOVED}. An old commit is never deployed, because it could bring back an old policy. To deploy the current main, "
+    "start a new run. To undo a change, revert it on main."
 )
-ELSEWHERE = "This run is not of the branch main, and only main is deployed. Merge the change first."
+ELSEWHERE = "This run is not for the branch main, and only main is deployed. Merge your change first."
 
 
 def origin(folder: Path) -> Repository:
     """Make the repository that is deployed: of the toolkit what the look imports, and three commits on main."""
     made = Repository(folder)
     parts = {
-        "ci": ["handing_over", "tip"],
+        "ci": ["outputs", "tip"],
         "findings": ["finding", "forms", "report"],
         "history": ["git"],
         "system": ["output"],
@@ -332,8 +332,8 @@ def test_a_checkout_that_did_not_fetch_main(system: str, tmp_path: Path, capsys:
     predefined = {**begun(system, MAIN, made.head()), "GITHUB_OUTPUT": str(tmp_path / "output")}
     assert tip.main(predefined, made.folder) == 1
     assert capsys.readouterr().out == REFUSED[system].format(
-        "The checkout has not fetched main, so nobody can tell whether this run is up to date. Give the checkout of "
-        "this job ref: refs/heads/main on GitHub, and fetchDepth: 0 in Azure Pipelines."
+        "The checkout did not fetch main, so this job cannot tell whether the run is up to date. Give this job's "
+        "checkout step ref: refs/heads/main on GitHub, or fetchDepth: 0 in Azure Pipelines."
     )
     assert not (tmp_path / "output").exists()
 
@@ -349,4 +349,4 @@ def test_no_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_outside_of_a_pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Prove that nobody takes the answer on a machine of his own for one of a pipeline."""
     assert tip.main({}, tmp_path) == 2
-    assert capsys.readouterr().err == "This is for a pipeline of GitHub Actions or Azure Pipelines.\n"
+    assert capsys.readouterr().err == "Run this only in GitHub Actions or Azure Pipelines.\n"

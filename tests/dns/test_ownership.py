@@ -596,8 +596,8 @@ def test_without_a_history_a_retired_domain_is_not_passed_over_in_silence(run: R
     sets: RecordSets = {("_mta-sts", "TXT"): (3600, (NOW,))}
     (error,) = run(Case("announcement", retired=True), sets, past=shallow)
     assert error.startswith("MTS231 _mta-sts.example.com. has TXT 'v=STSv1; id=862e")
-    assert error.endswith("Whether it may go cannot be told. The clone is shallow. Fetch it.")
+    assert error.endswith("but whether to remove it is unknown. The clone is shallow. Fetch it.")
     assert run.provider.read() == sets
     (error,) = run(Case("announcement"), {("_mta-sts", "TXT"): (3600, (BEFORE,))}, past=shallow)
-    assert "whether this repository made it cannot be told. The clone is shallow. Fetch it. Or write over it" in error
+    assert "whether this repository created it is unknown. The clone is shallow. Fetch it. Or replace it" in error
     assert run(Case("announcement", reports=False), {("_mta-sts", "TXT"): (60, (NOW,))}, past=shallow) == []

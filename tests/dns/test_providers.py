@@ -173,9 +173,9 @@ def test_a_right_that_is_missing_is_one_plain_finding(start: Start, name: str, r
     assert failed
     for done in failed:
         message = finding(done)
-        begin = "example.com: error MTS230: The zone example.com. could not be brought in line: "
+        begin = "example.com: error MTS230: The zone example.com. could not be updated: "
         assert message.startswith(begin + REASONS[name])
-        advice = "Correct that" if name == "rfc2136" else "Give the rights that README.md lists"
+        advice = "Correct that" if name == "rfc2136" else "Grant the rights that README.md lists"
         assert message.endswith(f". {advice}, and run this again.")
         if name in ("azure-dns", "route53"):
             assert right in message
@@ -195,11 +195,11 @@ def test_a_zone_that_is_not_there_is_not_made(publisher: Publisher, words: list[
     done = publisher.publish("hosting", *words)
     assert done.code == 1
     (message,) = (line for line in done.printed.splitlines() if " error " in line)
-    assert message.startswith(
-        "mail.example.com: error MTS230: The zone mail.example.com. could not be brought in line: "
-    )
+    assert message.startswith("mail.example.com: error MTS230: The zone mail.example.com. could not be updated: ")
     if not isinstance(provider, Bind):
-        assert "publish never makes a zone. If the records belong in a parent zone, name that with zone:" in message
+        assert (
+            "publish never creates a zone. If the records belong in a parent zone, name that zone with zone:" in message
+        )
     assert provider.zones() == ["example.com"]
     assert provider.all() == sorted([*others, HOSTING] if words else others)
 
@@ -221,7 +221,7 @@ def test_a_private_zone_is_never_the_one(start: Start, name: str) -> None:
     publisher.write("example.com:", "example.net:")
     done = publisher.publish("hosting", "--doit")
     assert [line.partition(":")[0] for line in done.printed.splitlines() if " error " in line] == ["example.net"]
-    assert "publish never makes a zone" in done.printed
+    assert "publish never creates a zone" in done.printed
     assert provider.all() == sorted([*others, HOSTING])
     assert provider.zones() == ["example.com", "example.com", "example.com", "example.net"]
 
@@ -271,7 +271,7 @@ def test_the_subscription_and_group_of_a_zone(start: Start, variables: dict[str,
     publisher.write("example.com:")
     done = publisher.publish("hosting", "--doit", **variables)
     assert done.code == code
-    assert ("publish never makes a zone" in done.printed) == bool(code)
+    assert ("publish never creates a zone" in done.printed) == bool(code)
     assert (HOSTING in publisher.provider.all()) != bool(code)
     assert publisher.provider.zones() == ["example.com"]
 
@@ -441,7 +441,7 @@ def test_what_others_write_after_the_last_look_stays(start: Start, name: str, th
             provider.put(asuid, "TXT", [*begun, "of another"])
 
     provider.before = before
-    begin = "example.com: error MTS230: The zone example.com. could not be brought in line: "
+    begin = "example.com: error MTS230: The zone example.com. could not be updated: "
     assert finding(publisher.publish("hosting", "--doit")).startswith(begin)
     values = [line.rpartition(" TXT ")[2] for line in provider.all() if line.startswith(asuid)]
     assert values == sorted([*begun, "of another"])

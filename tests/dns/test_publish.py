@@ -413,7 +413,7 @@ def test_a_foreign_record_is_left_alone(world: World, stage: str) -> None:
         for name, message in found.items():
             assert message.startswith("MTS231: ")
             assert FOREIGN[name][2] in message
-            assert message.endswith(", which this repository did not make. Remove it, or write over it with --force.")
+            assert message.endswith(", which this repository did not create. Remove it, or replace it with --force.")
             assert world.whole_zone(name) == before[name]
         ours = [cname()] if stage == "hosting" else sorted([sts(TESTING), tlsrpt()])
         for name in ("good.example", "too.example"):
@@ -553,7 +553,7 @@ def test_a_shallow_clone_refuses_what_differs_and_says_why(own_world: World, tmp
         done = own_world.publish("announcement", "--doit")
         message = findings(done)["example.com"]
         assert (done.code, message[:7]) == (1, "MTS231:")
-        assert "whether this repository made it cannot be told. The clone in" in message
+        assert "whether this repository created it is unknown. The clone in" in message
         assert "Run git fetch --unshallow. In GitHub Actions, set fetch-depth: 0" in message
         own_world.folder = whole
         assert own_world.publish("announcement", "--doit").code == 0
@@ -573,7 +573,7 @@ def test_without_git_only_what_policy_yaml_says_now_is_ours(own_world: World) ->
         done = own_world.publish("announcement", "--doit")
         assert findings(done) == {
             "other.example": f"MTS231: _mta-sts.other.example. has TXT 'v=STSv1; id={LONGER};', which this repository "
-            "did not make. Remove it, or write over it with --force."
+            "did not create. Remove it, or replace it with --force."
         }
         assert world_records(own_world, "same.example") == [sts(TESTING), tlsrpt()]
 
@@ -587,9 +587,9 @@ def test_what_a_name_server_drops_in_silence_is_a_failure(world: World) -> None:
         assert done.code == 1
         assert done.lines[0] == "create mta-sts.good.example. 3600 CNAME www.example.org."
         assert findings(done) == {
-            "example.com": "MTS230: The zone example.com. is not as planned after the change: the name server did not "
-            "take a record, or someone else changed it at the same time. See what stands at these names, and run this "
-            "again."
+            "example.com": "MTS230: The zone example.com. is not as planned after the change: the name server "
+            "dropped a record, or somebody else changed the zone at the same time. Check the records at these names, "
+            "and run the command again."
         }
         assert world.whole_zone("example.com") == before
 
@@ -667,7 +667,7 @@ def test_a_server_that_is_down_is_named(world: World) -> None:
     done = world.publish("announcement", "--doit")
     assert done.code == 1
     assert [line.partition(". Correct")[0] for line in done.lines[:2]] == [
-        f"{name}: error MTS230: The zone {name}. could not be brought in line: [Errno 111] Connection refused"
+        f"{name}: error MTS230: The zone {name}. could not be updated: [Errno 111] Connection refused"
         for name in ("a.example", "b.example")
     ]
     assert UPDATE_KEY not in done.printed
@@ -684,8 +684,8 @@ def test_a_read_only_zone_is_named_and_not_said_to_be_done(world: World) -> None
         assert world.whole_zone("example.com") == before
     assert done.code == 1
     assert done.lines == [
-        "example.com: error MTS230: The zone example.com. could not be brought in line: Unable to perform update: "
-        "REFUSED. Correct that, and run this again.",
+        "example.com: error MTS230: The zone example.com. could not be updated: Unable to perform update: "
+        "REFUSED. Correct this, and run the command again.",
         "1 error",
     ]
 
@@ -768,7 +768,7 @@ def test_a_hostile_error_is_shown_as_text(own_world: World, ci: str) -> None:
     world.write("example.com:")
     done = world.publish("announcement", "--doit", **({ci: "true"} if ci else {}))
     assert done.code == 1
-    assert "example.com. could not be brought in line" in done.printed
+    assert "example.com. could not be updated" in done.printed
     assert not [char for char in done.printed if not char.isprintable() and char != "\n"]
     assert not [line for line in done.lines if line.startswith("::error::")]
     assert "##vso[task.complete]" not in done.printed
@@ -801,7 +801,7 @@ SETTINGS: list[tuple[dict[str, str | None], str]] = [
     ({"RFC2136_KEY_SECRET": None}, "RFC2136_KEY_SECRET"),
     ({"RFC2136_HOST": None}, "RFC2136_HOST"),
     ({"RFC2136_KEY_NAME": ""}, "RFC2136_KEY_NAME"),
-    ({"RFC2136_PORT": "x"}, "octoDNS cannot begin: "),
+    ({"RFC2136_PORT": "x"}, "octoDNS cannot start: "),
 ]
 
 

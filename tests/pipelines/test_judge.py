@@ -384,7 +384,7 @@ def test_azure_repos_gets_the_plan_by_the_target_branchs_toolkit(
         SYSTEM_PULLREQUEST_PULLREQUESTID="22",
     )
     assert done.results == {"check": "success", "plan": "failure", "test": "success"}, done.said
-    assert "A comment on pull request 22 is written." in done.said
+    assert "Added a comment to pull request 22." in done.said
     (sent,) = [request for request, _ in httpserver.log if request.method == "POST"]
     content = sent.get_json()["comments"][0]["content"]
     assert content.startswith("<!-- mta-sts-plan -->\n## ❌ MTA-STS: Not safe: 1 error.\n")

@@ -200,7 +200,7 @@ def test_dns_that_never_shows_the_record(begin: Begin) -> None:
         world.network = usual
     assert (push.red(), push.ended["domains"], push.ended["azure"]) == (["dns"], "skipped", "success")
     assert "MTS209" in push.all_said
-    assert "mta-sts.two.example is to be CNAME" in push.summary() and "run the failed jobs" in push.summary()
+    assert "mta-sts.two.example needs the CNAME record" in push.summary() and "run the failed jobs" in push.summary()
     assert unharmed(world) and ends_well(world)
 
 

@@ -375,8 +375,8 @@ def test_azure_dns_is_asked_by_who_is_signed_in() -> None:
 
 
 SAID = (
-    "Not set: {}. The DNS provider needs what dns/provider.yaml reads from the environment. Set it on GitHub under"
-    " Settings → Environments, in Azure DevOps in the variable group mta-sts-dns, and run this again."
+    "Not set: {}. dns/provider.yaml reads this from the environment for the DNS provider. Set it in GitHub under"
+    " Settings → Environments, or in Azure DevOps in the variable group mta-sts-dns, and run the command again."
 )
 
 

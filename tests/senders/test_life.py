@@ -129,5 +129,5 @@ def became(did: str) -> str:
 def said(groups: list[dict[str, Any]]) -> dict[str, str]:
     """Return what check says of each of the four senders."""
     first, *others = groups
-    cached = next((group for group in others if "in the cache" in group["senders"]), first)
+    cached = next((group for group in others if "in their cache" in group["senders"]), first)
     return {name: MEANS[(cached if name.endswith("cached") else first)["does"]] for name in SENDERS}

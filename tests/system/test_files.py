@@ -123,7 +123,7 @@ def test_publish_reads_nothing_through_a_link_or_from_a_pipe(bake: Bake, name: s
         make(path)
         done = verb(repository, "publish", "hosting")
         assert (done.returncode, done.stdout) == (1, b""), make
-        assert f"dns/{name} is {kind}. Put the file itself there.".encode() in done.stderr, make
+        assert f"dns/{name} is {kind}. Replace it with a regular file.".encode() in done.stderr, make
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
         path.write_bytes(content)
 
@@ -150,7 +150,7 @@ def test_a_link_above_the_policy_that_leads_out_is_refused(repository: Path, tmp
             subprocess.run(["git", "init", "--quiet", outside], check=True)
         done = verb(repository, "records", "--file", "out/policy.yaml")
         assert done.returncode == 1
-        assert b"The file is behind the symbolic link 'out', out of the repository." in done.stdout
+        assert b"The file is outside the repository, through the symbolic link 'out'." in done.stdout
         assert verb(repository, "records", "--file", "in/policy.yaml").returncode == 0
         assert verb(repository, "records", "--file", str(repository / "out" / "policy.yaml")).returncode == 0
 

@@ -1,1 +1,1 @@
-"""The walk of a sending server: DNS, HTTPS and SMTP."""
+"""What a sending server does with a domain: DNS, HTTPS and SMTP."""

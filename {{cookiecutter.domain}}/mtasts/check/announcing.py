@@ -1,6 +1,6 @@
-"""What has to be so before a policy is announced (RFC 8461 §8.1).
+"""What must be true before a policy is announced (RFC 8461 §8.1).
 
-A sender that sees a new id fetches the policy at once, and keeps what it gets.
+A sender that sees a new id fetches the policy immediately and caches what it gets.
 """
 
 from __future__ import annotations
@@ -27,24 +27,25 @@ NOT_ANNOUNCED = Rule(
     "The policy is not announced yet",
     Severity.ERROR,
     "RFC 8461 §8.1",
-    """A sender that sees a new id fetches the policy at once, and keeps what it gets. So `publish announcement --doit`
-looks itself before it makes or changes a record: HTTPS has to serve exactly this policy, at one address at least and
-another policy at none, and with `enforce` the policy has to cover each MX host. If that is not so, or cannot be seen
-from here, the domain is left as it is, and the others are announced. An old run that is run again ends so too. Correct
-what the message says. `--no-check` announces without looking, if you know that it is right.""",
+    """A sender that sees a new id fetches the policy immediately and caches what it gets. So before `publish
+announcement --doit` creates or changes a record, it checks that HTTPS serves exactly this policy: at least one address
+must serve it, and no address may serve a different one. With `enforce`, the policy must also cover every MX host. If
+one of these is not true, or this machine cannot see it, the domain's records stay as they are; the other domains are
+announced. This also happens if you rerun an old pipeline run. Correct what the message says. If you know that the
+policy is right, `--no-check` announces it without these checks.""",
 )
 
 
-_LEFT = "What DNS has stays as it is. Correct that, and run this again; --no-check announces it all the same."
+_UNCHANGED = "Its DNS records are unchanged. Correct this and run publish again, or announce it anyway with --no-check."
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The policy host, and with enforce the answer to MX and the hosts that take the domain's mail."""
+    """The policy host and, with enforce, the answer to MX and the hosts that receive the domain's mail."""
 
     host: policy_host.Observed
     exchange: Answer | None = None
-    takers: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
 
 
 def look(
@@ -54,12 +55,12 @@ def look(
     jobs: int,
     done: Callable[[str], object] = lambda _: None,
 ) -> list[Finding]:
-    """Look at many domains at a time. Return an error for each that must not be announced, and warnings of the run."""
+    """Check domains, many at a time. Return an error for each that must not be announced, and the run's warnings."""
 
     async def one(domain: Domain, network: Network) -> Observed | Exception:
         try:
             return await observe(domain, network)
-        except Exception as error:  # whatever it is, the other domains go on
+        except Exception as error:  # whatever it is, check the other domains
             return error
         finally:
             done(domain.name)
@@ -73,39 +74,39 @@ def look(
 
 
 async def observe(domain: Domain, network: Network) -> Observed:
-    """Look at what HTTPS serves; where the policy is enforced, also at which hosts take the mail."""
+    """Fetch what HTTPS serves; with enforce, also look up which hosts receive the mail."""
     if domain.policy.mode is not Mode.ENFORCE:
         return Observed(await policy_host.observe(domain.name, network))
     host, exchange = await asyncio.gather(policy_host.observe(domain.name, network), network.lookup(domain.name, "MX"))
-    takers = mx_hosts.names(domain.name, exchange)
-    if not exchange.values and takers:  # without an MX record mail goes to the domain's own address, if it has one
-        takers = takers if any(answer.values for answer in await resolved(domain.name, network)) else []
-    return Observed(host, exchange, tuple(takers))
+    receivers = mx_hosts.names(domain.name, exchange)
+    if not exchange.values and receivers:  # without an MX record, mail goes to the domain's own address, if it has one
+        receivers = receivers if any(answer.values for answer in await resolved(domain.name, network)) else []
+    return Observed(host, exchange, tuple(receivers))
 
 
 def evaluate(domain: Domain, observed: Observed | Exception) -> Iterator[Finding]:
-    """Yield what speaks against announcing a domain's policy, in one finding."""
+    """Yield one finding with all reasons not to announce a domain's policy, if there are any."""
     if isinstance(observed, Exception):
-        found = [f"The look at it broke off: {type(observed).__name__} {quote(observed)}."]
+        found = [f"The check failed: {type(observed).__name__} {quote(observed)}. Please report this."]
     else:
         found = [*_served(domain, observed.host), *_covered(domain, observed)]
     if found:
-        message = f"{domain.name} is not announced. {' '.join(found)} {_LEFT}"
+        message = f"{domain.name} is not announced. {' '.join(found)} {_UNCHANGED}"
         yield Finding(NOT_ANNOUNCED, message, domain=domain.name)
 
 
 def _served(domain: Domain, host: policy_host.Observed) -> Iterator[str]:
-    """Say why senders may not get exactly the policy that the new id stands for."""
+    """Say why senders might not get exactly the policy that the new id announces."""
     expected = domain.policy.render()
     if serves(host, expected):
         return
     if host.unseen:
         shown = listed(list(host.unreached))
-        yield f"What {host.host} serves cannot be told from here: this machine has no way to {shown}."
+        yield f"This machine cannot see what {host.host} serves: it has no route to {shown}."
         return
     found = policy_host.evaluate(host, expected).findings
     errors = [each for each in found if each.rule.severity is Severity.ERROR]
-    # Another policy is what matters most; without an error this machine could not look.
+    # A different policy matters most. If there is no error, this machine could not look.
     yield min(errors or found, key=lambda each: each.rule is not DRIFT).message
 
 
@@ -117,11 +118,11 @@ def serves(host: policy_host.Observed, expected: str) -> bool:
 
 
 def _covered(domain: Domain, observed: Observed) -> Iterator[str]:
-    """Say which MX hosts enforce would take the mail from. A record that only proves the domain takes none."""
+    """Say to which MX hosts enforce would stop the mail. MX records that only verify the domain do not count."""
     fault = lookup_fault(observed.exchange) if observed.exchange else None
     if fault:
-        yield f"Which MX hosts there are is unknown. {fault.message}"
-    lost = [name for name in observed.takers if not domain.policy.matches(name) and not is_verification(name)]
+        yield f"The MX hosts are unknown. {fault.message}"
+    lost = [name for name in observed.receivers if not domain.policy.matches(name) and not is_verification(name)]
     if lost:
         shown = listed([quote(name) for name in lost])
-        yield f"Mail goes to {shown}, which no mx of the policy covers, and enforce stops it there. Add it to mx."
+        yield f"Mail goes to {shown}, which no mx pattern covers: enforce would stop that mail. Add it to mx."

@@ -1,4 +1,4 @@
-"""Whether DNS lets the hosting's authority issue the policy host's certificate: CAA (RFC 8659)."""
+"""Whether CAA records (RFC 8659) allow the hosting's certificate authority to issue the policy host's certificate."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mtasts.sts.policy import policy_host
 
 CAA_FORBIDS = Rule(
     "MTS216",
-    "CAA does not allow the hosting's authority",
+    "CAA does not allow the hosting's certificate authority",
     Severity.WARNING,
     "RFC 8659 §4.2",
-    """Azure gets the certificate of a Function or a Static Web App from DigiCert. A CAA record that names other
-authorities alone keeps DigiCert from issuing it, and from renewing one that is there. Add `0 issue "digicert.com"`
-where the record stands. A name server that fails on the question has the same effect. The nearest name from the policy
-host upwards that has CAA records counts, so those of the whole domain count too, and those of the name that a CNAME
-leads to.""",
+    """Azure gets the certificates of Functions and Static Web Apps from DigiCert. If your CAA records allow only other
+authorities, DigiCert cannot issue the certificate, and cannot renew an existing one. Add `0 issue "digicert.com"` at
+the name that has these records. A name server that fails to answer CAA queries has the same effect. An authority uses
+the CAA records of the policy host or, if it has none, of the nearest name above it that has some; the records of a
+CNAME's target count too.""",
 )
 
-# The names by which DigiCert takes CAA as its own.
+# The names in CAA records that allow DigiCert.
 DIGICERT = {
     "digicert.com",
     "www.digicert.com",
@@ -34,9 +34,9 @@ DIGICERT = {
     "geotrust.com",
     "rapidssl.com",
 }
-# The hostings whose certificates Azure gets, and whether it is known from whom: from DigiCert.
+# The hostings whose certificates Azure gets; True if the authority is certainly DigiCert.
 ISSUED: dict[Kind | None, bool] = {Kind.FUNCTION: True, Kind.STATIC_WEB_APP: True, Kind.FRONT_DOOR: False}
-LABELS = 20  # of a name, climbed at most
+LABELS = 20  # of a name, asked about at most
 
 _RECORD = re.compile(r"(\d+) (\S+) (.*)", re.DOTALL)
 _KNOWN = {"issue", "issuewild", "iodef", "contactemail", "contactphone", "issuemail"}
@@ -44,7 +44,7 @@ _KNOWN = {"issue", "issuewild", "iodef", "contactemail", "contactphone", "issuem
 
 @dataclass(frozen=True)
 class Caa:
-    """The answer that counts: of the nearest name that has CAA records, or the one that failed."""
+    """The answer that counts: that of the nearest name with CAA records, or the first failure."""
 
     answer: Answer
 
@@ -64,12 +64,12 @@ class Caa:
 
     @property
     def unknown(self) -> str | None:
-        """A critical tag that no authority knows: then none may issue (§4.5)."""
+        """A critical tag that no authority knows, so that none may issue (§4.5)."""
         return next((tag for flags, tag, _ in self.records if flags & 128 and tag not in _KNOWN), None)
 
 
 async def observe(domain: str, network: Network) -> Caa:
-    """Ask at the policy host, and at each name above it until one has records (RFC 8659 §3)."""
+    """Ask for the policy host, then for each name above it until one has records (RFC 8659 §3)."""
     labels = policy_host(domain).split(".")[-LABELS:]
     answer = Answer(domain, Status.NO_DATA)
     for number in range(len(labels)):
@@ -80,32 +80,33 @@ async def observe(domain: str, network: Network) -> Caa:
 
 
 def evaluate(caa: Caa, certain: bool) -> Iterator[str | Finding | Unseen]:
-    """Yield what CAA means for the hosting. certain: whether DigiCert is its authority; else it is only shown.
+    """Yield what CAA means for the hosting. certain: whether its authority is DigiCert; if not, only show the records.
 
-    Which authorities Front Door takes has changed more than once, so of those nothing is judged.
+    Front Door has changed its authorities more than once, so its CAA records are not judged.
     """
     allowed = caa.allowed
     if caa.answer.status is Status.FAILURE and certain:
         message = (
-            f"{caa.answer.name}: the name server fails when it is asked for CAA, and then DigiCert may issue no "
-            "certificate. See its log, and the zone's DNSSEC."
+            f"{caa.answer.name}: the name server fails to answer CAA queries, so DigiCert must not issue a "
+            "certificate. Check its log, and the zone's DNSSEC."
         )
         yield Finding(CAA_FORBIDS, message)
     elif caa.answer.status is Status.FAILURE:
-        yield f"CAA at {caa.answer.name}: the name server fails"
+        yield f"CAA at {caa.answer.name}: the name server fails to answer"
     elif fault := lookup_fault(caa.answer):
         yield fault
     elif caa.unknown and certain:
         message = (
-            f"{caa.answer.name} has a critical CAA record {quote(caa.unknown)}, which no authority knows. Remove it."
+            f"{caa.answer.name} has a critical CAA record with the unknown tag {quote(caa.unknown)}, so no authority "
+            "may issue a certificate. Remove it."
         )
         yield Finding(CAA_FORBIDS, message)
     elif caa.unknown:
-        yield f"CAA at {caa.answer.name} has a critical record {quote(caa.unknown)}, which no authority knows"
+        yield f"CAA at {caa.answer.name} has a critical record with the unknown tag {quote(caa.unknown)}"
     elif allowed is not None and certain and not DIGICERT & set(allowed):
-        who = listed(list(map(quote, allowed))) or "no authority at all"
+        who = f"only {listed(list(map(quote, allowed)))}" if allowed else "no authority"
         message = (
-            f"CAA at {caa.answer.name} allows {who}, and Azure's certificates come from DigiCert. "
+            f"CAA at {caa.answer.name} allows {who}, but Azure's certificates come from DigiCert. "
             'Add the record: 0 issue "digicert.com"'
         )
         yield Finding(CAA_FORBIDS, message)

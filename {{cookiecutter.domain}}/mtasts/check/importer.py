@@ -1,4 +1,4 @@
-"""What a domain publishes today, for a policy.yaml: what can be taken, and what is to be said of all that cannot."""
+"""What a domain publishes today, for a policy.yaml: what can be imported, and why the rest cannot."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from mtasts.tlsrpt.record import TlsRptRecord
 from mtasts.tlsrpt.rua import rua_fault
 
 MAX_AGE = 604_800  # seconds, for a domain that had none
-NAMED = 20  # things of one kind that are named; a domain with more is told how many more
+NAMED = 20  # things of one kind that are named; of the rest only the number is given
 ADDRESS = 2000  # characters of one report address
 
-# How a policy host fails for every sender. All else, such as a time-out, may be this machine's network.
+# How a policy host fails for every sender. Other failures, such as a timeout, can be due to this machine's network.
 _FAILS = (
     *(Fault.REFUSED, Fault.HANDSHAKE, Fault.VERSION, Fault.INCOMPLETE),
     *CERTIFICATE,
@@ -42,7 +42,7 @@ Note = str | Finding
 
 @dataclass(frozen=True)
 class Published:
-    """The answers of a policy host, and those to MX and to the record for TLS reports."""
+    """The answers of a policy host, and the DNS answers for MX and for the TLS reporting record."""
 
     host: https.Observed
     exchange: Answer
@@ -51,10 +51,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Found:
-    """What of a domain can stand in a policy.yaml. entry: None if nothing can; source: where its policy is from.
+    """What a policy.yaml can contain for a domain. entry: None if nothing; source: where its policy comes from.
 
-    notes: what a person should read. A finding is about what is published now. unseen: whether the policy host could
-    not be looked at from here.
+    notes: what a person should read; a finding is about what is published now. unseen: whether this machine could not
+    see the policy host.
     """
 
     domain: str
@@ -65,7 +65,7 @@ class Found:
 
 
 async def observe(domain: str, network: Network) -> Published:
-    """Look at the domain as a sender does."""
+    """Look up the domain as a sender does."""
     return Published(
         *await asyncio.gather(
             https.observe(domain, network), network.lookup(domain, "MX"), tls_reporting.observe(domain, network)
@@ -74,7 +74,7 @@ async def observe(domain: str, network: Network) -> Published:
 
 
 def evaluate(domain: str, observed: Published) -> Found:
-    """Say what can be taken of what a domain publishes."""
+    """Say what can be imported of what a domain publishes."""
     hosts = _mx_hosts(observed.exchange)
     read = _reading(observed.host)
     notes: list[Note] = [*_findings(domain, observed, read)]
@@ -83,7 +83,7 @@ def evaluate(domain: str, observed: Published) -> Found:
         source, policy = _policy(domain, read, hosts, notes)
     unseen = _unseen(observed.host)
     if not policy and not unseen:
-        source, policy = "the MX hosts (no policy could be read)", _testing(hosts)
+        source, policy = "the MX hosts (it has no readable policy)", _testing(hosts)
     notes += [*_named(mx_patterns.refusals(hosts)), *_uncovered(policy, hosts)]
     rua = _addresses(observed.reporting.right, notes)
     return Found(domain, Entry(domain, policy, rua) if policy else None, source, tuple(notes), unseen)
@@ -104,7 +104,7 @@ def _reading(host: https.Observed) -> Reading | None:
 
 
 def _unpacked(one: Fetched) -> bytes:
-    """Return a body as those senders read it whose HTTP client unpacks what nobody asked to be packed."""
+    """Return a body decompressed, as some senders' HTTP clients do although they did not ask for compression."""
     if one.headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip", "deflate"):
         return one.body
     try:
@@ -114,14 +114,14 @@ def _unpacked(one: Fetched) -> bytes:
 
 
 def _unseen(host: https.Observed) -> bool:
-    """Tell whether the policy host could not be looked at from here, so that nobody knows whether there is a policy."""
+    """Tell whether this machine could not see the policy host, so that nobody knows whether there is a policy."""
     if any(isinstance(one, Fetched) or one.fault in _FAILS for one in host.fetched):
         return False
     return bool(host.fetched) or any(map(lookup_fault, host.answers))
 
 
 def _findings(domain: str, observed: Published, read: Reading | None) -> Iterator[Note]:
-    """Yield what is wrong with what is published now: why senders see no policy, or read another."""
+    """Yield what is wrong with what is published now: why senders see no policy, or a different one."""
     found = [finding for finding in https.evaluate(observed.host, None).findings if _matters(finding)]
     if read and not read.text.lstrip("\ufeff \t\r\n").startswith("<"):
         found += [finding.at(file=policy_url(domain)) for finding in lint_policy(read.text) if _matters(finding)]
@@ -138,7 +138,7 @@ def _findings(domain: str, observed: Published, read: Reading | None) -> Iterato
 
 
 def _matters(finding: Finding) -> bool:
-    if finding.rule is HOST_NONE:  # as most domains
+    if finding.rule is HOST_NONE:  # true of most domains
         return False
     return finding.rule.severity is Severity.ERROR or finding.rule is EXTENSION
 
@@ -150,7 +150,7 @@ def _testing(hosts: Sequence[str]) -> Policy | None:
 
 
 def _policy(domain: str, read: Reading, hosts: Sequence[str], notes: list[Note]) -> tuple[str, Policy | None]:
-    """Return where a policy is from, and the policy, if anything served can be taken for one."""
+    """Return where a policy comes from, and the policy, if one can be made of what is served."""
     if read.policy:
         notes += _who_reads(read)
         return "the published policy", _fit(read.policy.mode, read.policy.max_age, read.policy.mx, hosts, notes)
@@ -158,97 +158,100 @@ def _policy(domain: str, read: Reading, hosts: Sequence[str], notes: list[Note])
     if sum(map(bool, left.values())) < 2:
         return "", None
     shown = "; ".join(f"{key} {listed(list(map(quote, values)), NAMED)}" for key, values in left.items() if values)
-    notes.append(f"No sender reads a policy in what {policy_host(domain)} serves. It holds: {shown}.")
-    source = "what is left of the published policy"
+    notes.append(f"No sender accepts what {policy_host(domain)} serves as a policy. It contains: {shown}.")
+    source = "the readable parts of the published policy"
     return source, _fit(_one_mode(left["mode"], notes), _one_age(left["max_age"], notes), left["mx"], hosts, notes)
 
 
 def _who_reads(read: Reading) -> Iterator[str]:
     if read.some_only and read.policy:
         yield (
-            f"Strict senders see no policy today. Others ({listed(list(read.lenient))}) read one, with mode "
-            f"{read.policy.mode}. When you publish this file, all senders start to follow mode {read.policy.mode}."
+            f"Strict senders see no policy today. Others ({listed(list(read.lenient))}) see one with mode "
+            f"{read.policy.mode}. When you publish this file, all senders will follow mode {read.policy.mode}."
         )
     if read.policy and read.others:
         others = listed([f"{name} mode {other.mode}" for name, other in read.others.items()])
-        yield f"Not all senders read mode {read.policy.mode} there: {others}. Look which is meant."
+        yield f"Not all senders read mode {read.policy.mode} in the policy: {others}. Check which mode you want."
 
 
 def _one_mode(values: Sequence[str], notes: list[Note]) -> Mode:
-    """Return the mode, if there is only one. In testing nobody's mail is held up by a guess."""
+    """Return the mode, if there is only one; else testing, with which a wrong guess holds up no mail."""
     modes = {value.lower() for value in values}
     if len(modes) == 1 and modes <= set(Mode):
         mode = Mode(modes.pop())
         notes.append(
-            f"Mode {mode} was taken. No sender follows it today, and all do when you publish this file. If you are not "
-            "sure that every MX host is ready, write testing."
+            f"mode is set to {mode}, as in the served text. No sender follows it today, but all will when you publish "
+            "this file. If you are not sure that every MX host is ready, write testing."
         )
         return mode
-    notes.append("mode: testing was written, since the served text does not say which mode is meant. Decide yourself.")
+    notes.append("mode is set to testing, because the served text does not say which mode is meant. Check it.")
     return Mode.TESTING
 
 
 def _one_age(values: Sequence[str], notes: list[Note]) -> int:
     if len(values) == 1 and re.fullmatch("[0-9]{1,10}", values[0]) and int(values[0]) <= MAX_AGE_LIMIT:
         return int(values[0])
-    notes.append(f"max_age: {MAX_AGE} was written, since the served text does not say which max_age is meant.")
+    notes.append(f"max_age is set to {MAX_AGE}, because the served text does not say which max_age is meant.")
     return MAX_AGE
 
 
 def _fit(mode: Mode, max_age: int, mx: Sequence[str], hosts: Sequence[str], notes: list[Note]) -> Policy | None:
-    """Return a policy of the values that can stand in a policy.yaml. Without any mx, the MX hosts are taken."""
+    """Return a policy with the values that policy.yaml allows. If it has no mx, use the MX hosts."""
     taken = _fitting_mx(mx, notes)
     if not taken and mode is not Mode.NONE:
         taken = mx_patterns.patterns(hosts)
-        notes.append(f"No mx that is served can be used, so the MX hosts were taken: {listed(taken, NAMED) or 'none'}.")
+        notes.append(f"No mx in the policy is usable, so mx is set to the MX hosts: {listed(taken, NAMED) or 'none'}.")
     if max_age < 1:
-        notes.append(f"max_age {max_age} was not taken: no sender keeps such a policy. {MAX_AGE} was written.")
+        notes.append(f"max_age is set to {MAX_AGE}, because no sender caches a policy with max_age {max_age}.")
     fits = bool(taken) or mode is Mode.NONE
     return Policy(mode, taken, max_age if max_age >= 1 else MAX_AGE) if fits else None
 
 
 def _fitting_mx(mx: Iterable[str], notes: list[Note]) -> tuple[MxPattern, ...]:
-    """Return the mx patterns that can stand in a policy. A final dot is taken off: it can mean only one name."""
+    """Return the mx patterns that a policy can contain, without a final dot, which is certainly a mistake."""
     taken, said = [], []
     for served in dict.fromkeys(mx):
         name = served.rstrip(".") if len(served) > 1 else served
         if fault := pattern_fault(name) or public_suffix_fault(name):
-            said.append(f"This mx was not taken: {fault.message}")
+            said.append(f"Not imported: {fault.message}")
             continue
         taken.append(MxPattern(name))
         if name != served:
-            said.append(f"mx {quote(served)} matches no host, because of its final dot. It was taken as {quote(name)}.")
+            said.append(
+                f"mx {quote(served)} matches no host because of its final dot. It is imported as {quote(name)}."
+            )
     notes += _named(said)
     return unique(taken)
 
 
 def _uncovered(policy: Policy | None, hosts: Sequence[str]) -> list[str]:
-    """Say which MX hosts the policy leaves out."""
+    """Say which MX hosts the policy does not cover."""
     out = [host for host in hosts if policy and not policy.matches(host) and not mx_patterns.host_fault(host)]
     if not out:
         return []
     names = listed(list(map(quote, out)), NAMED)
-    return [f"No mx of the policy covers {names}, though MX records lead there. Add them to mx, or remove the records."]
+    return [f"MX records point to {names}, but mx does not cover that. Add it to mx, or remove the MX record."]
 
 
 def _addresses(answer: Answer, notes: list[Note]) -> tuple[str, ...]:
-    """Return the addresses for TLS reports, and say which cannot be taken."""
+    """Return the addresses for TLS reports, and say which cannot be imported."""
     records = in_force(answer.values, TlsRptRecord.PREFIX)
     records = records or [txt for txt in answer.values if re.search("tlsrp|rua *=", txt, re.IGNORECASE)]
     found = list(dict.fromkeys(uri for txt in records for uri in _uris(txt)))
     if len(records) > 1:
         shown = listed(list(map(quote, found)), NAMED)
         notes.append(
-            f"The addresses for TLS reports were not taken, since senders read none of several records: {shown}."
+            "No address for TLS reports is imported: there are several records, so senders ignore all of them. Their "
+            f"addresses: {shown}."
         )
         return ()
     faults = {uri: fault for uri in found if (fault := _address_fault(uri))}
     taken = tuple(uri for uri in found if uri not in faults)
-    notes += _named([f"This address for TLS reports was not taken: {fault}" for fault in faults.values()])
+    notes += _named([f"Not imported: {fault}" for fault in faults.values()])
     if answer.target and taken:
         notes.append(
-            f"{answer.name} is a CNAME to {quote(answer.target)}, so whoever runs that can change the addresses today. "
-            "To leave it so, remove tls_reporting from policy.yaml."
+            f"{answer.name} is a CNAME to {quote(answer.target)}, whose owner can change the report addresses today. "
+            "To keep it that way, remove tls_reporting from policy.yaml."
         )
     return taken
 
@@ -261,7 +264,7 @@ def _address_fault(uri: str) -> str | None:
 
 
 def _uris(txt: str) -> list[str]:
-    """Return the addresses in a record. If it is malformed, those that can be told all the same."""
+    """Return the addresses in a record, and in a malformed record those that are recognizable."""
     try:
         return list(TlsRptRecord.parse(txt).rua)
     except RecordError:
@@ -270,6 +273,6 @@ def _uris(txt: str) -> list[str]:
 
 
 def _named(said: Sequence[str]) -> list[str]:
-    """Return so many sentences as a person reads, and how many more there are."""
+    """Return as many sentences as a person reads, and how many more there are."""
     more = len(said) - NAMED
-    return [*said[:NAMED], *([f"{more} more of this kind were not taken."] if more > 0 else [])]
+    return [*said[:NAMED], *([f"{more} more notes like these are not shown."] if more > 0 else [])]

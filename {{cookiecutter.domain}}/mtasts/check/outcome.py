@@ -1,7 +1,4 @@
-"""What senders do with a domain's mail: groups of senders, if they differ (RFC 8461 §4, §5).
-
-Everything follows from what was seen, and nothing from which rules were raised.
-"""
+"""What senders do with a domain's mail, given what was seen: groups of senders, if they differ (RFC 8461 §4, §5)."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ from mtasts.sts.policy import Mode, Policy
 from mtasts.sts.record import StsRecord
 from mtasts.sts.senders import Reading
 
-GROUPS = 3  # said of a domain, at the most
+GROUPS = 3  # reported of a domain, at most
 
-# How long senders wait for a policy, in seconds, by their sources; the RFC suggests 60 (§3.3).
+# How long senders wait for a policy, in seconds, according to their source code; the RFC suggests 60 (§3.3).
 PATIENCE = {"postfix-tlspol": 2, "postfix-mta-sts-resolver": 4, "mailauth": 15, "mox": 60}
 
 
@@ -29,17 +26,17 @@ class Does(str, Enum):
     """What happens to the mail."""
 
     DELIVERS = "delivers"  # over verified TLS, to every MX host that was seen
-    IN_PART = "delivers-in-part"  # not everywhere: mail that has to go to the other places waits, then bounces
-    WAITS = "waits-then-bounces"  # nowhere
-    REPORTS = "delivers-and-reports"  # mode testing: whatever TLS is like
+    IN_PART = "delivers-in-part"  # only to some MX hosts: mail that must go to the others waits, then bounces
+    WAITS = "waits-then-bounces"  # to none
+    REPORTS = "delivers-and-reports"  # mode testing: even if TLS fails
     UNPROTECTED = "delivers-unprotected"  # as if there were no policy
     NOWHERE = "no-mx-host"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What enforce does at the MX hosts. lost: where it does not deliver; unseen: where it cannot be told."""
+class Delivery:
+    """What enforce does at the MX hosts. lost: where it does not deliver; unseen: where that is unknown."""
 
     does: Does
     lost: tuple[str, ...] = ()
@@ -50,35 +47,35 @@ class Fate:
 class Group:
     """Senders that do the same. mode: of the policy that they follow, None if they follow none.
 
-    enforce: what enforce would do at the MX hosts, if they follow a policy that is not none.
-    until: when they forget a policy that they have in the cache.
+    enforce: what enforce would do at the MX hosts, if they follow a policy whose mode is not none.
+    until: when a policy expires that they have in their cache.
     """
 
     senders: str
     does: Does
     text: str
     mode: Mode | None = None
-    enforce: Fate | None = None
+    enforce: Delivery | None = None
     until: datetime | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the stable form for JSON."""
-        fate = self.enforce or Fate(Does.UNKNOWN)
+        delivery = self.enforce or Delivery(Does.UNKNOWN)
         return {
             "senders": self.senders,
             "does": self.does.value,
             "text": self.text,
             "mode": self.mode.value if self.mode else None,
             "enforce": self.enforce.does.value if self.enforce else None,
-            "not_at": list(fate.lost),
-            "not_seen": list(fate.unseen),
+            "not_at": list(delivery.lost),
+            "not_seen": list(delivery.unseen),
             "until": self.until.isoformat() if self.until else None,
         }
 
 
 @dataclass(frozen=True)
 class Cached:
-    """A policy that senders may have in the cache, if it was ever served. until: None if nobody knows."""
+    """A policy that senders can have in their caches, if it was ever served. until: None if unknown."""
 
     policy: Policy
     until: datetime | None = None
@@ -88,11 +85,11 @@ class Cached:
 class Seen:
     """What was seen of a domain.
 
-    announced: whether its TXT record leads senders to the policy, None if that could not be seen. doubtful: whether
-    some senders skip that record. reading: of the served policy, None if none was served. host_unseen: whether the
-    policy host could not be looked at. plain: whether it is served as text/plain. seconds: how long that took.
-    failing: addresses of the policy host that answer without the policy, beside others that serve it.
-    exchange: False if DNS gave no answer to MX. hosts: the MX hosts; more: how many of them were not looked at.
+    announced: whether it has the TXT record, None if unknown. doubtful: whether some senders ignore that record.
+    reading: of the served policy, None if none was served. host_unseen: whether this machine could not see the policy
+    host. plain: whether the policy is served as text/plain. seconds: how long that took. failing: addresses of the
+    policy host that answer without the policy, although others serve it. exchange: False if DNS gave no answer to MX.
+    hosts: the MX hosts; more: how many of them were not checked.
     """
 
     announced: bool | None
@@ -107,15 +104,15 @@ class Seen:
     more: int = 0
 
     @property
-    def fate(self) -> Callable[[Policy], Fate]:
+    def delivery(self) -> Callable[[Policy], Delivery]:
         """What enforce does at the MX hosts, for a policy."""
         if not self.exchange:
-            return lambda _: Fate(Does.UNKNOWN, unseen=("the MX records",))
+            return lambda _: Delivery(Does.UNKNOWN, unseen=("the MX records",))
         return lambda policy: at_hosts(self.hosts, policy, self.more)
 
     @property
     def missed(self) -> bool:
-        """Whether some senders do not come to follow the policy that is there."""
+        """Whether some senders do not get the policy that exists."""
         return not self.fetched or any(_that_read_nothing(self))
 
     @property
@@ -125,92 +122,84 @@ class Seen:
 
     @property
     def fetched(self) -> bool:
-        """Whether senders that have nothing in the cache come to follow the policy."""
+        """Whether senders without a cached policy get the policy."""
         return bool(self.announced and self.policy)
 
 
 # At the MX hosts
 
 
-def at_host(host: Host, policy: Policy) -> Fate:
+def at_host(host: Host, policy: Policy) -> Delivery:
     """Return what enforce does at one MX host. A sender tries one address after another."""
-    if not policy.matches(host.name):
-        return Fate(Does.WAITS, (host.name,))
+    if not policy.matches(host.name) or not (host.probes or _more_addresses(host)):
+        return Delivery(Does.WAITS, (host.name,))
     if not host.probes:
-        return Fate(Does.UNKNOWN, unseen=(host.name,)) if _more_addresses(host) else Fate(Does.WAITS, (host.name,))
+        return Delivery(Does.UNKNOWN, unseen=(host.name,))
     failed = [probe for probe in host.probes if isinstance(probe, Failed)]
     lost = [probe.address for probe in failed if probe.fault not in mx_answers.UNKNOWN]
     if len(failed) < len(host.probes):
-        return Fate(Does.IN_PART if lost else Does.DELIVERS, tuple(f"{host.name} ({each})" for each in lost))
+        return Delivery(Does.IN_PART if lost else Does.DELIVERS, tuple(f"{host.name} ({each})" for each in lost))
     if len(lost) < len(failed) or _more_addresses(host):
-        return Fate(Does.UNKNOWN, tuple(f"{host.name} ({each})" for each in lost), (host.name,))
-    return Fate(Does.WAITS, (host.name,))
+        return Delivery(Does.UNKNOWN, tuple(f"{host.name} ({each})" for each in lost), (host.name,))
+    return Delivery(Does.WAITS, (host.name,))
 
 
 def _more_addresses(host: Host) -> bool:
-    """Tell whether a host may have addresses that were not looked at: DNS did not answer, or they are too many."""
+    """Tell whether a host can have addresses that were not checked: DNS did not answer, or there are too many."""
     unanswered = any(answer.status in (Status.TIMEOUT, Status.NOT_ASKED) for answer in host.answers)
     return unanswered or sum(len(answer.values) for answer in host.answers) > len(host.probes)
 
 
-def at_hosts(hosts: Sequence[Host], policy: Policy, more: int = 0) -> Fate:
-    """Return what enforce does at all MX hosts: mail is lost only if no address of any of them takes it.
+def at_hosts(hosts: Sequence[Host], policy: Policy, more: int = 0) -> Delivery:
+    """Return what enforce does at all MX hosts: mail is lost only if no address of any of them accepts it.
 
-    more: how many hosts there are that were not looked at.
+    more: how many hosts were not checked.
     """
-    fates = [at_host(host, policy) for host in hosts]
-    lost = tuple(each for fate in fates for each in fate.lost)
-    unseen = tuple(each for fate in fates for each in fate.unseen) + ((f"{more} more MX hosts",) if more else ())
-    if not fates:
-        return Fate(Does.NOWHERE)
-    if any(fate.does in (Does.DELIVERS, Does.IN_PART) for fate in fates):
-        return Fate(Does.IN_PART if lost else Does.DELIVERS, lost, unseen)
-    return Fate(Does.UNKNOWN if unseen else Does.WAITS, lost, unseen)
+    found = [at_host(host, policy) for host in hosts]
+    lost = tuple(each for one in found for each in one.lost)
+    unseen = tuple(each for one in found for each in one.unseen) + ((f"{more} more MX hosts",) if more else ())
+    if not found:
+        return Delivery(Does.NOWHERE)
+    if any(one.does in (Does.DELIVERS, Does.IN_PART) for one in found):
+        return Delivery(Does.IN_PART if lost else Does.DELIVERS, lost, unseen)
+    return Delivery(Does.UNKNOWN if unseen else Does.WAITS, lost, unseen)
 
 
-_AT_HOSTS: dict[Does, Callable[[Fate], str]] = {
-    Does.NOWHERE: lambda _: "would find no MX host to deliver to.",
-    Does.DELIVERS: lambda fate: f"would deliver to every MX host{_but_unseen(fate)}.",
-    Does.IN_PART: lambda fate: (
-        f"would deliver, but not at {listed(fate.lost)}: mail that has to go there waits, then "
-        f"bounces{_but_unseen(fate)}."
-    ),
-    Does.WAITS: lambda _: "would not deliver: mail waits, then bounces. A quick rollback saves what waits.",
+_ENFORCE = {
+    Does.NOWHERE: "would find no MX host to deliver to",
+    Does.DELIVERS: "would deliver to every MX host{unchecked}",
+    Does.IN_PART: "would deliver, but not to {lost}: mail that must go there waits, then bounces{unchecked}",
+    Does.WAITS: "would not deliver: mail waits, then bounces. A quick rollback saves the waiting mail",
 }
 
 
-def _but_unseen(fate: Fate) -> str:
-    return f"; no TLS was seen of {listed(fate.unseen)}" if fate.unseen else ""
-
-
-def _told(who: str, fate: Fate) -> str:
-    """Return the sentence about what enforce does."""
-    if fate.does is not Does.UNKNOWN:
-        return f"{who} {_AT_HOSTS[fate.does](fate)}"
-    lost = f" It would not deliver at {listed(fate.lost)}." if fate.lost else ""
-    if fate.unseen == ("the MX records",):
-        return f"{who}: cannot be told from here, since DNS gives no answer for the MX records."
-    return f"{who}: cannot be told from here, since no TLS was seen of {listed(fate.unseen)}.{lost}"
+def _would(who: str, delivery: Delivery) -> str:
+    """Return the sentence about what enforce would do."""
+    lost, unseen = listed(delivery.lost), listed(delivery.unseen)
+    if delivery.does is not Does.UNKNOWN:
+        unchecked = f"; the TLS of {unseen} could not be checked" if unseen else ""
+        return f"{who} {_ENFORCE[delivery.does].format(lost=lost, unchecked=unchecked)}."
+    if delivery.unseen == ("the MX records",):
+        return f"{who} may or may not deliver: DNS gives no answer for the MX records."
+    failing = f" Delivery to {lost} would fail." if lost else ""
+    return f"{who} may or may not deliver: this machine could not check the TLS of {unseen}.{failing}"
 
 
 # Groups
 
 ALL = "all senders"
 UNPROTECTED = "so they deliver without the protection of MTA-STS"
-_NOT_SEEN = {
-    "record": "What senders do cannot be told from here: DNS gives no answer at _mta-sts.",
-    "host": "What senders do cannot be told from here: this machine could not look at the policy host.",
-}
+_NO_RECORD = "This machine cannot tell what senders do: DNS gives no answer at _mta-sts."
+_NO_HOST = "This machine cannot tell what senders do: it could not check the policy host."
 
 
 def groups(seen: Seen, cached: Cached | None = None) -> list[Group]:
-    """Return what senders do, the most important group first. cached: the policy that some may still have.
+    """Return what senders do, the most important group first. cached: the policy that some can still have.
 
-    One group is all senders. With several, each says who it is.
+    One group stands for all senders. If there are several, each says who it is.
     """
     if seen.announced is None or (seen.announced and seen.host_unseen):
-        text = _NOT_SEEN["record" if seen.announced is None else "host"]
-        return [Group(ALL, Does.UNKNOWN, text)]
+        return [Group(ALL, Does.UNKNOWN, _NO_RECORD if seen.announced is None else _NO_HOST)]
     if seen.fetched:
         return list(_that_read(seen, cached))[:GROUPS]
     others = list(_that_remember(seen, cached))
@@ -218,27 +207,26 @@ def groups(seen: Seen, cached: Cached | None = None) -> list[Group]:
 
 
 def _that_see_nothing(seen: Seen, others: bool) -> Group:
-    missing = "policy" if seen.announced else "record at _mta-sts" if seen.policy else "policy and no record"
-    if not seen.announced and seen.host_unseen:
-        missing = "record at _mta-sts"
+    unannounced = "record at _mta-sts" if seen.policy or seen.host_unseen else "policy and no record"
+    missing = "policy" if seen.announced else unannounced
     who = "senders that do not know the policy yet" if others else ALL
     return Group(who, Does.UNPROTECTED, f"{_begun(who)} see no {missing}, {UNPROTECTED}.")
 
 
 def _that_remember(seen: Seen, cached: Cached | None) -> Iterator[Group]:
-    """Yield those that go on with a policy in the cache: to them no record and no policy mean no change (§3.3)."""
-    who = "senders that have a policy in the cache"
-    until = f"until {cached.until:%Y-%m-%d %H:%M} UTC at the latest" if cached and cached.until else "until it runs out"
+    """Yield those that keep using a cached policy: without a record or a policy, nothing changes for them (§3.3)."""
+    who = "senders that have a policy in their cache"
+    until = f"until {cached.until:%Y-%m-%d %H:%M} UTC at the latest" if cached and cached.until else "until it expires"
     if cached and cached.policy.mode is Mode.NONE:
         return
     if cached:
-        lead = f"Senders that have the policy (mode {cached.policy.mode}) in the cache go on with it {until}"
-        fate = seen.fate(cached.policy)
-        then = "they deliver, and report what fails." if cached.policy.mode is Mode.TESTING else _told("they", fate)
-        does = Does.REPORTS if cached.policy.mode is Mode.TESTING else fate.does
-        yield Group(who, does, f"{lead}: {then}", cached.policy.mode, fate, cached.until)
+        lead = f"Senders that have the policy (mode {cached.policy.mode}) in their cache keep using it {until}"
+        found = seen.delivery(cached.policy)
+        then = "they deliver, and report failures." if cached.policy.mode is Mode.TESTING else _would("they", found)
+        does = Does.REPORTS if cached.policy.mode is Mode.TESTING else found.does
+        yield Group(who, does, f"{lead}: {then}", cached.policy.mode, found, cached.until)
     elif seen.announced or seen.policy:
-        yield Group(who, Does.UNKNOWN, f"{_begun(who)} go on with it {until}.")
+        yield Group(who, Does.UNKNOWN, f"{_begun(who)} keep using it {until}.")
 
 
 def _begun(who: str) -> str:
@@ -247,7 +235,7 @@ def _begun(who: str) -> str:
 
 
 def _that_read(seen: Seen, cached: Cached | None) -> Iterator[Group]:
-    """Yield those that read the served policy, those that have another one in the cache, and those that see none."""
+    """Yield those that read the served policy, those that have another one cached, and those that see none."""
     reading, policy = seen.reading, seen.policy
     assert reading and policy  # noqa: S101 - `fetched` says so
     without = list(_that_read_nothing(seen))
@@ -269,43 +257,43 @@ def _following(policy: Policy, who: str, seen: Seen) -> Group:
     if policy.mode is Mode.NONE:
         text = f"{_begun(who)} act as if there were no policy: its mode is none."
         return Group(who, Does.UNPROTECTED, text, policy.mode)
-    fate = seen.fate(policy)
+    found = seen.delivery(policy)
     if policy.mode is Mode.TESTING:
-        return Group(who, Does.REPORTS, _testing(who, fate), policy.mode, fate)
-    lead = "A sender with enforce" if who == ALL else f"{_begun(who)} follow the policy: with enforce, they"
-    return Group(who, fate.does, _told(lead, fate), policy.mode, fate)
+        return Group(who, Does.REPORTS, _testing(who, found), policy.mode, found)
+    lead = "With enforce, senders" if who == ALL else f"{_begun(who)} follow the policy: with enforce, they"
+    return Group(who, found.does, _would(lead, found), policy.mode, found)
 
 
-def _testing(who: str, fate: Fate) -> str:
+def _testing(who: str, delivery: Delivery) -> str:
     if who != ALL:
-        return f"{_begun(who)} follow the policy (testing): they deliver, and report what fails."
-    ready = " It is ready for enforce." if fate.does is Does.DELIVERS and not fate.unseen else ""
-    return _told("The policy is testing. With enforce, a sender", fate) + ready
+        return f"{_begun(who)} follow the policy (testing): they deliver, and report failures."
+    ready = " It is ready for enforce." if delivery.does is Does.DELIVERS and not delivery.unseen else ""
+    return _would("The policy is in mode testing. With enforce, senders", delivery) + ready
 
 
 def _that_read_nothing(seen: Seen) -> Iterator[Group]:
-    """Yield those that see no policy where others do. One in the cache goes on."""
-    text = f"{{}}, {UNPROTECTED}, unless they have a policy in the cache."
+    """Yield those that see no policy although others do."""
+    text = f"{{}}, {UNPROTECTED}, unless they have a policy in their cache."
     if seen.reading and seen.reading.some_only:
         who = "the strictest senders"
         yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no policy in what is served"))
     elif not seen.plain:
-        who = "senders that take nothing but text/plain"
+        who = "senders that accept only text/plain"
         yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no policy"))
     if seen.doubtful:
-        who = "senders that want `v=STSv1;` without a blank"
+        who = "senders that require `v=STSv1;` without a space"
         yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no record"))
     if seen.failing:
-        who = f"senders that come to {listed(seen.failing)} of the policy host"
+        who = f"senders that connect to {listed(seen.failing)} of the policy host"
         yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} see no policy"))
     missing = [name for name, seconds in PATIENCE.items() if seconds < seen.seconds]
     if missing:
         who = f"senders that do not wait {seen.seconds:.0f} s for the policy ({', '.join(missing)})"
-        yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} miss it"))
+        yield Group(who, Does.UNPROTECTED, text.format(f"{_begun(who)} do not get it"))
 
 
 def announced(record: Answer) -> bool | None:
-    """Tell whether the record leads a sender to the policy; None if DNS gives no answer."""
+    """Tell whether a sender finds the record; None if DNS gives no answer."""
     if record.status in (Status.FAILURE, Status.TIMEOUT, Status.NOT_ASKED):
         return None
     return StsRecord.select(record.values) is not None

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mtasts.check import policy_answers, slips
+from mtasts.check import dns_mistakes, policy_answers
 from mtasts.check.clients.chain import AZURE
 from mtasts.check.clients.https import Failed, Fetched
 from mtasts.check.clients.resolver import Answer, Status
@@ -23,16 +23,16 @@ HOST_NONE = Rule(
     "The policy host has no address",
     Severity.ERROR,
     "RFC 8461 §3.3",
-    """Senders fetch the policy from `mta-sts.<domain>`, and this name has neither an A nor an AAAA record. Publish
-the CNAME that `python -m mtasts records` prints.""",
+    """Senders fetch the policy from `mta-sts.<domain>`, but this name has no A or AAAA record. Publish the CNAME that
+`python -m mtasts records` prints.""",
 )
 HOST_DANGLING = Rule(
     "MTS208",
-    "The policy host points to a name that is not there",
+    "The policy host points to a name that does not exist",
     Severity.ERROR,
     "RFC 8461 §10.3",
-    """The CNAME at `mta-sts.<domain>` leads to a name that does not exist. Whoever registers that name, an Azure
-app name for instance, can serve a policy in your place. Make the hosting again, or remove the TXT record and the
+    """The CNAME at `mta-sts.<domain>` points to a name that does not exist. Anyone who registers that name, for
+example as an Azure app, can serve a policy for your domain. Create the hosting again, or remove the TXT record and the
 CNAME.""",
 )
 DRIFT = Rule(
@@ -40,48 +40,49 @@ DRIFT = Rule(
     "The served policy is not the repository's",
     Severity.ERROR,
     "RFC 8461 §8.1",
-    """What senders get differs from what policy.yaml says. The last deployment failed or has not run, or the
-hosting was changed by hand: deploy again, or take the change into policy.yaml.""",
+    """Senders get a policy that differs from policy.yaml. The last deployment failed or has not run, or somebody
+changed the hosting by hand. Deploy again, or change policy.yaml to match.""",
 )
 NO_ROUTE = Rule(
     "MTS319",
-    "Some addresses cannot be looked at from here",
+    "This machine has no route to some addresses",
     Severity.WARNING,
     "RFC 8461 §3.3",
-    """This machine has no route to some addresses of policy hosts or MX hosts, most often because it has no IPv6:
-GitHub's runners have none. What is there is unknown, so nothing is held against the domain. To see these addresses
-too, run `check` on a machine with IPv6.""",
+    """This machine has no route to some addresses of policy hosts or MX hosts, usually because it has no IPv6:
+GitHub's runners have none. These addresses were not checked, so they do not count as errors. To check them too, run
+`check` on a machine with IPv6.""",
 )
 
 
-ADDRESSES = 20  # of a policy host; more are not looked at
-# Where the policy is put by mistake. Asked of one address, and only if it answers 404.
-SLIPS = (
+ADDRESSES = 20  # of a policy host; more are not checked
+# Where people put the policy by mistake. Asked of one address, and only if it answers 404.
+MISPLACED = (
     *("/.well-know/mta-sts.txt", "/well-known/mta-sts.txt", "/.well_known/mta-sts.txt", "/mta-sts.txt"),
     *("/.wellknown/mta-sts.txt", "/_well-known/mta-sts.txt", "/.Well-Known/mta-sts.txt", "/.well-known/mta-sts.html"),
     *("/.well-known/mta-sts", "/.well-known/mta-sts.txt.txt", "/.well-known/mta_sts.txt", "/.well-known/MTA-STS.txt"),
     *("/.well-known/mtasts.txt", "/.well-known/mta-sts/mta-sts.txt", "/.well-known/.well-known/mta-sts.txt"),
 )
-# What is a slip of the pen in the policy host's own name.
+# How people misspell the first label of the policy host.
 LABELS = ("mta_sts", "mtasts", "_mta-sts", "mta-sts.www")
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The answers to A and AAAA, one fetch per address, and a path where a misplaced policy was found.
+    """The answers to A and AAAA, and one fetch per address.
 
-    meant: if it has no address, what was found at another name, and what mends that.
+    misplaced: a wrong path where the policy was found. meant: if the host has no address, what was found at another
+    name, and what to do.
     """
 
     host: str
     answers: tuple[Answer, ...]
     fetched: tuple[Fetched | Failed, ...]
-    slip: str | None = None
+    misplaced: str | None = None
     meant: str | None = None
 
     @property
     def texts(self) -> dict[str, str]:
-        """The text that each address serves, if only by another content type."""
+        """The text that each address serves, even with a wrong content type."""
         return {
             one.address: one.body.decode("utf-8", "surrogateescape")
             for one in self.fetched
@@ -95,13 +96,13 @@ class Observed:
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        """The addresses that this machine has no way to."""
+        """The addresses that this machine has no route to."""
         failed = (one for one in self.fetched if isinstance(one, Failed))
         return tuple(one.address for one in failed if one.fault is Fault.NO_ROUTE)
 
     @property
     def unseen(self) -> bool:
-        """Whether nothing was seen of it, since this machine could ask neither DNS nor any of its addresses."""
+        """Whether this machine could see nothing: it could reach neither DNS nor any of the addresses."""
         failed = [one for one in self.fetched if isinstance(one, Failed)]
         lost = [one for one in failed if one.fault in (Fault.NO_ROUTE, Fault.NOT_TRIED)]
         if self.fetched:
@@ -116,16 +117,16 @@ async def observe(domain: str, network: Network) -> Observed:
     found = addresses(answers, ADDRESSES)
     fetched = await asyncio.gather(*(network.fetch(host, address, PATH) for address in found))
     missing = [one.address for one in fetched if isinstance(one, Fetched) and one.status == 404]
-    slip = await _slip(host, missing[0], network) if missing else None
+    misplaced = await _misplaced(host, missing[0], network) if missing else None
     gone = not found and all(answer.status in (Status.NO_NAME, Status.NO_DATA) for answer in answers)
     meant = await _meant(domain, answers[0].target, network) if gone else None
-    return Observed(host, answers, tuple(fetched), slip, meant)
+    return Observed(host, answers, tuple(fetched), misplaced, meant)
 
 
-async def _slip(host: str, address: str, network: Network) -> str | None:
-    """Return the misspelt path that has the policy, if one has it."""
-    tried = await asyncio.gather(*(network.fetch(host, address, path) for path in SLIPS))
-    return next((path for path, one in zip(SLIPS, tried, strict=True) if _is_policy(one)), None)
+async def _misplaced(host: str, address: str, network: Network) -> str | None:
+    """Return the wrong path that has the policy, if there is one."""
+    tried = await asyncio.gather(*(network.fetch(host, address, path) for path in MISPLACED))
+    return next((path for path, one in zip(MISPLACED, tried, strict=True) if _is_policy(one)), None)
 
 
 def _is_policy(one: Fetched | Failed) -> bool:
@@ -133,11 +134,12 @@ def _is_policy(one: Fetched | Failed) -> bool:
 
 
 async def _meant(domain: str, target: str | None, network: Network) -> str | None:
-    """Return at which other name something is, and what mends that, if anything is."""
-    right, full = policy_host(domain), target and slips.full(target, domain)
-    names = {f"{label}.{domain}": f"Name it {right}." for label in LABELS} | slips.doubled("mta-sts", domain)
-    if full:
-        names = {full: f"The zone's name was added to the CNAME's target: write '{full}.', with a dot at its end."}
+    """Return which other name has an address, and what to do, if there is one."""
+    right, short = policy_host(domain), target and dns_mistakes.undoubled(target, domain)
+    names = {f"{label}.{domain}": f"Rename it to {right}." for label in LABELS}
+    names |= dns_mistakes.doubled("mta-sts", domain)
+    if short:
+        names = {short: dns_mistakes.target_advice(short)}
     for name, found in zip(names, await asyncio.gather(*(resolved(each, network) for each in names)), strict=True):
         if any(answer.values for answer in found):
             return f"{quote(name, 253)} has one. {names[name]}"
@@ -145,26 +147,26 @@ async def _meant(domain: str, target: str | None, network: Network) -> str | Non
 
 
 async def _elsewhere(domain: str, network: Network) -> str | None:
-    """Return what mends it if the domain's own web site serves the policy."""
+    """Return what to do if the domain's own web site serves the policy."""
     for host in (domain, f"www.{domain}"):
         found = addresses(await resolved(host, network), 1)
         if found and _is_policy(await network.fetch(host, found[0], PATH)):
-            site = f"https://{host}{PATH} has the policy, and no sender looks there."
-            return f"{site} Let that web server serve {policy_host(domain)} too, with a certificate for it."
+            site = f"https://{host}{PATH} has the policy, where no sender looks."
+            return f"{site} Make that web server serve {policy_host(domain)} too, with a certificate for it."
     return None
 
 
 def evaluate(observed: Observed, expected: str | None) -> Section:
-    """Say what a sender makes of the policy host. expected: the text that the repository would serve."""
+    """Say what the policy host means to a sender. expected: the text that the repository would serve."""
     items: list[str | Finding | Unseen] = list(_evaluate_addresses(observed))
     if more := sum(len(answer.values) for answer in observed.answers) - len(observed.fetched):
-        message = f"{observed.host} has {more} addresses more than the {ADDRESSES} that are looked at. Publish fewer."
+        message = f"{observed.host} has {more} more addresses than the limit of {ADDRESSES}. Publish fewer."
         items.append(Finding(ADDRESSES_MANY, message))
     for one in observed.fetched:
         if one.address in observed.unreached:
-            continue  # nothing was observed there; `unreached` says so, once for all domains
-        items += policy_answers.evaluate(observed.host, one, observed.slip)
-    # Without a repository to compare with, the addresses must still agree.
+            continue  # nothing is known about it; `unreached` reports it, once for all domains
+        items += policy_answers.evaluate(observed.host, one, observed.misplaced)
+    # Even without a repository to compare with, all addresses must serve the same.
     wanted = observed.text if expected is None else expected
     for address, text in observed.texts.items():
         if wanted is not None and text.splitlines() != wanted.splitlines():
@@ -174,15 +176,15 @@ def evaluate(observed: Observed, expected: str | None) -> Section:
 
 
 def unreached(addresses: Iterable[str]) -> Finding | None:
-    """Return the finding for addresses that this machine has no way to, None where there are none."""
+    """Return the finding for addresses that this machine has no route to, None if there are none."""
     found = sorted(set(addresses))
     if not found:
         return None
     families = " and no ".join(sorted({"IPv6" if ":" in address else "IPv4" for address in found}))
     number = "1 address" if len(found) == 1 else f"{len(found)} addresses"
     message = (
-        f"This machine has no {families}: {number} not looked at ({listed(found)}). To see what is there, run this on "
-        "a machine that has it."
+        f"This machine has no {families}: {number} not checked ({listed(found)}). To check them, run the command on a "
+        "machine that has it."
     )
     return Finding(NO_ROUTE, message)
 
@@ -202,7 +204,7 @@ def _evaluate_addresses(observed: Observed) -> Iterator[str | Finding | Unseen]:
     elif fault := first_fault(observed.answers):
         yield fault
     else:
-        advice = _and(observed.meant) or "Publish its CNAME, as `python -m mtasts records` prints it."
+        advice = _and(observed.meant) or "Publish the CNAME that `python -m mtasts records` prints."
         yield Finding(HOST_NONE, f"{observed.host} has no address. {advice}")
 
 
@@ -211,10 +213,10 @@ def _and(meant: str | None) -> str:
 
 
 def _hosting(target: str) -> str:
-    """Return what mends a target that is gone. At Azure, whoever takes an app's name takes its visitors."""
+    """Return what to do about a target that does not exist. In Azure, a new app of that name gets the visitors."""
     if target.lower().endswith(AZURE):
-        return "Azure has no app of this name, and anyone can take it: make yours again, or remove the CNAME now."
-    return "Make the hosting, or remove the CNAME."
+        return "Azure has no app with this name, so anyone can create one. Create yours again, or remove the CNAME now."
+    return "Create the hosting, or remove the CNAME."
 
 
 def _drift(where: str, text: str, wanted: str, whose: str) -> Finding:
@@ -224,5 +226,5 @@ def _drift(where: str, text: str, wanted: str, whose: str) -> Finding:
         if re.match(r"[+-](?![+-])", line)
     ]
     shown = "; ".join(quote(line) for line in changes[:8])
-    message = f"{where} serves another policy than {whose} (+ served, - there): {shown}. Deploy again."
+    message = f"{where} does not serve the policy of {whose} (+ served, - expected): {shown}. Deploy again."
     return Finding(DRIFT, message)

@@ -1,4 +1,4 @@
-"""What check saw, as a report."""
+"""The report of a check."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mtasts.findings.report import Part, Report, Section, Unknown, count
 
 
 def check_report(results: Sequence[Checked], cached: Mapping[str, Cached] = MappingProxyType({})) -> Report:
-    """Return the report: a section per domain, and what is to be said once, and not of each domain.
+    """Return the report: a section per domain, and the findings about the whole run.
 
-    cached: the policies that senders may still have in the cache, by domain.
+    cached: the policies that senders can still have in their caches, by domain.
     """
     of_the_run = _of_the_run(results)
     findings = [*(finding for result in results for finding in result.findings), *of_the_run]
@@ -33,12 +33,12 @@ def check_report(results: Sequence[Checked], cached: Mapping[str, Cached] = Mapp
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[object], object]]:
-    """Show on a terminal how many domains are done; elsewhere show nothing."""
+    """Show on a terminal how many domains are done. Without a terminal, show nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("Looking at the domains"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(file=sys.__stderr__)  # it moves the cursor, and shows no text from outside
+    columns = (TextColumn("Checking the domains"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(file=sys.__stderr__)  # unguarded, since it moves the cursor; it shows no text from outside
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
         yield lambda _: bar.advance(task)
@@ -55,7 +55,7 @@ def _of_the_run(results: Sequence[Checked]) -> list[Finding]:
 
 
 def _once(rule: Rule, unseen: Sequence[Unseen]) -> Finding:
-    """Return one finding for all that could not be seen for the same cause."""
+    """Return one finding for everything that could not be seen for the same reason."""
     names, first = list(dict.fromkeys(each.what for each in unseen)), unseen[0]
     if len(names) == 1:
         return Finding(rule, first.message)
@@ -77,7 +77,7 @@ def _verdict(groups: Sequence[Group]) -> tuple[str, ...]:
 
 
 def _data(result: Checked, groups: Sequence[Group]) -> dict[str, object]:
-    """Return what was seen of a domain; what is wrong with it is among the findings."""
+    """Return what was seen of a domain. What is wrong with it is in the findings."""
     sections = [
         {
             "title": section.title,

@@ -1,4 +1,4 @@
-"""The policy as it is served, by the same rules as in the repository."""
+"""The policy that HTTPS serves, checked by the same rules as policies in the repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mtasts.sts.policy import Policy, PolicyError, policy_url
 
 
 def read(text: str | None) -> Policy | None:
-    """Return the policy that a sender reads out of the served text, None if it reads none."""
+    """Return the policy that a sender reads from the served text, None if it is not a policy."""
     try:
         return Policy.parse(text) if text is not None else None
     except PolicyError:
@@ -20,7 +20,7 @@ def read(text: str | None) -> Policy | None:
 
 
 def evaluate(domain: str, text: str | None) -> Section:
-    """Say what the served text says, with the line of each finding."""
+    """Say what the served text contains, with the line of each finding."""
     return Section("Policy", tuple(_items(domain, text)))
 
 

@@ -1,6 +1,6 @@
-"""What the steps of the walk share.
+"""What the steps of the check share.
 
-Each step has `observe`, which asks the network, and `evaluate`, which asks nobody.
+Each step has `observe`, which uses the network, and `evaluate`, which does not.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from mtasts.findings import Finding, Rule, Severity
 
 DNS_FAILURE = Rule(
     "MTS204",
-    "A name server answers with a failure",
+    "A name server fails to answer",
     Severity.ERROR,
     "RFC 8461 §3.1",
-    """The name servers of the zone, or the resolver that was asked, answered SERVFAIL or REFUSED. Often DNSSEC is
-broken (an expired signature, a wrong DS record), or a server does not know the zone. Senders see the same, and hold
-the mail or go on without a policy.""",
+    """The zone's name servers or the resolver answered SERVFAIL or REFUSED. Often DNSSEC is broken (an expired
+signature, a wrong DS record), or a server does not know the zone. Senders get the same answer: they hold the mail, or
+deliver it without a policy.""",
 )
 DNS_TIMEOUT = Rule(
     "MTS205",
     "No name server answers in time",
     Severity.WARNING,
     "RFC 8461 §3.1",
-    """No answer came within the time that `--timeout` gives. That can be the fault of this machine, so nothing is held
-against the domain. Check that the zone's name servers can be reached, over UDP and TCP. If only this machine cannot
-reach them, name another resolver with `--resolver`.""",
+    """No answer came within `--timeout`. This machine can be the cause, so it does not count as an error of the
+domain. Check that the zone's name servers can be reached over UDP and TCP. If only this machine cannot reach them, use
+another resolver with `--resolver`.""",
 )
 MACHINE_LIMIT = Rule(
     "MTS298",
-    "This machine has reached a limit of its own",
+    "This machine has run out of resources",
     Severity.WARNING,
     "this toolkit",
-    """No open file, port, memory or thread was left for the connection, and none came free in time. That says nothing
-about the domain. Run this again with fewer `--jobs`, or raise the limit (`ulimit -n`).""",
+    """The connection needed an open file, a port, memory or a thread, and this machine had none left in time. This
+says nothing about the domain. Run the command again with fewer `--jobs`, or raise the limit (`ulimit -n`).""",
 )
 ADDRESSES_MANY = Rule(
     "MTS214",
-    "More addresses than are looked at",
+    "Too many addresses to check them all",
     Severity.WARNING,
     "this toolkit",
-    """At most 20 addresses of the policy host are looked at, and at most 50 MX hosts with 100 addresses, since a domain
-could otherwise make this machine connect to thousands of addresses of others. Each MX host gets an equal share, half
-of it IPv6. The addresses that were left out may have faults too.""",
+    """`check` tries at most 20 addresses of the policy host, and at most 50 MX hosts with 100 addresses. Otherwise a
+domain could make this machine connect to thousands of other people's addresses. Each MX host gets an equal share, half
+of it IPv6. The addresses that were not checked can have faults too.""",
 )
 
 
@@ -57,7 +57,7 @@ NAMES = ("dns", "https", "policy", "mx", "tlsrpt")
 
 @dataclass(frozen=True)
 class Network:
-    """The network, as a step asks it: for one domain, until its deadline."""
+    """The network as a step uses it: for one domain, until its deadline."""
 
     lookup: Callable[[str, str], Awaitable[Answer]]
     fetch: Callable[[str, str, str], Awaitable[Fetched | Failed]]
@@ -66,9 +66,9 @@ class Network:
 
 @dataclass(frozen=True)
 class Unseen:
-    """What this machine could not see. It says nothing of the domain, and is said once for the whole run.
+    """What this machine could not see. It says nothing about the domain, and is reported once for the whole run.
 
-    what: a name or an address that was asked. why and advice: parts of a sentence, and a sentence.
+    what: the name or the address. why: part of a sentence. advice: a sentence.
     """
 
     rule: Rule
@@ -78,15 +78,15 @@ class Unseen:
 
     @property
     def message(self) -> str:
-        """The finding's message, if it is the only one."""
+        """The message of the finding, if nothing else went unseen for the same reason."""
         return f"{self.what}: {self.why}. {self.advice}"
 
 
 @dataclass(frozen=True)
 class Section:
-    """What a step saw: facts that are fine, findings, and what could not be seen, in the order in which to read them.
+    """What a step saw, in reading order: facts that are fine, findings, and what this machine could not see.
 
-    unreached: the addresses that this machine has no way to, so that nothing is known of them.
+    unreached: the addresses that this machine has no route to, so that nothing is known about them.
     """
 
     title: str
@@ -104,17 +104,17 @@ class Section:
 
     @property
     def unseen(self) -> list[Unseen]:
-        """What could not be seen among the items."""
+        """What this machine could not see, among the items."""
         return [item for item in self.items if isinstance(item, Unseen)]
 
 
-FEWER_JOBS = "Run this again with fewer --jobs."
+FEWER_JOBS = "Run the command again with fewer --jobs."
 
 
 def lookup_fault(answer: Answer) -> Finding | Unseen | None:
-    """Return what is to be said of a question that got no answer, neither yes nor no."""
+    """Return what to report if a query got no answer."""
     if answer.status is Status.FAILURE:
-        message = f"{answer.name}: the name server answers with a failure. See its log, and the zone's DNSSEC."
+        message = f"{answer.name}: the name server fails to answer. Check its log, and the zone's DNSSEC."
         return Finding(DNS_FAILURE, message)
     if answer.status is Status.NOT_ASKED:
         return Unseen(MACHINE_LIMIT, answer.name, answer.status.value, FEWER_JOBS)
@@ -125,7 +125,7 @@ def lookup_fault(answer: Answer) -> Finding | Unseen | None:
 
 
 def first_fault(answers: Iterable[Answer]) -> Finding | Unseen | None:
-    """Return what is to be said of the first question that got no answer."""
+    """Return what to report about the first query that got no answer."""
     return next((fault for fault in map(lookup_fault, answers) if fault), None)
 
 
@@ -135,7 +135,7 @@ async def resolved(host: str, network: Network) -> tuple[Answer, ...]:
 
 
 def addresses(answers: Sequence[Answer], most: int) -> list[str]:
-    """Return the addresses to look at: all, or the first of each family in turn if there are more than so many."""
+    """Return the addresses to check: all, or if there are too many, the first ones of each family in turn."""
     found = [address for answer in answers for address in answer.values]
     if len(found) <= most:
         return found

@@ -1,4 +1,4 @@
-"""What a deployment waits for, seen from outside alone: the hosting's records in DNS, TLS, the served policy."""
+"""What a deployment waits for, as seen from outside: the hosting's records in DNS, TLS, and the served policy."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ RECORD_UNSEEN = Rule(
     "DNS does not show a record of the hosting",
     Severity.ERROR,
     "RFC 8461 §3.3",
-    """Azure gives a host name its certificate once DNS shows the records that lead to the hosting and prove the domain.
-`python -m mtasts records --only hosting` prints them. Name servers can take a while until all of them have a new
-record, and resolvers remember for a while that there was none. If it stays so, compare the two.""",
+    """Azure issues a host name's certificate once DNS shows the records that point to the hosting and verify the
+domain. `python -m mtasts records --only hosting` prints them. It can take a while until all name servers have a new
+record and resolvers forget that there was none. If this does not help, compare DNS with the printed records.""",
 )
 
 _UNTIL_TLS = (
@@ -37,11 +37,11 @@ _UNTIL_TLS = (
     *(CERTIFICATE_EXPIRED, CERTIFICATE_NAME, CERTIFICATE_UNTRUSTED, TLS_VERSION),
 )
 
-Look = Callable[[Clients, float, int], "list[Finding]"]  # what is still to come, by the clients, a timeout and jobs
+Look = Callable[[Clients, float, int], "list[Finding]"]  # clients, timeout, jobs: what is still missing
 
 
 class Record(NamedTuple):
-    """A record that is to be seen. name: without the final dot, as the value of a CNAME."""
+    """A record that DNS must show. name, and a CNAME's value: without the final dot."""
 
     domain: str
     name: str
@@ -59,19 +59,19 @@ def in_dns(records: Sequence[Record], clients: Clients, timeout: float, jobs: in
 
 
 def unseen(record: Record, answer: Answer) -> Finding | None:
-    """Return the finding for a record that an answer does not have. Others may stand beside a TXT."""
+    """Return the finding for a record that is missing from an answer. Other TXT records at the name do not matter."""
     same = str.lower if record.type == "CNAME" else str
     if same(record.value) in map(same, answer.values):
         return None
     if fault := lookup_fault(answer):
         return _located(fault, record.domain)
     has = listed([quote(value) for value in answer.values]) if answer.values else answer.status.value
-    message = f"{record.name} is to be {record.type} {quote(record.value)}. DNS has: {has}."
+    message = f"{record.name} needs the {record.type} record {quote(record.value)}. DNS has: {has}."
     return Finding(RECORD_UNSEEN, message, domain=record.domain)
 
 
 def with_tls(domains: Sequence[str], clients: Clients, timeout: float, jobs: int) -> list[Finding]:
-    """Return what stands in the way of a TLS handshake with each policy host, whatever it then answers."""
+    """Return what prevents a TLS handshake with each policy host, whatever it then answers."""
 
     async def one(domain: str, network: Network) -> list[Finding]:
         observed = await policy_host.observe(domain, network)
@@ -83,7 +83,7 @@ def with_tls(domains: Sequence[str], clients: Clients, timeout: float, jobs: int
 
 
 def with_policy(wanted: Sequence[Wanted], clients: Clients, timeout: float, jobs: int) -> list[Finding]:
-    """Return what senders would find wrong with the policy of each domain as HTTPS serves it, as `check` says it."""
+    """Return what is wrong with the policy of each domain as HTTPS serves it, in the words of `check`."""
     checked = asyncio.run(walk_all(wanted, clients, ("https",), timeout, jobs))
     return [finding for each in checked for finding in _wrong(each)]
 
@@ -94,7 +94,7 @@ def _wrong(checked: Checked) -> list[Finding]:
 
 
 def _blind(section: Section, domain: str) -> list[Finding]:
-    """Say why this machine could not see the policy host, so that nobody takes it for served."""
+    """Say why this machine could not see the policy host, so that nobody believes it is served."""
     said = [_located(each, domain) for each in section.unseen]
     return said or [finding for finding in [policy_host.unreached(section.unreached)] if finding]
 

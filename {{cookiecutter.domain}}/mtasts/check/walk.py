@@ -1,4 +1,4 @@
-"""The walk of a sending server, from the TXT record to the MX hosts' TLS, for one domain or many at a time."""
+"""All steps of a sending server, from the TXT record to the MX hosts' TLS, for one domain or many at a time."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from mtasts.sts.senders import Reading, read
 from mtasts.system import limits
 from mtasts.system.deadline import Deadline
 
-BROKEN_OFF = Rule(
+CHECK_FAILED = Rule(
     "MTS299",
-    "The look at a domain broke off",
+    "The check of a domain failed",
     Severity.ERROR,
     "this toolkit",
-    """Something came that this toolkit does not know how to take, which is its own mistake. The other domains were
-looked at as ever. Report it with the message.""",
+    """An error occurred that the toolkit does not handle. This is a bug in the toolkit: report it with the message.
+The other domains were checked as usual.""",
 )
 
 
-THREADS = 1024  # at the most, and made only as they are needed: a domain with many MX hosts needs many
-THREADS_EACH = 4  # for each domain that is looked at
+THREADS = 1024  # at most, started only when needed: a domain with many MX hosts needs many
+THREADS_EACH = 4  # for each domain that is being checked
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,9 +46,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A domain to look at. policy and rua: what the repository would publish, None where it does not say.
+    """A domain to check. policy and rua: what the repository would publish, None if that is unknown.
 
-    hosting: the kind that serves it, None if that is not known.
+    hosting: the kind of hosting, None if that is unknown.
     """
 
     name: str
@@ -68,9 +68,9 @@ class Clients:
 
 @dataclass(frozen=True)
 class Checked:
-    """What was seen of a domain. seen: what the verdict stands on, None if not all that it takes was looked at.
+    """What was seen of a domain. seen: what the verdict is based on, None if steps that it needs were left out.
 
-    blind: whether DNS or the policy host could not be seen from here.
+    blind: whether this machine could not see DNS or the policy host.
     """
 
     domain: str
@@ -79,17 +79,17 @@ class Checked:
     blind: bool = False
 
     def groups(self, cached: Cached | None = None) -> list[Group]:
-        """Return what senders do. cached: a policy that some may still have."""
+        """Return what senders do. cached: a policy that some can still have in their caches."""
         return outcome.groups(self.seen, cached) if self.seen else []
 
     @property
     def findings(self) -> list[Finding]:
-        """All findings, in the order of the walk."""
+        """All findings, in the order of the steps."""
         return [finding.at(domain=self.domain) for section in self.sections for finding in section.findings]
 
 
 async def walk(wanted: Wanted, network: Network, only: Collection[str] = NAMES) -> Checked:
-    """Walk the whole way for one domain. The steps ask side by side, and are evaluated in their order."""
+    """Check one domain. The steps use the network concurrently, and are evaluated in their order."""
     name, ours = wanted.name, wanted.policy
     issued = "https" in only and wanted.hosting in caa.ISSUED
     record, host, exchange, reporting, allowed = await asyncio.gather(
@@ -125,13 +125,13 @@ def _allowed(found: Caa | None, wanted: Wanted) -> Iterator[str | Finding | Unse
 
 
 def _reading(host: policy_host.Observed) -> Reading | None:
-    """Return the policy as senders read it: of the first address that serves one."""
+    """Return the policy as senders read it, from the first address that serves one."""
     taken = next((one for one in host.fetched if one.address in host.texts), None)
     return read(taken.body, taken.headers.get("content-type")) if isinstance(taken, Fetched) else None
 
 
 def _seen(record: Answer, host: policy_host.Observed, reading: Reading | None, exchange: mx_hosts.Observed) -> Seen:
-    """Return what the verdict stands on. If addresses differ, senders meet the worst of those that serve a policy."""
+    """Return what the verdict is based on. If addresses differ, assume the worst of those that serve a policy."""
     serving = [one for one in host.fetched if isinstance(one, Fetched) and one.address in host.texts]
     return Seen(
         announced=outcome.announced(record),
@@ -148,7 +148,7 @@ def _seen(record: Answer, host: policy_host.Observed, reading: Reading | None, e
 
 
 def _answers(one: Fetched | Failed) -> bool:
-    """Tell whether a sender stays with this address: it tries another one only if it gets no connection."""
+    """Tell whether a sender stops at this address: it tries another one only if it gets no connection."""
     silent = (Fault.REFUSED, Fault.UNREACHABLE, Fault.NO_ROUTE, Fault.NOT_TRIED, Fault.TIMEOUT)
     return isinstance(one, Fetched) or one.fault not in silent
 
@@ -161,13 +161,13 @@ async def walk_all(
     jobs: int = 256,
     done: Callable[[Checked], object] = lambda _: None,
 ) -> list[Checked]:
-    """Walk for many domains, jobs at a time, each within timeout seconds. done is told of each as it ends."""
+    """Check many domains, jobs at a time, each within timeout seconds. done is called with each result."""
 
     async def one(wanted: Wanted, network: Network) -> Checked:
         try:
             checked = await walk(wanted, network, only)
-        except Exception as error:  # whatever it is, the other domains go on
-            checked = Checked(wanted.name, (_broken_off(wanted.name, error),), blind=True)
+        except Exception as error:  # whatever it is, check the other domains
+            checked = Checked(wanted.name, (_failed(wanted.name, error),), blind=True)
         done(checked)
         return checked
 
@@ -181,7 +181,7 @@ async def observe_all(
     timeout: float,
     jobs: int,
 ) -> list[Result]:
-    """Let a function look at many things, jobs at a time, each within timeout seconds."""
+    """Call a function for many items, jobs at a time, each within timeout seconds."""
     threads = limits.connections(THREADS)
     turns = asyncio.Semaphore(max(1, min(jobs, threads // THREADS_EACH)))
     with _threads(threads) as pool:
@@ -195,7 +195,7 @@ async def observe_all(
 
 @contextmanager
 def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
-    """Lend threads, and wait for none of them: after Ctrl+C they may wait for an answer for a minute."""
+    """Provide threads, and do not wait for them at the end: after Ctrl+C they could take a minute to finish."""
     pool = ThreadPoolExecutor(most, thread_name_prefix="check")
     try:
         yield pool
@@ -203,11 +203,11 @@ def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _broken_off(domain: str, error: Exception) -> Section:
+def _failed(domain: str, error: Exception) -> Section:
     if limits.at_limit(error):
         return Section("All", (Unseen(MACHINE_LIMIT, domain, limits.FULL[0].lower() + limits.FULL[1:], FEWER_JOBS),))
-    message = f"The look at this domain broke off: {type(error).__name__} {quote(error)}. Report it."
-    return Section("All", (Finding(BROKEN_OFF, message),))
+    message = f"The check of this domain failed: {type(error).__name__} {quote(error)}. Please report this."
+    return Section("All", (Finding(CHECK_FAILED, message),))
 
 
 def _network(clients: Clients, deadline: Deadline, pool: ThreadPoolExecutor) -> Network:

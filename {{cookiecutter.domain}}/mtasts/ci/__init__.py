@@ -1,1 +1,1 @@
-"""What is particular to GitHub and Azure DevOps."""
+"""What is specific to GitHub and Azure DevOps."""

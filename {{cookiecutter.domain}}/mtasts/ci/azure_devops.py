@@ -1,4 +1,4 @@
-"""The comment on a pull request in Azure Repos: the first of a thread, by the job's access token.
+"""The comment on a pull request in Azure Repos: the first one of a thread, written with the job's access token.
 
 REST API 7.1: learn.microsoft.com/rest/api/azure/devops/git, Pull Request Threads and Pull Request Thread Comments.
 """
@@ -18,41 +18,41 @@ import urllib3.exceptions as failed
 from mtasts.findings import UserError, WrongUseError, quote
 
 MARKER = "<!-- mta-sts-plan -->"
-CUT = "*The end of this comment is cut off. The whole text is on the summary page of the run.*"
+CUT = "*This comment is cut off. The whole text is on the run's summary page.*"
 PROPERTY = "mta-sts-plan"
 VERSION = "?api-version=7.1"
 LIMIT = 150_000  # of a comment, in UTF-16
 BYTES = 5 * 1024 * 1024  # of an answer
-TRIED = 10  # threads that say they are ours
+TRIED = 10  # threads that have our property
 
 TEXT = 1  # the comment's type
-# Where a branch policy asks for all comments to be resolved, active threads (1) and pending ones (6) block the merge.
-# What a pipeline says is nobody's to resolve: its verdict is the job's own exit code.
+# If a branch policy requires resolved comments, active threads (1) and pending ones (6) block the merge. Nobody should
+# have to resolve a pipeline's comment: its verdict is the job's exit code.
 CLOSED = 4
 
-# Over plain HTTP anyone on the way could read the token. This machine itself is where the tests have their server.
+# Over plain HTTP, anyone on the way could read the token. Only the tests use HTTP, with a server on this machine.
 _ADDRESS = r"(https://[\w.-]+|http://(localhost|127\.0\.0\.1))(:\d{1,5})?(/[\w.~%-]+)*/?"
 _FORMS = {
-    "SYSTEM_ACCESSTOKEN": r"(?!\$\()[!-~]+",  # a macro that is left as it was, $(NAME), is none
+    "SYSTEM_ACCESSTOKEN": r"(?!\$\()[!-~]+",  # an unset variable remains the macro $(NAME)
     "SYSTEM_COLLECTIONURI": _ADDRESS,
     "SYSTEM_TEAMPROJECTID": r"[\w-]+",
     "BUILD_REPOSITORY_ID": r"[\w-]+",
     "SYSTEM_PULLREQUEST_PULLREQUESTID": r"[1-9]\d{0,9}",
 }
 _STEP = "`env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)`"
-_ORIGIN = f"Give the step {_STEP}, and run it in builds of a pull request alone. The agent sets all but the token."
-_NO_TOKEN = f"The token is not accepted. Give the step {_STEP}."
+_ORIGIN = f"Give the step {_STEP}, and run it only in pull request builds. The agent sets the other variables."
+_NO_TOKEN = f"Azure DevOps does not accept the token. Give the step {_STEP}."
 _NO_RIGHT = (
-    'The token may not write here. Give the build service the right "Contribute to pull requests" on the repository '
-    "(Project settings, Repositories, Security)."
+    'The token may not write here. Give the build service the permission "Contribute to pull requests" on the '
+    "repository (Project settings, Repositories, Security)."
 )
 _AGAIN = "Run the job again."
-# Who is not signed in is shown a page to do so (203), or led to it (302).
+# Without a valid token, Azure DevOps shows a sign-in page (203), or redirects to it (302).
 _HINTS = {203: _NO_TOKEN, 302: _NO_TOKEN, 401: _NO_TOKEN, 403: _NO_RIGHT, 404: _NO_RIGHT}
 
 
 class ApiError(UserError):
-    """The API did not do what was asked. status: of its answer, 0 without one. The message holds no token."""
+    """A call of the API failed. status: of its answer, 0 if there was none. The message never contains the token."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         self.status = status
@@ -61,7 +61,7 @@ class ApiError(UserError):
 
 @dataclass(frozen=True)
 class Threads:
-    """The threads of the pull request that a build runs for. seconds: for connecting, and for each wait for octets."""
+    """The threads of the build's pull request. seconds: the timeout for connecting and for each read."""
 
     address: str
     number: str
@@ -74,24 +74,24 @@ class Threads:
         values = {name: environment.get(name, "") for name in _FORMS}
         wrong = [name for name, form in _FORMS.items() if not re.fullmatch(form, values[name], re.ASCII)]
         if wrong:
-            raise WrongUseError(f"Not set, or not usable: {', '.join(wrong)}. {_ORIGIN}")
+            raise WrongUseError(f"Not set or not usable: {', '.join(wrong)}. {_ORIGIN}")
         token, collection, project, repository, number = values.values()
         path = f"{project}/_apis/git/repositories/{repository}/pullRequests/{number}/threads"
         return cls(f"{collection.rstrip('/')}/{path}", number, token, seconds)
 
     def keep(self, text: str) -> str:
-        """Write our comment, or edit the first of ours if it says something else; return what was done."""
+        """Write our comment, or edit the first of ours if its text differs; return what was done."""
         wanted = body(text)
         for path, content in islice(self._ours(), TRIED):
-            if content.replace("\r\n", "\n").rstrip() == wanted.rstrip():  # the service may change line ends
-                return f"The comment on pull request {self.number} says so already."
+            if content.replace("\r\n", "\n").rstrip() == wanted.rstrip():  # the service can change line ends
+                return f"The comment on pull request {self.number} is already up to date."
             if self._edit(path, wanted):
-                return f"The comment on pull request {self.number} is edited."
+                return f"Edited the comment on pull request {self.number}."
         self._create(wanted)
-        return f"A comment on pull request {self.number} is written."
+        return f"Added a comment to pull request {self.number}."
 
     def _ours(self) -> Iterator[tuple[str, str]]:
-        """Yield path and text of the comments that may be ours, oldest first. All threads come in one answer."""
+        """Yield path and text of the comments that can be ours, oldest first. One answer contains all threads."""
         document = self._ask("GET", VERSION)
         threads = document.get("value") if isinstance(document, dict) else None
         if not isinstance(threads, list):
@@ -99,9 +99,9 @@ class Threads:
         yield from filter(None, map(first_comment, threads))
 
     def _edit(self, path: str, text: str) -> bool:
-        """Replace a comment's text; tell whether we may.
+        """Replace a comment's text; return whether that is allowed.
 
-        A person can give a thread our property through the API. No one can edit what another wrote, so theirs is left.
+        Anyone can give a thread our property through the API, but nobody can edit another's comment: skip such a one.
         """
         try:
             self._ask("PATCH", path, {"content": text})
@@ -112,7 +112,7 @@ class Threads:
         return True
 
     def _create(self, text: str) -> None:
-        """Write the comment for the first time, in a thread that has our property."""
+        """Write the comment in a new thread that has our property."""
         thread = {
             "comments": [{"parentCommentId": 0, "content": text, "commentType": TEXT}],
             "status": CLOSED,
@@ -136,11 +136,11 @@ class Threads:
         if status not in (200, 201):
             message = said.get("message") if isinstance(said, dict) else None
             shown = f" ({quote(str(message).replace(self.token, '***'), 200)})" if message else ""
-            raise ApiError(f"{where} is answered with {status}{shown}. {_HINTS.get(status, _AGAIN)}", status)
+            raise ApiError(f"{where} failed with status {status}{shown}. {_HINTS.get(status, _AGAIN)}", status)
         return said
 
     def _exchange(self, method: str, path: str, document: object) -> tuple[int, bytes]:
-        """Return status and body, asked for again after a moment if that may help. A redirect would take the token."""
+        """Return status and body, with retries if they can help. Follow no redirect, which would get the token."""
         again = urllib3.Retry(
             2,
             status_forcelist=(429, 500, 502, 503, 504),
@@ -165,7 +165,7 @@ class Threads:
 
 
 def body(text: str) -> str:
-    """Return the text under the marker. Of one that is too long, the beginning says so, and the end is cut off."""
+    """Return the text after the marker. Cut off the end of a text that is too long, and say so at its beginning."""
     whole = f"{MARKER}\n{text}".encode("utf-16-le", "surrogatepass")
     if len(whole) <= 2 * LIMIT:
         return f"{MARKER}\n{text}"
@@ -178,7 +178,7 @@ def first_comment(thread: Any) -> tuple[str, str] | None:
     if not isinstance(thread, dict) or thread.get("isDeleted") or type(thread.get("id")) is not int:
         return None
     comments, properties = thread.get("comments"), thread.get("properties")
-    # By the property alone: a thread that has it is found even if the marker, an HTML comment, was dropped.
+    # The property is enough: it remains even if the marker, an HTML comment, was removed.
     if not isinstance(comments, list) or not isinstance(properties, dict) or PROPERTY not in properties:
         return None
     first = comments[0] if comments else None
@@ -189,7 +189,7 @@ def first_comment(thread: Any) -> tuple[str, str] | None:
 
 
 def _why(error: failed.HTTPError) -> str:
-    """Return what stopped an exchange, without the address and its token."""
+    """Return why an exchange failed, without the address and the token."""
     cause = error.reason if isinstance(error, failed.MaxRetryError) else error
     for kind, why in _FAILURES:
         if isinstance(cause, kind):
@@ -197,10 +197,10 @@ def _why(error: failed.HTTPError) -> str:
     return _BROKEN
 
 
-_BROKEN = "there is no connection, or it breaks off"
+_BROKEN = "the connection failed or was lost"
 _FAILURES: tuple[tuple[type[Exception], str], ...] = (
-    (failed.NameResolutionError, "the name has no address"),
+    (failed.NameResolutionError, "the host name has no address"),
     (failed.NewConnectionError, _BROKEN),  # urllib3 counts it among the timeouts
-    (failed.SSLError, "TLS fails, or the certificate is not trusted"),
-    (failed.TimeoutError, "there is no answer in time"),
+    (failed.SSLError, "TLS failed, or the certificate is not trusted"),
+    (failed.TimeoutError, "no answer came in time"),
 )

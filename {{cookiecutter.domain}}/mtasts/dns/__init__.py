@@ -1,1 +1,1 @@
-"""What belongs into DNS, and how octoDNS brings it there."""
+"""The DNS records, and how octoDNS publishes them."""

@@ -1,4 +1,4 @@
-"""DNS records as people, name servers and other tools take them. These are forms of DNS, not of a report."""
+"""DNS records as people, name servers and other tools read them. These are forms of DNS, not of a report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def as_table(records: Sequence[DnsRecord]) -> str:
 
 
 def to_enter(records: Sequence[DnsRecord]) -> Section:
-    """Return the records that a person is to enter, as a section of a report."""
+    """Return the records that a person must enter, as a section of a report."""
     rows = [(r.name, r.host, r.type, str(r.ttl), r.value) for r in records]
     return Section("Records to enter", table=Table(("name", "host", "type", "TTL", "value"), rows))
 
@@ -43,10 +43,10 @@ def as_json(records: Sequence[DnsRecord]) -> str:
 
 
 def as_octodns(records: Sequence[DnsRecord]) -> str:
-    """Return octoDNS's own YAML, a document per zone: for a repository that has its zones there already."""
+    """Return octoDNS's YAML, a document per zone, for people who already manage their zones with octoDNS."""
     zones: dict[str, dict[str, object]] = {}
     for record in records:
-        # octoDNS's YAML provider wants semicolons escaped, unless told otherwise.
+        # By default, octoDNS's YAML provider needs escaped semicolons.
         value = record.value.replace(";", "\\;") if record.type == "TXT" else record.value
         zone = zones.setdefault(record.zone, {})
         zone[record.host] = {"ttl": record.ttl, "type": record.type, "value": value}
@@ -65,11 +65,11 @@ FORMATS: Mapping[str, Callable[[Sequence[DnsRecord]], str]] = {
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Return the key of octoDNS's order, in which d2 comes before d10."""
+    """Return the sort key of octoDNS's order, in which d2 comes before d10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _strings(value: str) -> str:
-    """Return a TXT value as quoted strings of at most 255 octets, which readers join."""
+    """Return a TXT value as quoted strings of at most 255 octets, which resolvers join."""
     parts = [value[start : start + 255] for start in range(0, len(value), 255)]
     return " ".join('"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts)

@@ -13,10 +13,10 @@ _NAMES = {Stage.HOSTING: ("mta-sts", *_PROOFS), Stage.ANNOUNCEMENT: ("_mta-sts",
 
 @dataclass(frozen=True)
 class Name:
-    """A name that this repository may change. alone: whether its record there has to be the only one of its name.
+    """A name that this repository may change. alone: whether its record must be the only one at that name.
 
-    A second record beside `_mta-sts` or `_smtp._tls` takes both away from senders (RFC 8461 §3.1, RFC 8460 §3), and
-    nothing stands beside a CNAME. What proves a domain to Azure can share its name with other proofs.
+    With a second record at `_mta-sts` or `_smtp._tls`, senders ignore both (RFC 8461 §3.1, RFC 8460 §3), and a CNAME
+    allows no other record. Only Azure's verification records can share their name with other verification records.
     """
 
     domain: str
@@ -24,9 +24,10 @@ class Name:
 
 
 def names(config: Config, stage: Stage) -> dict[str, dict[str, Name]]:
-    """Return the names in each zone that are this repository's to change, relative to the zone.
+    """Return the names in each zone that this repository may change, relative to the zone.
 
-    Not among them is what policy.yaml says nothing of yet, a host name or a proof, and what may be there by hand.
+    While policy.yaml does not contain a host name or a token, its record's name is left out: a person could have
+    created that record by hand.
     """
     found: dict[str, dict[str, Name]] = {domain.zone: {} for domain in (*config.domains, *config.retired)}
     said = [(domain, _unsaid(domain, config)) for domain in config.domains]

@@ -1,4 +1,4 @@
-"""What octoDNS loads by the names in dns/*.yaml: a source that reads policy.yaml, and a guard over all else."""
+"""The classes that dns/*.yaml names for octoDNS: a source that reads policy.yaml, and a guard of all other records."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mtasts.dns.records import DnsRecord, Stage, proven, records
 from mtasts.dns.recordset import Past, Settled, Value, canonical, settle
 from mtasts.findings import UserError, listed, quote
 
-# What octoDNS and its providers read and write back without a change. A quotation mark, a backslash or a letter outside
-# ASCII comes back otherwise from some of them, and an empty value not at all.
+# What octoDNS and its providers read and write back unchanged. Some of them change a quotation mark, a backslash or a
+# letter outside ASCII, and drop an empty value.
 _KEPT = re.compile(r"[ !#-\[\]-~]+")
-_TOKEN = re.compile("[A-Za-z0-9_-]{1,128}")  # of Front Door, as policy.yaml takes it
+_TOKEN = re.compile("[A-Za-z0-9_-]{1,128}")  # of Front Door, as policy.yaml allows it
 
 
 class MissingZoneError(ProcessorException):  # type: ignore[misc]
-    """The provider does not have the zone, and octoDNS would make it."""
+    """The provider does not have the zone, so octoDNS would create it."""
 
 
 class PolicySource(BaseSource):  # type: ignore[misc]
@@ -43,7 +43,7 @@ class PolicySource(BaseSource):  # type: ignore[misc]
         self.prove({})
 
     def prove(self, tokens: Mapping[str, str]) -> None:
-        """Take what proves the domains to Front Door now, by the domain."""
+        """Use Front Door's current validation tokens, by domain."""
         config = proven(self._config, tokens)
         self._zones = {zone: [] for zone in names(config, self._stage)}
         for record in records(config, self._stage):
@@ -58,19 +58,19 @@ class PolicySource(BaseSource):  # type: ignore[misc]
     def populate(self, zone: Any, target: bool = False, lenient: bool = False) -> None:  # noqa: ARG002
         """Add the records of a zone."""
         for record in self._zones.get(zone.name[:-1], ()):
-            # octoDNS holds the semicolons of TXT escaped, and its providers undo that.
+            # octoDNS keeps the semicolons in TXT escaped, and its providers unescape them.
             value = record.value.replace(";", "\\;") if record.type == "TXT" else record.value
             data = {"type": record.type, "ttl": record.ttl, "value": value}
             zone.add_record(Record.new(zone, record.host, data, source=self, lenient=lenient), lenient=lenient)
 
 
 class OnlyOurs(BaseProcessor):  # type: ignore[misc]
-    """Hides every name that is not ours from octoDNS, and of our names every value that is not ours to change.
+    """Hides from octoDNS every name that is not ours, and at our names every value that we may not change.
 
-    `publish` sets tokens, force, past, allowed and only_remove; without it only what policy.yaml says now is ours.
-    allowed: the domains that may have records made or changed, None for all of them; only_remove: none may. When
-    octoDNS has planned, made has the domains that the plan makes or changes records for, and refused says of those that
-    it leaves as they are what is in the way.
+    `publish` sets tokens, force, past, allowed and only_remove; without it, only what policy.yaml says now is ours.
+    allowed: the domains that may have records created or changed, None for all of them; only_remove: none may. After
+    planning, made has the domains for which the plan creates or changes records, and refused says for each domain that
+    it leaves unchanged what is in the way.
     """
 
     def __init__(self, id: str, records: str, file: str = "policy.yaml") -> None:  # noqa: A002 - octoDNS's own
@@ -89,16 +89,16 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
 
     @property
     def refusals(self) -> dict[str, str]:
-        """Return what is refused: if records may only go, that of the domains whose records do."""
+        """Return why domains are refused; with only_remove, only those whose records would be removed."""
         return {name: why for name, why in self.refused.items() if name in self._retired or not self.only_remove}
 
     def prove(self, tokens: Mapping[str, str]) -> None:
-        """Take what proves the domains to Front Door now, by the domain: it is this repository's to publish."""
+        """Use Front Door's current validation tokens, by domain: this repository may publish them."""
         self.names = names(proven(self._config, tokens), self._stage)
         self._proofs = {canonical(f"_dnsauth.mta-sts.{name}.", "TXT", token) for name, token in tokens.items()}
 
     def process_target_zone(self, existing: Any, target: Any, lenient: bool = False) -> Any:  # noqa: ARG002
-        """Leave in a zone what has one of our names."""
+        """Keep only the records at our names."""
         ours = self.names.get(existing.name[:-1], {})
         for record in existing.records:
             if record.name not in ours:
@@ -112,7 +112,7 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
         target: Any,  # noqa: ARG002 - octoDNS's own, as lenient
         lenient: bool = False,  # noqa: ARG002
     ) -> tuple[Any, Any]:
-        """Let octoDNS see a difference between the two zones only where it is ours to bring in line."""
+        """Show octoDNS only those differences between the two zones that it may change."""
         ours = self.names[existing.name[:-1]]
         wanted = {record.name: record for record in desired.records}
         self._wanted[existing.name] = {host: record._type for host, record in wanted.items()}
@@ -126,7 +126,7 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
             if place.name.domain in refused:
                 place.leave(desired, existing)
             else:
-                place.bring(desired, existing, outcome.after)
+                place.update(desired, existing, outcome.after)
         self.refused.update(refused)
         return desired, existing
 
@@ -137,41 +137,42 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
         each = canonical(place.fqdn, *value)
         if place.value and each == canonical(place.fqdn, *place.value):
             return True
-        # Front Door's tokens end after days, and the next one takes the place of the last. Without a next one a token
-        # is whoever's it is: certificate authorities ask for proofs at this name too.
-        next_one = place.value and self._tokens and place.fqdn.startswith("_dnsauth.")
-        if next_one and value[0] == "TXT" and _TOKEN.fullmatch(value[1]):
+        # Front Door's tokens expire after days, and a new one replaces the old one. Without a new one, a token can
+        # belong to others: certificate authorities use this name for validation too.
+        replaced = place.value and self._tokens and place.fqdn.startswith("_dnsauth.")
+        if replaced and value[0] == "TXT" and _TOKEN.fullmatch(value[1]):
             return True
         return each in self._proofs or each in self.past().published
 
     def _refused(self, settled: Iterable[tuple[_Place, Settled]]) -> dict[str, str]:
-        """Return the domains that are left as they are, and why."""
+        """Return the domains that are left unchanged, and why."""
         found: dict[str, list[str]] = {}
         for place, outcome in settled:
             faults = found.setdefault(place.name.domain, [])
-            if outcome.in_the_way:
-                faults.append(f"{place.shown(outcome.in_the_way)}, {self._unmade()}")
+            if outcome.conflicts:
+                faults.append(f"{place.shown(outcome.conflicts)}{self._not_ours()}")
             elif left := self._unknown(place, outcome.after):
-                faults.append(f"{place.shown(left)}. Whether it may go cannot be told. {self.past().unknown}")
+                faults.append(f"{place.shown(left)}, but whether to remove it is unknown. {self.past().unknown}")
             elif unwritable := place.unwritable(outcome.after):
-                faults.append(f"{place.shown(unwritable)}, which octoDNS cannot write back as it is. Do it by hand.")
+                shown = place.shown(unwritable)
+                faults.append(f"{shown}, which octoDNS cannot write back unchanged. Change the records by hand.")
         return {domain: " ".join(dict.fromkeys(faults)) for domain, faults in found.items() if faults}
 
-    def _unmade(self) -> str:
+    def _not_ours(self) -> str:
         if unknown := self.past().unknown:
-            return f"and whether this repository made it cannot be told. {unknown} Or write over it with --force."
-        return "which this repository did not make. Remove it, or write over it with --force."
+            return f", but whether this repository created it is unknown. {unknown} Or replace it with --force."
+        return ", which this repository did not create. Remove it, or replace it with --force."
 
     def _unknown(self, place: _Place, after: Mapping[str, tuple[str, ...]]) -> list[Value]:
-        """Return what stays of a retired domain though it may be ours: it would be forgotten there."""
+        """Return the values of a retired domain that stay although they can be ours: they would never be removed."""
         if place.name.domain not in self._retired or not self.past().unknown:
             return []
         return [(kind, value) for kind in ("CNAME", "TXT") for value in after.get(kind, ())]
 
     def process_plan(self, plan: Any, sources: Any, target: Any, lenient: bool = False) -> Any:  # noqa: ARG002
-        """Take out of a plan the domains that it would make or change records for, and that are not allowed to.
+        """Remove from a plan the domains that need records created or changed, but are not allowed to.
 
-        Raises MissingZoneError without a zone.
+        Raises MissingZoneError if the provider does not have the zone.
         """
         if not plan:
             return plan
@@ -187,13 +188,13 @@ class OnlyOurs(BaseProcessor):  # type: ignore[misc]
 
 
 _MISSING = (
-    "it is not in the account, subscription or resource group that dns/provider.yaml leads to, and publish never makes"
-    " a zone. If the records belong in a parent zone, name that with zone: in policy.yaml"
+    "it is not in the account, subscription or resource group that dns/provider.yaml names, and publish never creates a"
+    " zone. If the records belong in a parent zone, name that zone with zone: in policy.yaml"
 )
 
 
 class _Place:
-    """One of our names in a zone. wanted: the record that policy.yaml has for it; there: what it has, by type."""
+    """One of our names in a zone. wanted: its record according to policy.yaml; there: its records in DNS, by type."""
 
     def __init__(self, name: Name, wanted: Any, there: Mapping[str, Any]) -> None:
         self.name, self._wanted, self._there = name, wanted, there
@@ -207,18 +208,18 @@ class _Place:
         return f"{self.fqdn} has {kinds} {listed([quote(value) for _, value in values])}"
 
     def leave(self, desired: Any, existing: Any) -> None:
-        """Let octoDNS see nothing of the name."""
+        """Hide the name from octoDNS."""
         for record in self._there.values():
             existing.remove_record(record)
         if self._wanted:
             desired.remove_record(self._wanted)
 
-    def bring(self, desired: Any, existing: Any, after: Mapping[str, tuple[str, ...]]) -> None:
-        """Let octoDNS see which values the name is to have. A record set that has others' values keeps its TTL."""
+    def update(self, desired: Any, existing: Any, after: Mapping[str, tuple[str, ...]]) -> None:
+        """Show octoDNS which values the name must have. A record set with other people's values keeps its TTL."""
         for kind, record in self._there.items():
             values, ours = after.get(kind, ()), self._wanted and self._wanted._type == kind
             if ours and len(values) == 1:
-                continue  # nobody else's: octoDNS compares the TTL too
+                continue  # only ours: octoDNS compares the TTL too
             if set(values) != set(self.values[kind]):
                 if values:
                     desired.add_record(_with_values(record, values), replace=True, lenient=True)
@@ -228,13 +229,13 @@ class _Place:
                 desired.remove_record(self._wanted)
 
     def unwritable(self, after: Mapping[str, tuple[str, ...]]) -> list[Value]:
-        """Return the values that would have to be written again because ours beside them change, and cannot be."""
+        """Return the values that octoDNS would have to write back because ours in the same set change, but cannot."""
         changed = [kind for kind, values in self.values.items() if set(after.get(kind, ())) != set(values)]
         return [(kind, each) for kind in changed for each in after.get(kind, ()) if not _KEPT.fullmatch(each)]
 
 
 def _texts(record: Any) -> tuple[str, ...]:
-    """Return the values of a record as DNS has them: octoDNS holds the semicolons of TXT escaped."""
+    """Return the values of a record as DNS has them: octoDNS keeps the semicolons in TXT escaped."""
     values = [record.value] if hasattr(record, "value") else record.values
     return tuple(str(value).replace("\\;", ";") if record._type == "TXT" else str(value) for value in values)
 
@@ -243,12 +244,12 @@ def _with_values(record: Any, values: Iterable[str]) -> Any:
     """Return a TXT record with other values."""
     data = {"type": record._type, "ttl": record.ttl, "values": [value.replace(";", "\\;") for value in values]}
     made = Record.new(record.zone, record.name, data, lenient=True)
-    made.octodns.update(record.octodns)  # what a provider has besides, as Cloudflare's automatic TTL
+    made.octodns.update(record.octodns)  # a provider's own properties, such as Cloudflare's automatic TTL
     return made
 
 
 def _load(file: str) -> Config:
     config, findings = model.load(Path(file))
     if config is None:
-        raise UserError(f"{file} has findings, the first: {findings[0].message}")
+        raise UserError(f"{file} has errors. The first: {findings[0].message}")
     return config

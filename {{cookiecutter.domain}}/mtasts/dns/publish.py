@@ -1,4 +1,4 @@
-"""Let octoDNS bring the zones in line with policy.yaml. No zone is left out because another fails."""
+"""Update the zones to match policy.yaml, with octoDNS. If one zone fails, the others are still updated."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 ZONE_FAILED = Rule(
     "MTS230",
-    "A zone could not be brought in line",
+    "A zone could not be updated",
     Severity.ERROR,
     "octoDNS",
-    """The DNS provider refused, did not answer, or does not have the zone. The message has its own words. Or after the
-change the zone is not as it should be: a name server dropped a record in silence, or someone else changed it at the
-same time. The other zones are done; running this again completes it.""",
+    """The DNS provider refused, did not answer, or does not have the zone; the message quotes its answer. Or the zone
+is wrong after the change: a name server silently dropped a record, or somebody else changed the zone at the same time.
+The other zones are done. Correct what the message says and run the command again.""",
 )
 ZONE_FOREIGN = Rule(
     "MTS231",
-    "A record that is not ours stands in the way",
+    "A record that is not ours is in the way",
     Severity.ERROR,
     "octoDNS",
-    """At one of the names that this repository publishes stands a record that it did not make: a vendor's record for
-reports, an earlier policy of somebody else's, another service, another type. The domain was left as it is. A value is
-this repository's if policy.yaml gives it now, or if a revision of this branch gave it within the last year (31557600
-seconds, the longest max_age); at `_dnsauth` any token of Front Door is. So `publish` needs the whole git history: in a
-shallow clone run `git fetch --unshallow`, and set `fetch-depth: 0` in a pipeline. Remove the record by hand, or run
-`publish` with `--force` once you know what it is for: that replaces what is in the way, and nothing else.""",
+    """At a name that this repository publishes, DNS has a record that the repository did not create: a vendor's report
+record, somebody's earlier policy, another service or another type. `publish` left the domain unchanged. A value
+belongs to this repository if policy.yaml has it now, or if a revision of this branch had it within the last year
+(31557600 seconds, the longest max_age); at `_dnsauth`, every token of Front Door does. So `publish` needs the whole
+git history: run `git fetch --unshallow` in a shallow clone, and set `fetch-depth: 0` in a pipeline. Find out what the
+record is for. Then remove it by hand, or run `publish` with `--force`, which replaces only what is in the way.""",
 )
 
 
-# Says of domains that are to be announced what speaks against it. With an error, a domain is left as it is.
+# Checks domains before they are announced. A domain with an error is left unchanged.
 Look = Callable[[Collection[str]], list[Finding]]
 
 _PROVIDER = "dns/provider.yaml"
@@ -51,18 +51,18 @@ _COLUMNS = ("change", "name", "TTL", "type", "value")
 
 @dataclass
 class Published:
-    """What octoDNS means to change, or has changed, and the zones that failed."""
+    """What octoDNS would change, or has changed, and the zones that failed."""
 
     plans: list[tuple[Any, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unplanned: str = ""  # why there is no plan
 
     def run(self, plans: list[tuple[Any, Any]], **_: object) -> None:
-        """Take octoDNS's plans, as a plan output of its."""
+        """Collect octoDNS's plans: octoDNS calls this as a plan output."""
         self.plans += plans
 
     def report(self) -> Report:
-        """Return the report: the changes, but if something failed before there was a plan, the failures alone."""
+        """Return the report: the changes, or only the failures if something failed before there was a plan."""
         rows = [row for _, plan in self.plans for row in _changes(plan)]
         table = Table(_COLUMNS, rows, f"no plan: {self.unplanned}" if self.unplanned else "no changes")
         sections = [Section(table=table)] if self.plans or not has_errors(self.findings) else []
@@ -78,12 +78,12 @@ def publish(
     tokens: Mapping[str, str] | None = None,
     only_remove: bool = False,
 ) -> Published:
-    """Plan all zones, and with doit apply. Where one fails, each is done by itself, and the failures are findings.
+    """Plan all zones, and with doit apply the plans. If a zone fails, that is a finding, and the others go on.
 
-    force: replace what is in the way of our records. past: what this repository published before, asked for if it is
-    needed. look: asked before a record is made or changed, but not before one is removed. tokens: what proves domains
-    to Front Door now. only_remove: leave every domain as it is that has records to be made or changed.
-    Without the provider's credentials there is no plan. That is a finding with doit, and else a remark.
+    force: replace records that conflict with ours. past: returns what this repository published before, called only if
+    needed. look: called before records are created or changed, but not before they are removed. tokens: Front Door's
+    current validation tokens. only_remove: leave every domain unchanged that needs records created or changed.
+    Without the provider's credentials there is no plan: with doit this is a finding, otherwise a remark.
     """
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
     credentials.hide(os.environ)
@@ -96,12 +96,12 @@ def publish(
         if bad := [*_faults(read)]:
             return Published(findings=bad)
         return _published(lambda: _manager(config_file, force, past, tokens or {}), doit, look, only_remove)
-    except _BeginError as error:
+    except _StartError as error:
         return Published(findings=[Finding(ZONE_FAILED, str(error))])
 
 
-class _BeginError(Exception):
-    """octoDNS does not take its configuration. The message says why, and what to do."""
+class _StartError(Exception):
+    """octoDNS cannot start. The message says why, and what to do."""
 
 
 def _manager(config_file: Path, force: bool, past: Callable[[], Past], tokens: Mapping[str, str]) -> Manager:
@@ -112,11 +112,11 @@ def _manager(config_file: Path, force: bool, past: Callable[[], Past], tokens: M
         for each in (manager.providers["policy"], manager.processors["ours"]):
             each.prove(tokens)
         providers.confine(manager.providers["zone"], manager.processors["ours"].names)
-    except Exception as error:  # a variable, an option or a package: octoDNS and its providers raise what they like
+    except Exception as error:  # a variable, an option or a package: octoDNS and its providers raise all kinds
         if isinstance(error.__context__, ModuleNotFoundError):
             raise error.__context__ from None
-        message = f"octoDNS cannot begin: {_reason(error)}. Correct that, and run this again."
-        raise _BeginError(message) from None
+        message = f"octoDNS cannot start: {_reason(error)}. Correct this, and run the command again."
+        raise _StartError(message) from None
     manager.processors["ours"].force = force
     manager.processors["ours"].past = past
     return manager
@@ -144,12 +144,12 @@ def _published(begin: Callable[[], Manager], doit: bool, look: Look | None, only
 
 
 def _plan_all(manager: Manager) -> Published:
-    """Return the plans of all zones. Where a zone fails, the others are planned all the same."""
+    """Return the plans of all zones. If a zone fails, the others are still planned."""
     done = Published()
     manager.plan_outputs = {"collect": done}
     try:
-        manager.sync(dry_run=True, force=True)  # octoDNS fears many changes; OnlyOurs knows which are ours
-    except Exception:  # providers raise what they like, and the next line finds out which zone it was
+        manager.sync(dry_run=True, force=True)  # force: octoDNS refuses many changes, but OnlyOurs allows only ours
+    except Exception:  # providers raise all kinds; the next line finds out which zone failed
         return _one_by_one(manager, manager.providers["policy"].list_zones(), doit=False)
     return done
 
@@ -159,10 +159,10 @@ def _zones(found: Published) -> list[str]:
 
 
 def _unlike_the_plan(zone: str) -> Finding:
-    """Return the finding for a zone in which there is something left to do right after it was done."""
+    """Return the finding for a zone that still needs changes right after they were applied."""
     message = (
-        f"The zone {zone} is not as planned after the change: the name server did not take a record, or someone else "
-        "changed it at the same time. See what stands at these names, and run this again."
+        f"The zone {zone} is not as planned after the change: the name server dropped a record, or somebody else "
+        "changed the zone at the same time. Check the records at these names, and run the command again."
     )
     return Finding(ZONE_FAILED, message, domain=zone[:-1])
 
@@ -172,23 +172,24 @@ def _refusals(refused: Mapping[str, str]) -> list[Finding]:
 
 
 def _variables(config_file: Path) -> dict[str, str | None]:
-    """Return the variables that the provider reads, and the default of each. Those that are not set are taken away."""
+    """Return the variables that the provider reads, with their defaults. Remove unset ones from the environment."""
     from octodns.yaml import safe_load
 
     try:
         with config_file.open(encoding="utf-8") as file:
             read = dict(_read(safe_load(file, enforce_order=False)["providers"]["zone"]))
-    except Exception as error:  # of reading, of YAML, or of what a person has written there
-        raise _BeginError(f"octoDNS cannot begin: {_reason(error)}. Correct dns/, and run this again.") from None
+    except Exception as error:  # an unreadable file, malformed YAML or an unexpected content
+        message = f"octoDNS cannot start: {_reason(error)}. Correct the files in dns/, and run the command again."
+        raise _StartError(message) from None
     for name in read:
-        # Of a variable that is not set GitHub makes an empty one, and Azure DevOps one that holds its own macro.
+        # GitHub sets an undefined variable to an empty text, Azure DevOps to the name of its macro.
         if os.environ.get(name, "").strip() in ("", f"$({name})"):
             os.environ.pop(name, None)
     return read
 
 
 def _read(part: Any) -> Iterator[tuple[str, str | None]]:
-    """Yield the variables that stand in a part of octoDNS's configuration, as env/NAME or env/NAME/DEFAULT."""
+    """Yield the variables in a part of octoDNS's configuration, as env/NAME or env/NAME/DEFAULT."""
     if isinstance(part, dict):
         for value in part.values():
             yield from _read(value)
@@ -198,22 +199,22 @@ def _read(part: Any) -> Iterator[tuple[str, str | None]]:
 
 
 def _faults(read: Iterable[str]) -> Iterator[Finding]:
-    """Yield what is wrong with the variables, before anything is done with them that could print them."""
+    """Yield what is wrong with the variables, before anything uses them that could print them."""
     for name in read:
         if found := fault(os.environ.get(name, "")):
-            message = f"{name} {found}. Store it again without, and run this again."
+            message = f"{name} {found}. Store it again without that, and run the command again."
             yield Finding(ZONE_FAILED, message, file=_PROVIDER)
 
 
 def fault(value: str) -> str | None:
-    """Return what keeps a variable's value from being used, without the value: `holds …`. None if nothing does.
+    """Return why a variable's value cannot be used, without the value: `contains …`. None if it can.
 
-    A pasted line end would become part of a header, and libraries put a header that they refuse into their errors.
+    A pasted line end would become part of a header, and libraries print a header that they refuse in their errors.
     """
     if _is_clean(value):
         return None
-    where = "at its beginning or end" if _is_clean(value.strip()) else "within it"
-    return f"holds white space, a line end or a character that does not show, {where}"
+    where = "at its beginning or end" if _is_clean(value.strip()) else "in the middle"
+    return f"contains white space, a line break or an invisible character {where}"
 
 
 def _is_clean(value: str) -> bool:
@@ -221,11 +222,11 @@ def _is_clean(value: str) -> bool:
 
 
 def _without(missing: list[str], doit: bool) -> Published:
-    names = (re.sub(r"\W", "?", name) for name in missing)  # a branch can write anything there
+    names = (re.sub(r"\W", "?", name) for name in missing)  # a branch can write anything in the file
     message = (
-        f"Not set: {', '.join(names)}. The DNS provider needs what dns/provider.yaml reads from the environment."
-        " Set it on GitHub under Settings → Environments, in Azure DevOps in the variable group mta-sts-dns, and"
-        " run this again."
+        f"Not set: {', '.join(names)}. dns/provider.yaml reads this from the environment for the DNS provider. Set it"
+        " in GitHub under Settings → Environments, or in Azure DevOps in the variable group mta-sts-dns, and run the"
+        " command again."
     )
     if not doit:
         return Published(unplanned=message)
@@ -247,13 +248,13 @@ def _one_by_one(manager: Manager, zones: Iterable[str], doit: bool) -> Published
 
 def _failure(zone: str, error: Exception) -> Finding:
     reason = _reason(error).rstrip(".")
-    advice = "Give the rights that README.md lists" if providers.is_refusal(reason) else "Correct that"
-    message = f"The zone {zone} could not be brought in line: {reason}. {advice}, and run this again."
+    advice = "Grant the rights that README.md lists" if providers.is_refusal(reason) else "Correct this"
+    message = f"The zone {zone} could not be updated: {reason}. {advice}, and run the command again."
     return Finding(ZONE_FAILED, message, domain=zone[:-1])
 
 
 def _reason(error: Exception) -> str:
-    # Masked before it is cut: a part of a secret is one, too.
+    # Mask before shortening: a part of a secret is still secret.
     return credentials.masked(" ".join(credentials.masked(str(error)).split()) or type(error).__name__)[:300]
 
 

@@ -14,7 +14,7 @@ from mtasts.tlsrpt.record import TlsRptRecord
 
 
 class Stage(str, Enum):
-    """When records are published."""
+    """When a record is published."""
 
     HOSTING = "hosting"
     ANNOUNCEMENT = "announcement"
@@ -24,7 +24,7 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True)
 class DnsRecord:
-    """One record. name and a CNAME's value are absolute, with the final dot; zone has none. ttl in seconds."""
+    """One record. name and a CNAME's value are absolute and end with a dot; zone does not. ttl is in seconds."""
 
     zone: str
     name: str
@@ -34,14 +34,14 @@ class DnsRecord:
 
     @property
     def host(self) -> str:
-        """The name relative to its zone, as DNS providers' forms want it."""
+        """The name relative to its zone, as DNS providers' forms expect it."""
         return self.name.removesuffix(f".{self.zone}.")
 
 
 def proven(config: Config, tokens: Mapping[str, str]) -> Config:
-    """Return the config with what proves its domains to Front Door now, by the domain: policy.yaml is not read for it.
+    """Return the config with Front Door's current validation tokens, by domain, instead of those in policy.yaml.
 
-    Azure makes these tokens anew, so what once stood in policy.yaml proves nothing. Other hostings have none.
+    Azure renews these tokens, so an old one in policy.yaml is worthless. Other hostings have no tokens.
     """
     if config.hosting.kind is not Kind.FRONT_DOOR:
         return config
@@ -53,7 +53,7 @@ def proven(config: Config, tokens: Mapping[str, str]) -> Config:
 
 
 def records(config: Config, stage: Stage | None = None) -> list[DnsRecord]:
-    """Return every domain's records, or those of one stage, in the order in which they are to be published."""
+    """Return every domain's records, or those of one stage, in the order in which to publish them."""
     return [record for domain in config.domains for record in records_of(domain, config, stage)]
 
 
@@ -64,7 +64,7 @@ def records_of(domain: Domain, config: Config, stage: Stage | None = None) -> li
 
 
 def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
-    """Yield what leads senders to the policy host (RFC 8461 §3.3), and what proves the domain to Azure."""
+    """Yield the record of the policy host (RFC 8461 §3.3), and the one that verifies the domain for Azure."""
     host, hosting = policy_host(domain.name), config.hosting
     if hosting.hostname:
         yield _record(domain, config, host, "CNAME", f"{hosting.hostname}.")
@@ -74,7 +74,7 @@ def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
 
 
 def _announcement(domain: Domain, config: Config) -> Iterator[DnsRecord]:
-    """Yield what tells senders of the policy (RFC 8461 §3.1) and where reports go (RFC 8460 §3)."""
+    """Yield the records that announce the policy (RFC 8461 §3.1) and where to send reports (RFC 8460 §3)."""
     sts = StsRecord(policy_id(domain.policy))
     yield _record(domain, config, f"_mta-sts.{domain.name}", "TXT", sts.render())
     if config.rua:

@@ -1,4 +1,4 @@
-"""Whose each value of a name in DNS is, and what may become of it: only what this repository made is its to change."""
+"""Which values at a DNS name this repository may change: only those that it published itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Value = tuple[str, str]  # the type of a record, and one value of it
 
 
 def canonical(name: str, kind: str, value: str) -> tuple[str, str, str]:
-    """Return a value and its name as they are compared: the case of names means nothing (RFC 4343)."""
+    """Return a value and its name in a form to compare: names are case-insensitive (RFC 4343)."""
     return name.lower(), kind, value.lower() if kind == "CNAME" else value
 
 
@@ -17,7 +17,7 @@ def canonical(name: str, kind: str, value: str) -> tuple[str, str, str]:
 class Past:
     """What this repository published before. published: name, type and value, in canonical form.
 
-    unknown: why that cannot be told, and what to do; empty where it is known.
+    unknown: why that is unknown, and what to do; empty if it is known.
     """
 
     published: Collection[tuple[str, str, str]] = frozenset()
@@ -26,10 +26,10 @@ class Past:
 
 @dataclass(frozen=True)
 class Settled:
-    """What a name is to have, by type; and what of others is in the way. If anything is, nothing may change."""
+    """The values that a name must have, by type; and other people's values that conflict: then change nothing."""
 
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    in_the_way: tuple[Value, ...] = ()
+    conflicts: tuple[Value, ...] = ()
 
 
 def settle(
@@ -39,17 +39,17 @@ def settle(
     alone: bool,
     force: bool,
 ) -> Settled:
-    """Say what becomes of all that stands at a name.
+    """Decide what happens to all values at a name.
 
-    there: the values by type. wanted: what this repository publishes at the name, None for nothing any more. alone:
-    whether nothing may stand beside it; else others' values can, but for a CNAME. force: replace what is in the way.
-    Where nothing is wanted nothing is in the way, so force takes nothing of others either.
+    there: the values by type. wanted: what this repository publishes at the name, None if nothing any more. alone:
+    whether no other value may exist there; otherwise others are fine, except a CNAME. force: replace what conflicts.
+    If nothing is wanted, nothing conflicts, so even force removes no one else's value.
     """
     others = [(kind, value) for kind, values in there.items() for value in values if not is_ours((kind, value))]
-    in_the_way = [each for each in others if wanted and (alone or each[0] == "CNAME")]
-    if in_the_way and not force:
-        return Settled(in_the_way=tuple(in_the_way))
+    conflicts = [each for each in others if wanted and (alone or each[0] == "CNAME")]
+    if conflicts and not force:
+        return Settled(conflicts=tuple(conflicts))
     after: dict[str, tuple[str, ...]] = {}
-    for kind, value in (each for each in (*others, wanted) if each and each not in in_the_way):
+    for kind, value in (each for each in (*others, wanted) if each and each not in conflicts):
         after[kind] = (*after.get(kind, ()), value)
     return Settled(after)

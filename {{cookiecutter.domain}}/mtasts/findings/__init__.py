@@ -1,4 +1,4 @@
-"""What is wrong, where, and by which rule: every verb speaks in findings."""
+"""What is wrong, where, and by which rule: every verb reports findings."""
 
 from mtasts.findings.finding import Finding, Rule, Severity, UserError, WrongUseError, has_errors, listed, quote
 

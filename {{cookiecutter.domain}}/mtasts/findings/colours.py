@@ -1,6 +1,6 @@
-"""Colours for the text form of a report: they mark what a line says, and its words stay as they are.
+"""Colours for the text form of a report. They never change the words of a line.
 
-A line is coloured when it is printed, after it was made harmless: no text from outside can bring a colour of its own.
+Lines are coloured when they are printed, after they were made harmless, so text from outside cannot set colours.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from mtasts.findings.finding import Severity, has_errors
 from mtasts.findings.forms import FINE, MARKS, UNKNOWN, plain, summary_line
 from mtasts.findings.report import Report
 
-_BOLD, _RED, _GREEN, _MAGENTA = "1", "1;31", "32", "1;35"  # readable on a light and on a dark ground
+_BOLD, _RED, _GREEN, _MAGENTA = "1", "1;31", "32", "1;35"  # readable on light and dark backgrounds
 _STYLES = {Severity.ERROR: _RED, Severity.WARNING: _MAGENTA}
 _RULE = r"MTS\d{3}"
 
-# What to colour in a line: the group of the first expression that fits.
+# What to colour in a line: the group of the first expression that matches.
 _PARTS = (
     *((rf" *({re.escape(MARKS[severity])}(?: {_RULE})?)(?= )", style) for severity, style in _STYLES.items()),
     (rf" *({re.escape(FINE)})(?= )", _GREEN),
@@ -31,7 +31,7 @@ _PARTS = (
 
 
 def painter(report: Report) -> Callable[[str], str]:
-    """Return what colours the lines of a report's text: titles, the summary by what was found, and what is marked."""
+    """Return a function that colours the lines of a report's text: titles, the summary, marks and severities."""
     wholes = {plain(section.title): _BOLD for section in report.sections}
     wholes[plain(summary_line(report))] = _summary_style(report)
 
@@ -48,7 +48,7 @@ def _summary_style(report: Report) -> str:
 
 
 def painted(line: str) -> str:
-    """Return a line with its mark or its severity in colours, as a terminal reads them."""
+    """Return a line with its mark or severity coloured for a terminal."""
     for expression, style in _PARTS:
         if found := re.match(expression, line):
             start, end = found.span(1)
@@ -62,5 +62,5 @@ def heading(line: str) -> str:
 
 
 def styled(text: str, style: str) -> str:
-    """Return text in a style of ECMA-48, which ends with it."""
+    """Return text in a style of ECMA-48, followed by a reset."""
     return f"\x1b[{style}m{text}\x1b[0m"

@@ -1,6 +1,6 @@
 """Findings: what is wrong, where, and by which rule; and the error that ends a run with a message.
 
-A rule is next to the check that raises it; mtasts.cli.catalogue collects them.
+Each rule is defined next to the check that raises it; mtasts.cli.catalogue collects them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 
 class UserError(Exception):
-    """A run cannot continue, and the user can change that. The message says what happened and what to do."""
+    """A run cannot continue until the user changes something. The message says what happened and what to do."""
 
 
 class WrongUseError(UserError):
-    """A run was given options or variables that it cannot work with: it ends with the exit code of wrong use."""
+    """A run got unusable options or variables. It ends with the exit code of wrong use."""
 
 
 class Severity(str, Enum):
@@ -29,10 +29,10 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Rule:
-    """A thing that can be wrong. Ids are stable: tools and people refer to them.
+    """Something that can be wrong. Ids are stable: tools and people refer to them.
 
     explanation: why it matters and what to do, in Markdown paragraphs.
-    section: the text that it is based on, as "RFC 8461 §3.2".
+    section: what the rule is based on, such as "RFC 8461 §3.2".
     """
 
     id: str
@@ -46,8 +46,8 @@ class Rule:
 class Finding:
     """One violation of a rule. Line and column count from 1; None if there is no place.
 
-    result_type: RFC 8460's word for it (§4.3), if a report of a sender would have one. suggestion: a value that passes
-    in place of the one that does not, one YAML scalar of the key's own type; only `suggest` gives one.
+    result_type: RFC 8460's word for it (§4.3), if senders' reports have one. suggestion: a replacement value that
+    passes, a YAML scalar of the key's type; only `suggest` sets it.
     """
 
     rule: Rule
@@ -66,7 +66,7 @@ class Finding:
         column: int | None = None,
         domain: str | None = None,
     ) -> Finding:
-        """Return the finding with the places given; what is None stays as it was."""
+        """Return the finding with the given places; None leaves a place unchanged."""
         given: dict[str, Any] = {"file": file, "line": line, "column": column, "domain": domain}
         return dataclasses.replace(self, **{key: value for key, value in given.items() if value is not None})
 
@@ -84,12 +84,12 @@ def has_errors(findings: Iterable[Finding]) -> bool:
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """Return the first names with commas between them, and how many more there are."""
+    """Return the first names, separated by commas, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def quote(value: object, limit: int = 80) -> str:
-    """Return a value from outside in quotes, escaped and shortened, fit for a message."""
+    """Return a value from outside in quotes, escaped and shortened for a message."""
     text = str(value)
     return repr(text if len(text) <= limit else text[:limit] + "…")

@@ -1,6 +1,6 @@
-"""The forms of a report: for people, for tools, and for the two CI systems. A new form is one function, and its row.
+"""The forms of a report: for people, for tools, and for the two CI systems. A new form is one function and its row.
 
-All text in a report may come from outside. Each form escapes what would mean something to its reader.
+Any text in a report can come from outside. Each form escapes what has a special meaning to its reader.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!"}
 
 
 def as_text(report: Report) -> str:
-    """Return the sections, the findings, each as `file:line:column: severity rule: message`, and last the summary."""
+    """Return the sections, the findings as `file:line:column: severity rule: message`, and at the end the summary."""
     lines = [line for section in report.sections for line in _text_section(section)]
     if report.findings:
         lines += [""] if any(section.folded for section in report.sections) else []
@@ -38,23 +38,23 @@ def _is_overridden(report: Report) -> bool:
 
 
 def as_json(report: Report) -> str:
-    """Return the stable document for other tools. It gives no runner a command, if it is printed into a log."""
+    """Return the stable document for other tools. In a log, no runner reads it as a command."""
     document = findings_data(report.all_findings) if report.data is None else report.data
     return json.dumps(document, indent=2).replace("##", "\\u0023#")
 
 
 def as_github(report: Report) -> str:
-    """Return the annotations and the text: GitHub shows ten of each severity, the text shows all."""
+    """Return the annotations and the text: GitHub shows only ten annotations of each severity, the text shows all."""
     return "\n".join([*map(github_annotation, _annotations(report)), as_text(report)])
 
 
 def as_azure_devops(report: Report) -> str:
-    """Return an issue for the run's page per finding, and the text."""
+    """Return an issue per finding for the run's page, and the text."""
     return "\n".join([*map(azure_devops_issue, _annotations(report)), as_text(report)])
 
 
 def as_markdown(report: Report) -> str:
-    """Return the summary first, then what is wrong, and the sections: those with errors before the others."""
+    """Return the summary, then what is wrong, then the sections: those with errors before the others."""
     mark = OVERRIDDEN if _is_overridden(report) else "❌" if has_errors(report.all_findings) else "✅"
     heading = f"## {mark} {report.title}: {report.summary}" if report.title else f"**{report.summary}**"
     sections = sorted(report.sections, key=lambda section: not has_errors(section.findings))
@@ -74,7 +74,7 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
 
 
 def format_for(environment: Mapping[str, str]) -> str:
-    """Return the format that suits the CI system whose variables these are, else `text`."""
+    """Return the format for the CI system that set these variables, else `text`."""
     if environment.get("GITHUB_ACTIONS"):
         return "github"
     return "azure-devops" if environment.get("TF_BUILD") else "text"
@@ -82,9 +82,9 @@ def format_for(environment: Mapping[str, str]) -> str:
 
 # Escaping
 
-# Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it. They compare by the
-# rules of a language, by which marks that do not show are not there: so any letters outside ASCII may stand between.
-# Here and below, an expression is compiled when it is needed first: few runs need all, and lint is to begin at once.
+# Runners read `::name::` at the start of a line, and `##[name]` and `##vso[name]` anywhere in it. They compare by a
+# language's rules, which ignore invisible characters, so characters outside ASCII can occur in between.
+# Expressions are compiled on first use, here and below: few runs need all of them, and lint must start fast.
 _HASHES = r"#(?:[^\x00-\x7f]*#)+(?P<heading>(?: |$))?"
 _COLONS = r"^([^\x21-\x7e]*):(?=[^\x00-\x7f]*:)"
 
@@ -108,17 +108,17 @@ _LINKS = r"(?i:(?<!\w)@|/(?=/)|w(?=ww\.)|&#35;(?=\d)|&#33;(?=\d)|gh(?=-\d))"
 
 
 def markdown(text: str) -> str:
-    """Return text that Markdown shows as it is: one line, no markup, no HTML, no mention, no link but to an address."""
+    """Return text that Markdown shows as it is: one line without markup, HTML, mentions or links except addresses."""
     escaped = re.sub(r"[\\`*_{}\[\]<>()#+!|~&\"$]", lambda found: f"&#{ord(found[0])};", plain(text))
-    # A zero-width space parts what GitHub or Azure DevOps would turn into a mention or a link, also after unescaping.
+    # A zero-width space splits what GitHub or Azure DevOps would turn into a mention or a link, even after unescaping.
     return re.sub(_LINKS, lambda found: f"{found[0]}&#8203;", escaped)
 
 
-# What the two CI systems show beside a line of a file, or on a run's page
+# What the two CI systems show next to a line of a file, or on a run's page
 
 
 class Annotation(NamedTuple):
-    """What a CI system is to show. level: error, warning or notice. code: a rule's id, which is a title too."""
+    """What a CI system shows. level: error, warning or notice. code: a rule's id, also used as the title."""
 
     level: str
     message: str
@@ -129,7 +129,7 @@ class Annotation(NamedTuple):
     column: int | None = None
 
 
-# How an annotation of a finding begins: system/output.py lets it pass, since all that stands in it is escaped.
+# How an annotation of a finding begins. system/output.py lets it pass, since everything in it is escaped.
 ANNOTATION = (
     r"::(?:error|warning) (?:file=[^:,]*,)?(?:line=\d+,)?(?:col=\d+,)?title=MTS\d{3}::"
     r"|##vso\[task\.logissue type=(?:error|warning);(?:sourcepath=[^;\]]*;)?(?:linenumber=\d+;)?(?:columnnumber=\d+;)?"
@@ -138,14 +138,14 @@ ANNOTATION = (
 
 
 def github_annotation(of: Annotation) -> str:
-    """Return the line as the runner of GitHub reads it."""
+    """Return the line that GitHub's runner reads."""
     fields = {"file": of.file, "line": of.line, "col": of.column, "title": of.title or of.code}
     properties = ",".join(f"{key}={_github(str(value), ':,')}" for key, value in fields.items() if value)
     return f"::{of.level} {properties}::{_github(of.message)}"
 
 
 def azure_devops_issue(of: Annotation) -> str:
-    """Return the line as the agent of Azure DevOps reads it, which has neither notices nor titles."""
+    """Return the line that Azure DevOps's agent reads, which knows neither notices nor titles."""
     fields = {
         "type": "warning" if of.level == "notice" else of.level,
         "sourcepath": of.file,
@@ -164,7 +164,7 @@ ANNOTATIONS: Mapping[str, Callable[[Annotation], str]] = {
 
 
 def _annotations(report: Report) -> Iterator[Annotation]:
-    """Yield the annotations of a report. What was fetched from elsewhere has no place in a file here."""
+    """Yield the annotations of a report. What was fetched from a URL has no place in a file of the repository."""
     for each in shown(report.all_findings):
         here = each.file and "://" not in each.file
         place = (each.file, each.line, each.column) if here else ()
@@ -189,7 +189,7 @@ def _place(finding: Finding) -> str:
 
 
 def _here(finding: Finding) -> str:
-    """Return what a finding says in a section that is about its place."""
+    """Return a finding's message in a section that already names its file."""
     return f"line {finding.line}: {finding.message}" if finding.file else finding.message
 
 
@@ -223,7 +223,7 @@ def _text_item(item: str | Finding) -> str:
 
 
 def _markdown_section(section: Section) -> Iterator[str]:
-    """Yield the blocks of a section. What is fine in its parts is left out."""
+    """Yield the blocks of a section, without the facts that are fine."""
     title = markdown(section.title)
     if title:
         yield f"<details><summary>{title}</summary>" if section.folded else f"### {title}"

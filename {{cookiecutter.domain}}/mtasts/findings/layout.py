@@ -1,4 +1,4 @@
-"""Text for a terminal, made from the Markdown of rules and ways: wrapped to its width, lists with hanging lines."""
+"""Rules and instructions in Markdown, laid out for a terminal: wrapped to its width, with hanging indents in lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ITEM = re.compile(r"([0-9]+\.|-) +")
 
 
 def wrapped(text: str, width: int) -> str:
-    """Return paragraphs and lists with no line wider than this, but for a word that is."""
+    """Return paragraphs and lists with no line wider than this, except for longer words."""
     return "\n\n".join("\n".join(_block(block, width)) for block in re.split(r"\n{2,}", text.strip("\n")))
 
 
@@ -24,7 +24,7 @@ def _block(block: str, width: int) -> Iterator[str]:
 
 
 def columns(rows: Iterable[Sequence[str]], width: int) -> str:
-    """Return rows under each other, the last cell of each wrapped beside its column."""
+    """Return rows as columns, with the last cell of each row wrapped within its column."""
     cells = list(rows)
     widths = [max(len(row[number]) for row in cells) for number in range(len(cells[0]) - 1)]
     heads = ["  ".join([cell.ljust(wide) for cell, wide in zip(row, widths, strict=False)]) for row in cells]

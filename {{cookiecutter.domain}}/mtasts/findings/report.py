@@ -1,6 +1,6 @@
 """A report: what a verb has found, as data. mtasts.findings.forms renders it.
 
-These are tuples, since a frozen dataclass takes five times as long to make, and lint is to begin at once.
+These are tuples, since a frozen dataclass takes five times as long to define, and lint must start fast.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from mtasts.findings.finding import Finding, Severity
 
-SHOWN = 1000  # findings in one list: a file can be made to have a million
+SHOWN = 1000  # findings in one list: a hostile file can cause a million
 
 
 class Table(NamedTuple):
-    """Rows under their columns. empty: what is said if there is no row, in the toolkit's own words."""
+    """Rows under their columns. empty: what to show if there is no row, in the toolkit's own words."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -29,16 +29,16 @@ class Unknown(str):
 
 
 class Part(NamedTuple):
-    """What was seen of one thing, in the order in which a person would read it: facts that are fine, and findings."""
+    """What was seen of one thing, in reading order: facts that are fine, and findings."""
 
     title: str
     items: Sequence[str | Finding]
 
 
 class Section(NamedTuple):
-    """What a report tells of one thing: of a domain, or of several that change alike.
+    """What a report says about one thing: about a domain, or about several with the same change.
 
-    lines: sentences. code: lines shown unchanged, as those of a diff. closing: the result, in lines.
+    lines: sentences. code: lines to show unchanged, such as a diff. closing: the result, in lines.
     folded: it is a detail, so Markdown shows only its title until someone opens it.
     """
 
@@ -60,9 +60,9 @@ class Report(NamedTuple):
     """What a verb has found.
 
     summary: the result in one line, in the toolkit's own words. findings: those in no section.
-    notes: what else there is to say. title, basis: what it is a report of, and what it rests on; for Markdown, which
-    people read in other places than the run. data: the JSON document, if it is more than the findings.
-    overridden: whether errors were let through by name, so that nobody takes it for a report without errors.
+    notes: further remarks. title, basis: what the report is about, and what it is based on; for Markdown, which people
+    read outside the run. data: the JSON document, if it contains more than the findings. overridden: whether a named
+    exception let errors pass, so that nobody mistakes it for a report without errors.
     """
 
     summary: str
@@ -86,7 +86,7 @@ class Report(NamedTuple):
 
 
 def count(findings: Sequence[Finding]) -> str:
-    """Return the line that sums up: `1 error, 2 warnings`, or `no findings`."""
+    """Return the summary: `1 error, 2 warnings`, or `no findings`."""
     numbers = [
         f"{number} {severity.value}{'s' if number != 1 else ''}"
         for severity in Severity
@@ -96,7 +96,7 @@ def count(findings: Sequence[Finding]) -> str:
 
 
 def shown(findings: Sequence[Finding], most: int = SHOWN) -> list[Finding]:
-    """Return the findings in their order, or so many that each rule is there: the errors before the warnings."""
+    """Return the findings in their order; if there are too many, a selection with every rule, errors first."""
     if len(findings) <= most:
         return list(findings)
     seen: Counter[str] = Counter()
@@ -108,7 +108,7 @@ def shown(findings: Sequence[Finding], most: int = SHOWN) -> list[Finding]:
 
 
 def more_by_rule(findings: Sequence[Finding], most: int = SHOWN) -> dict[str, dict[str, int]]:
-    """Return under `more` how many findings of each rule are not shown; nothing if all are."""
+    """Return under `more` how many findings of each rule are not shown; nothing if all are shown."""
     left = Counter(finding.rule.id for finding in findings) - Counter(each.rule.id for each in shown(findings, most))
     return {"more": dict(sorted(left.items()))} if left else {}
 

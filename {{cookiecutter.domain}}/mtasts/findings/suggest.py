@@ -1,6 +1,6 @@
-"""Suggestions: a better value for one that is wrong, offered only if the text passes with the value in place.
+"""Suggestions: a better value for a wrong one, offered only if the text passes with it.
 
-Only this module writes `Finding.suggestion`, so every value that is offered was tried.
+Only this module sets `Finding.suggestion`, so every suggestion has been tried.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Generic, TypeVar
 
 from mtasts.findings.finding import Finding, Rule, Severity, quote
 
-Key = TypeVar("Key")  # where a value stands in a text: the way to it in YAML, the line in a policy
+Key = TypeVar("Key")  # where a value is in a text: its path in YAML, its line in a policy
 
-# Some corrections need another: `1h` is 3600, which is too short for any mode.
+# Some corrections need another one: `1h` is 3600, which is too short for any mode.
 ROUNDS = 3
-TRIALS = 20  # one by one, if all corrections together do not pass: each trial reads the whole text
+TRIALS = 20  # of single corrections, if all together do not pass: each trial reads the whole text
 
 
 @dataclass(frozen=True)
 class Review(Generic[Key]):
-    """What is found in a text. better: the value most likely meant at a place; it may be wrong."""
+    """What is found in a text. better: returns the value most likely meant at a place; it can be wrong."""
 
     found: Sequence[tuple[Key, Finding]]
     better: Callable[[Key, Finding], str | int | None]
@@ -33,9 +33,9 @@ Reread = Callable[[Mapping[Key, "str | int"]], "Review[Key]"]
 
 
 def suggest(first: Review[Key], reread: Reread[Key], trials: int = TRIALS) -> list[tuple[Key, Finding]]:
-    """Return the findings of a text, with a suggestion wherever one passes. reread: the text with values in place.
+    """Return the findings of a text, with every suggestion that passes. reread: reviews the text with new values.
 
-    A value passes if no error is left at its place, no other error is new, and what it was suggested for is gone.
+    A value passes if its place has no error any more, there is no new error elsewhere, and its finding is gone.
     """
     wanted: dict[Key, str | int] = {}
     rules: dict[Key, Rule] = {}
@@ -68,7 +68,7 @@ def _passing(
 
 
 def _improved(wanted: Offers[Key], reread: Reread[Key]) -> tuple[Offers[Key], Review[Key]]:
-    """Return values corrected again where they are wrong, too, and what is found with all of them in place."""
+    """Return values, corrected again if they are wrong too, and what is found with all of them in place."""
     review = reread(wanted)
     for _ in range(ROUNDS):
         places = ((key, review.better(key, each)) for key, each in review.found if key in wanted)
@@ -81,7 +81,7 @@ def _improved(wanted: Offers[Key], reread: Reread[Key]) -> tuple[Offers[Key], Re
 
 
 def _harms(offers: Offers[Key], rules: Mapping[Key, Rule], before: set[tuple[Key, Rule]], after: Review[Key]) -> bool:
-    """Tell whether values leave something wrong at their places, or an error elsewhere that was not there."""
+    """Tell whether values leave something wrong at their places, or cause a new error elsewhere."""
     for key, finding in after.found:
         is_error = finding.rule.severity is Severity.ERROR
         if key in offers and (is_error or finding.rule is rules[key]):

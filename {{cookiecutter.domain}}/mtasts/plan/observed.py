@@ -227,8 +227,8 @@ def _exchange(domain: DomainChange, observed: mx_hosts.Observed | None, unknown:
     for name in observed.more:
         if not after.matches(name):
             yield _uncovered(domain, f"{lead} {quote(name)}", name)
-    if domain.enforcing and observed.unseen:
-        yield Finding(ENFORCE_UNSEEN, observed.unseen)
+    if domain.enforcing and observed.unchecked:
+        yield Finding(ENFORCE_UNSEEN, observed.unchecked)
     if domain.enforcing and (unreached := policy_host.unreached(observed.unreached)):
         yield Finding(LIVE_UNKNOWN, unreached.message)
     for host in observed.hosts:

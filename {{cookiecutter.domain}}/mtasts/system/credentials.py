@@ -1,4 +1,4 @@
-"""Secrets in the environment: which variables hold one, whether it can be used, and masking it in what is printed."""
+"""Secrets in the environment: which variables hold one, whether it is usable, and masking it in the output."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from mtasts.findings.forms import markdown, plain
 from mtasts.system import output
 
 MASK = "***"
-ANYWHERE = 8  # characters: a shorter secret is masked as a whole word alone, else it would tear holes into other words
-LEAST = 4  # characters: below, masking would leave little of the output, and tell the secret by the holes
-HEAD = 12  # characters by which a secret is known that was cut off behind them
+ANYWHERE = 8  # characters: a shorter secret is masked only as a whole word, so that no other words are damaged
+LEAST = 4  # characters: masking shorter secrets would damage the output, and the gaps would reveal them
+HEAD = 12  # characters by which a truncated secret is recognized
 
 _SECRET = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CONNECTION_?STRING"
     r"|(^|_)(KEY|PASS|PAT|PWD|SAS)$",
     re.IGNORECASE,
 )
-# What a DNS provider is told besides its secrets. Masked, it would be missing where it helps.
+# A DNS provider's other variables. They are not masked, since they help to understand a message.
 _OPEN = re.compile(r"(HOST|HOSTNAME|PORT|NAME|ALGORITHM|GROUP|REGION|URL|ENDPOINT|USER|EMAIL|ID)$", re.IGNORECASE)
 _IN_URL = re.compile(r"://[^/\s:@]*:([^/\s]+)@")  # as in HTTPS_PROXY; up to the last @, as libraries read it
-_WORDS = {"true", "false", "none", "null"}  # the value of a switch, whatever its name is
+_WORDS = {"true", "false", "none", "null"}  # values of a switch, which are never a secret
 
 
 def hide(environment: Mapping[str, str], read: Collection[str] = ()) -> None:
-    """Mask the secrets of an environment in all that is printed from now on. read: see `mask`."""
+    """Mask the secrets of an environment in everything that is printed from now on. read: see `mask`."""
     for stream in output.guarded():
         stream.mask = mask(environment, read)
 
 
 def masked(text: str) -> str:
-    """Return text without what is masked, for a file, or for what is to be cut."""
+    """Return text with its secrets masked, to write it to a file or to shorten it."""
     for stream in output.guarded():
         text = stream.mask(text)
     return text
 
 
 def mask(environment: Mapping[str, str], read: Collection[str] = ()) -> Mask:
-    """Return what masks the secrets of an environment.
+    """Return a function that masks the secrets of an environment.
 
-    read: the variables that a DNS provider reads. They are secrets, too, unless their name says what else they are.
+    read: the variables that a DNS provider reads. They are secrets too, unless their names say otherwise.
     """
     return Mask(_secrets(environment, read))
 
@@ -54,11 +54,11 @@ def _secrets(environment: Mapping[str, str], read: Collection[str]) -> Iterator[
         if _SECRET.search(name) or (name in read and not _OPEN.search(name)):
             yield value
         for password in _IN_URL.findall(value):
-            yield from (password, unquote(password))  # libraries send it decoded
+            yield from (password, unquote(password))  # libraries decode it before they send it
 
 
 class Mask:
-    """Masks secrets in text, in each form in which a library, an error or our own escaping could print them."""
+    """Masks secrets in text, in every form in which a library, an error or our own escaping can print them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
@@ -80,26 +80,26 @@ class Mask:
 
 
 def _without_beginning(head: str, tails: Iterable[str], text: str) -> str:
-    """Mask what is left of secrets with one beginning, in messages that were too short for them."""
+    """Mask truncated secrets that share a beginning."""
     before, *rest = text.split(head)
     return MASK.join([before, *(part[max(_common(tail, part) for tail in tails) :] for part in rest)])
 
 
 def _common(one: str, other: str) -> int:
-    """Return how many characters two texts begin with alike."""
+    """Return the length of the common beginning of two texts."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _parts(secret: str) -> set[str]:
-    """Return a secret as it is, as libraries trim it, in one line, and line by line."""
+    """Return a secret as it is, stripped as libraries do it, joined into one line, and line by line."""
     lines = (line.strip() for line in secret.splitlines())
     found = {secret, secret.strip(), " ".join(secret.split()), *lines}
     return {part for part in found if len(part) >= LEAST and part.lower() not in _WORDS}
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield the forms of a secret."""
+    """Yield the forms in which a secret can be printed."""
     octets = secret.encode("utf-8", "surrogateescape")
     encoded = {form for each in (octets, _latin(secret)) for form in _base64(each)}
     for text in (secret, *encoded):
@@ -121,10 +121,10 @@ def _latin(secret: str) -> bytes:
 
 
 def _base64(octets: bytes) -> Iterator[str]:
-    """Yield what stands in the Base64 of any octets that have these within them, as of `user:token`."""
+    """Yield what the Base64 of any octets contains if they contain these, as `user:token` contains the token."""
     for before in range(3):
         text = base64.b64encode(bytes(before) + octets).decode()
-        # The first and the last letters may hold bits of what stands around.
+        # The first and last letters can contain bits of the neighbouring octets.
         inner = text[(0, 2, 3)[before] : len(text) - (0, 3, 2)[(before + len(octets)) % 3]]
         if len(inner) >= ANYWHERE:
             yield from (inner, inner.replace("+", "-").replace("/", "_"))

@@ -1,4 +1,4 @@
-"""A time by which something has to be over, however slowly the other side talks."""
+"""A time by which something must be finished, however slow the other side is."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 
 class Deadline:
-    """So many seconds from now on, by a clock that is never set."""
+    """A number of seconds from now, by a clock that nobody can set."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     def open(self, ahead: float = 0) -> bool:
-        """Tell whether there is time left, or will be so many seconds from now."""
+        """Tell whether time is left, or will be left a number of seconds from now."""
         return time.monotonic() + ahead < self._end
 
     def turn(self) -> Callable[[], Deadline]:
-        """Return what gives the deadline of a turn once that has come. The time until then does not count."""
+        """Return a function that starts a turn and returns its deadline. The time until then does not count."""
         left = self._end - time.monotonic()
 
         def come() -> Deadline:
@@ -28,7 +28,7 @@ class Deadline:
         return come
 
     def left(self) -> float:
-        """Return the seconds left. Raises TimeoutError where there are none."""
+        """Return the seconds left. Raises TimeoutError if there are none."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError

@@ -1,4 +1,4 @@
-"""What a run ends with: 0 fine, 1 errors found, 2 wrong use, and what `plan --exit-code` makes of them."""
+"""The exit codes: 0 fine, 1 errors found, 2 wrong use; and their meaning with `plan --exit-code`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ UNSAFE, SAFE_CHANGE = 1, 2  # of `plan --exit-code`
 
 
 def wrong_use(words: Iterable[str]) -> int:
-    """Return the code of wrong use. Who asks for --exit-code, or nearly so, would take 2 for a safe change."""
+    """Return the exit code of wrong use. With --exit-code, or a misspelling of it, 2 would mean a safe change."""
     return UNSAFE if any(word.startswith("--exit") for word in words) else 2

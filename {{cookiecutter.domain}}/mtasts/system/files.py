@@ -1,7 +1,7 @@
-"""The file system: what a repository holds is read only from files of its own, and written whole.
+"""The file system: read only regular files inside the repository, and write files completely or not at all.
 
-A symbolic link shows git nothing of what it leads to, so a plan would see no change; and one that leads out of the
-repository could bring this machine's own files into what is deployed.
+Git does not see changes in what a symbolic link points to, so a plan would miss them. And a link out of the repository
+could publish this machine's own files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-NAMES = 1000  # of files that are compared with one that is missing
+NAMES = 1000  # of files that are compared with the name of a missing one
 
 _KINDS = (
     (stat.S_ISREG, ""),
@@ -25,14 +25,14 @@ _KINDS = (
 
 
 class NotAFileError(OSError):
-    """A path is no file of the repository. strerror: what it is instead, as the end of a sentence."""
+    """A path is not a regular file in the repository. strerror: what it is instead, as the end of a sentence."""
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(errno.EINVAL, what, path.as_posix())
 
 
 def read(path: Path, most: int = -1, top: Path | None = None) -> bytes:
-    """Return the content of a regular file, at most so many bytes of it. Raises OSError, also for links.
+    """Return the content of a regular file, at most `most` bytes of it. Raises OSError, also for links.
 
     top: the repository's folder; without it, the repository that holds the current folder.
     """
@@ -45,15 +45,15 @@ def read(path: Path, most: int = -1, top: Path | None = None) -> bytes:
 
 
 def read_any(path: Path, most: int) -> bytes:
-    """Return what stands at a path that people name, be it a link or a pipe such as /dev/stdin. Raises OSError."""
+    """Return the content of a path that a user names, even of a link or a pipe such as /dev/stdin. Raises OSError."""
     with path.open("rb") as file:
         return file.read(most)
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: where the disk is full, an earlier one stays. Raises OSError.
+    """Write a file completely or not at all: if the disk is full, the old file remains. Raises OSError.
 
-    A link is refused, but for an absolute path such as /dev/stdout; a pipe or a device is written to.
+    Pipes and devices are written to directly. Links are refused, except at absolute paths such as /dev/stdout.
     """
     if path.is_symlink() and not path.is_absolute():
         raise NotAFileError(path, "a symbolic link")
@@ -73,14 +73,14 @@ def write(path: Path, content: bytes) -> None:
 
 
 def reason(error: OSError) -> str:
-    """Return why a file could be neither read nor written, in a sentence or two."""
+    """Return why a file cannot be read or written, in a sentence or two."""
     if isinstance(error, NotAFileError):
-        return f"{error.filename} is {error.strerror}. Put the file itself there."
+        return f"{error.filename} is {error.strerror}. Replace it with a regular file."
     return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}."
 
 
 def found_above(path: Path) -> str | None:
-    """Return the way to the nearest folder above this one that has the file, as `..`; None if none has."""
+    """Return the path of the nearest parent folder that has the file, such as `..`; None if none has it."""
     if path.is_absolute() or ".." in path.parts:
         return None
     here = Path.cwd()
@@ -89,7 +89,7 @@ def found_above(path: Path) -> str | None:
 
 
 def named_alike(path: Path) -> str | None:
-    """Return the file beside a missing one whose name is nearest to it; None if none is near."""
+    """Return the file in the same folder with the most similar name; None if no name is similar."""
     from difflib import get_close_matches  # here, since few runs need it
 
     try:
@@ -101,13 +101,13 @@ def named_alike(path: Path) -> str | None:
 
 
 def _stay_inside(path: Path, ways: Iterable[Path], top: Path | None) -> None:
-    """Raise NotAFileError if one of the ways to a path is a link that leads out of the repository.
+    """Raise NotAFileError if a path leads through a link out of the repository.
 
-    An absolute path is the user's own word: what lies above a repository is not looked at.
+    An absolute path is the user's choice: links above the repository do not matter.
     """
     for link in ways if top or not path.is_absolute() else ():
         if link.is_symlink() and not _real(link).is_relative_to(_real(top) if top else _repository(link)):
-            raise NotAFileError(path, f"behind the symbolic link {link.as_posix()!r}, out of the repository")
+            raise NotAFileError(path, f"outside the repository, through the symbolic link {link.as_posix()!r}")
 
 
 def _below(path: Path, top: Path | None) -> list[Path]:

@@ -1,7 +1,7 @@
-"""The one way out of a run: what is written to its two streams becomes lines that command nobody, and hold no secret.
+"""The guard of both output streams: every printed line is harmless to CI runners and terminals, and has no secret.
 
-Every verb, every library and every traceback writes to sys.stdout or sys.stderr, so none can go round this. It is the
-last line: forms.plain, which it calls, has made most text harmless before.
+All verbs, libraries and tracebacks write to sys.stdout or sys.stderr, so nothing bypasses this. It is the last line of
+defence: most text has gone through forms.plain before.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from mtasts.findings.forms import ANNOTATION, plain
 
 
 def line(text: str) -> str:
-    """Return a line as it may be printed: one of our own annotations, or text."""
+    """Return a line that is safe to print: one of our own annotations, or harmless text."""
     ours = re.match(ANNOTATION, text) if text.startswith(("::", "##vso[")) else None
     return ours[0] + plain(f".{text[ours.end() :]}")[1:] if ours else plain(text)
 
 
 class Stream:
-    """A text stream that writes whole lines, each made harmless.
+    """A text stream that writes whole lines and makes each one harmless.
 
-    It has no `buffer`, so that no library writes past it. mask: returns text without secrets. paint: returns a harmless
+    It has no `buffer`, so that no library can bypass it. mask: returns text without secrets. paint: returns a harmless
     line with colours.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._begun: list[str] = []  # of a line that is not whole
+        self._begun: list[str] = []  # parts of an incomplete line
         self.mask: Callable[[str], str] = str
         self.paint: Callable[[str], str] = str
 
@@ -39,9 +39,9 @@ class Stream:
     closed = property(lambda self: self._stream.closed)
 
     def write(self, text: str) -> int:
-        """Write the lines that are whole now."""
+        """Write the lines that are complete now."""
         if not isinstance(text, str):
-            raise TypeError(f"text is written here, not {type(text).__name__}")
+            raise TypeError(f"write() needs text, not {type(text).__name__}")
         whole, end, rest = text.rpartition("\n")
         if end:
             self._stream.write(f"{self._harmless(whole)}\n")
@@ -49,24 +49,24 @@ class Stream:
         return len(text)
 
     def write_served(self, text: str) -> None:
-        """Write text whose line ends, CRLF, are part of it, whatever this system ends lines with."""
+        """Write text with its CRLF line ends, whatever line ends this system uses."""
         harmless = "\r\n".join(map(self._harmless, text.split("\r\n")))
         self._stream.flush()
         self._stream.buffer.write(harmless.encode())
         self.flush()
 
     def command(self, text: str) -> None:
-        """Write a line as it is, after what is left of another."""
+        """Write a line unchanged, after the rest of an incomplete line."""
         if self._begun:
             self.write("\n")
         self._stream.write(f"{text}\n")
 
     def flush(self) -> None:
-        """Flush the lines that are whole: what comes next could make a command of the rest."""
+        """Flush the complete lines only: with what comes next, the rest could become a command."""
         self._stream.flush()
 
     def finish(self) -> None:
-        """Write what is left, and flush. Raises OSError."""
+        """Write the rest, and flush. Raises OSError."""
         self._stream.write(self._harmless(""))
         self.flush()
 
@@ -75,7 +75,7 @@ class Stream:
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """Return the file's number."""
+        """Return the file descriptor."""
         return self._stream.fileno()
 
     def writable(self) -> bool:
@@ -88,18 +88,18 @@ class Stream:
 
 
 def guard() -> None:
-    """Put both streams behind it, for the rest of the run."""
+    """Replace both streams with guarded ones, for the rest of the run."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a Windows console may lack a letter
+            stream.reconfigure(errors="backslashreplace")  # a Windows console can lack characters
         if stream and not isinstance(stream, Stream):
             setattr(sys, name, Stream(stream))
 
 
 @contextmanager
 def painted(paint: Callable[[str], str]) -> Iterator[None]:
-    """Give colours to the lines that are printed within: to the standard output alone."""
+    """Colour the lines that are printed to the standard output inside the `with` block."""
     streams = [stream for stream in guarded() if stream is sys.stdout]
     for stream in streams:
         stream.paint = paint
@@ -111,19 +111,19 @@ def painted(paint: Callable[[str], str]) -> Iterator[None]:
 
 
 def command(text: str) -> None:
-    """Print a line that tells the CI system what to do. Who calls this answers for every letter of it."""
+    """Print a command to the CI system. The caller must make sure that the whole line is safe."""
     if sys.stdout:
         (sys.stdout if isinstance(sys.stdout, Stream) else Stream(sys.stdout)).command(text)
 
 
 def write_served(text: str) -> None:
     """Print a policy as it is served, with CRLF on every system."""
-    if sys.stdout:  # there is none if it was closed, and print() then says nothing either
+    if sys.stdout:  # None if it was closed; then print() does nothing either
         (sys.stdout if isinstance(sys.stdout, Stream) else Stream(sys.stdout)).write_served(text)
 
 
 def finish() -> None:
-    """Write what is left. Raises OSError."""
+    """Write the rest of both streams. Raises OSError."""
     for stream in guarded():
         stream.finish()
 

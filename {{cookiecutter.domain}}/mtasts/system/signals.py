@@ -1,4 +1,4 @@
-"""Ctrl+C and what a runner sends to cancel a job: the run ends at once, and half-written files go."""
+"""Ctrl+C, and the signals with which a runner cancels a job: the run ends quickly, and leaves no half-written files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import warnings
 from types import FrameType
 from typing import NoReturn
 
-SECONDS = 3.0  # until the run ends in any case
-WAKE = 0.2  # seconds, until the main thread is woken
-_CODE = 128  # and the signal's number, as shells have it: 130 after Ctrl+C, 143 after SIGTERM
+SECONDS = 3.0  # after which the run ends in any case
+WAKE = 0.2  # seconds, after which the main thread is woken
+_CODE = 128  # plus the signal's number, as in shells: 130 after Ctrl+C, 143 after SIGTERM
 
 
 class Interrupted(SystemExit):
-    """A signal came. It passes through what catches errors, so `finally` puts away what was begun. number: the code."""
+    """A signal arrived. No `except Exception` catches this, so every `finally` can clean up. number: the exit code."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -25,7 +25,7 @@ class Interrupted(SystemExit):
 
 
 def install() -> None:
-    """Let signals end the run."""
+    """Make signals end the run."""
     signal.signal(signal.SIGINT, _begin)
     signal.signal(signal.SIGTERM, _begin)
     if hasattr(signal, "SIGBREAK"):  # Ctrl+Break on Windows
@@ -38,7 +38,7 @@ def install() -> None:
 
 
 def _wake(heard: int, main: int) -> None:
-    """Send the signal again if it was overheard: one that comes just before the main thread waits does not wake it."""
+    """Send the signal again if it was missed: just before the main thread starts to wait, a signal does not wake it."""
     while number := os.read(heard, 1)[0]:
         time.sleep(WAKE)
         if signal.getsignal(number) is _begin:
@@ -48,11 +48,11 @@ def _wake(heard: int, main: int) -> None:
 def _begin(number: int, _: FrameType | None) -> NoReturn:
     code = _CODE + (number if number == signal.SIGTERM else signal.SIGINT)
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: os._exit(code))  # asked again
-    warnings.simplefilter("ignore")  # of what is broken off, and
-    if disable := getattr(sys.modules.get("logging"), "disable", None):  # what asyncio logs of it
+        signal.signal(each, lambda *_: os._exit(code))  # if it comes a second time
+    warnings.simplefilter("ignore")  # about interrupted work, and so
+    if disable := getattr(sys.modules.get("logging"), "disable", None):  # with asyncio's log
         disable()
-    # Python passes over what is raised in a destructor, and waits for threads.
+    # Python ignores exceptions in destructors, and waits for threads. So this thread makes sure that the run ends.
     _thread.start_new_thread(_end, (code,))
     raise Interrupted(code)
 

@@ -1,4 +1,4 @@
-"""What the terminal is like that a run prints to: whether it shows colours, and how wide it is."""
+"""The terminal that a run prints to: whether it shows colours, and how wide it is."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-WIDEST, NARROWEST = 100, 40  # columns of a text that people are to read
+WIDEST, NARROWEST = 100, 40  # columns of text for people
 
-_STDOUT = -11  # the number by which Windows knows the standard output
-_SEQUENCES = 4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING: the console reads sequences, and does not print them
+_STDOUT = -11  # STD_OUTPUT_HANDLE
+_SEQUENCES = 4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING: the console interprets escape sequences
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person sees what is printed, and no file or pipe takes it."""
+    """Tell whether a stream is a terminal, not a file or a pipe."""
     try:
         return bool(stream and stream.isatty())
     except (OSError, ValueError):  # closed
@@ -21,7 +21,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def shows_colours(stream: TextIO | None, environment: Mapping[str, str]) -> bool:
-    """Tell whether to print colours, by the conventions of no-color.org and force-color.org."""
+    """Tell whether to print colours, following the conventions of no-color.org and force-color.org."""
     if environment.get("NO_COLOR"):
         return False
     if environment.get("FORCE_COLOR"):
@@ -30,7 +30,7 @@ def shows_colours(stream: TextIO | None, environment: Mapping[str, str]) -> bool
 
 
 def _reads_sequences() -> bool:
-    """Tell whether the console of Windows reads sequences. All other terminals do."""
+    """Tell whether the Windows console interprets escape sequences. All other terminals do."""
     if sys.platform != "win32":
         return True
     import ctypes
@@ -41,7 +41,7 @@ def _reads_sequences() -> bool:
 
 
 def width() -> int:
-    """Return how many columns a text for people may have: those of the terminal, within bounds."""
-    import shutil  # here, since it is slow to import, and few runs wrap text
+    """Return how wide text for people can be: the width of the terminal, within limits."""
+    import shutil  # here, since it is slow to import and few runs wrap text
 
     return max(NARROWEST, min(shutil.get_terminal_size().columns, WIDEST))

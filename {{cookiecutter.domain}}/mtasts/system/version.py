@@ -1,4 +1,4 @@
-"""The version of the template that this repository was made from."""
+"""The version of the template that created this repository."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LETTERS = 12  # of a commit
 
 
 def version(repository: Path) -> str:
-    """Return the template's version, and its commit if .cruft.json, which cruft writes, names one."""
+    """Return the template's version, and its commit if cruft's file .cruft.json names one."""
     commit = _commit(repository)
     return f"mtasts {mtasts.__version__}{f' (commit {commit[:LETTERS]} of the template)' if commit else ''}"
 
 
 def _commit(repository: Path) -> str | None:
-    """Return the commit in .cruft.json; None if there is none, or if the file is not as cruft writes it."""
+    """Return the commit in .cruft.json; None if there is none, or if cruft did not write the file."""
     try:
         found = json.loads(files.read(repository / ".cruft.json", BYTES, repository))["commit"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

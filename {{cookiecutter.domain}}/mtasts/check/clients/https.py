@@ -17,7 +17,7 @@ from mtasts.check.clients.tls import Fault, TlsSocket, connect, expiry, handshak
 from mtasts.system.deadline import Deadline
 
 BYTES = 65_536
-INTERIM = 5  # answers before the answer, as many as senders written in Go take
+INTERIM = 5  # interim answers, as many as senders written in Go accept
 USER_AGENT = "mtasts-check"
 
 
@@ -36,9 +36,9 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Failed:
-    """No answer: how it failed, after how long, and what the other side said of it.
+    """No answer: how it failed, after how long, and what the other side said about it.
 
-    cause: the fault as a clause that names the certificate, if more is known of it.
+    cause: the fault as a clause that names the certificate, if more is known.
     """
 
     address: str
@@ -56,11 +56,11 @@ class Fetch:
         self._port = port
 
     def __call__(self, host: str, address: str, path: str, deadline: Deadline) -> Fetched | Failed:
-        """Ask one address for a path under a host's name. No redirect is followed, and nothing is unpacked."""
+        """Ask one address for a path of a host. This follows no redirect, and decompresses nothing."""
         start = time.monotonic()
         try:
             with connect(address, self._port, deadline) as plain, secure(plain, host, self._context) as tls:
-                version, ends = tls.version() or "TLS", expiry(tls)  # while the connection stands
+                version, ends = tls.version() or "TLS", expiry(tls)  # while the connection is open
                 answer = _exchange(tls, host, path)
         except OSError as error:
             found, cause = chain.explain(error, host, lambda given: self._again(host, address, given, deadline))
@@ -81,7 +81,7 @@ class _Final(http.client.HTTPResponse):
     """The answer that follows the interim ones (1xx), which senders skip (RFC 9110 §15.2)."""
 
     def begin(self) -> None:
-        """Read the head of the answer. Raises HTTPException for more interim ones than senders bear."""
+        """Read the head of the answer. Raises HTTPException for more interim answers than senders accept."""
         super().begin()
         for number in range(INTERIM + 1):
             if not 100 <= self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
@@ -95,7 +95,7 @@ class _Final(http.client.HTTPResponse):
 def _exchange(tls: TlsSocket, host: str, path: str) -> tuple[int, dict[str, str], bytes] | Fault:
     connection = HTTPConnection(host)
     connection.response_class = _Final
-    connection.sock = tls  # connected to the address that is to be asked, and verified for the host
+    connection.sock = tls  # connected to the given address, and verified for the host
     wanted = {"Host": host, "User-Agent": USER_AGENT, "Accept": "text/plain", "Connection": "close"}
     try:
         connection.request("GET", path, headers=wanted, preload_content=False, decode_content=False)

@@ -23,14 +23,14 @@ class Status(Enum):
     FOUND = "found"
     NO_DATA = "the name has no such record"
     NO_NAME = "the name does not exist"
-    FAILURE = "the name server fails"
+    FAILURE = "the name server fails to answer"
     TIMEOUT = "no name server answers"
-    NOT_ASKED = "this machine has no room for the question"
+    NOT_ASKED = "this machine has no resources left for the query"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of DNS. values: texts of TXT, addresses, or "preference host" of MX; target: where CNAMEs led."""
+    """An answer of DNS. values: texts of TXT, addresses, or "preference host" of MX; target: where CNAMEs lead."""
 
     name: str
     status: Status
@@ -39,20 +39,20 @@ class Answer:
 
 
 class Lookup:
-    """Asks a resolver: the system's, or the one at an address and port. Answers are kept for their TTL."""
+    """Asks a resolver: the system's, or the one at an address and port. It caches answers for their TTL."""
 
     def __init__(self, resolver: tuple[str, int] | None = None) -> None:
-        """Read which resolver there is. Raises WrongUseError if there is none."""
+        """Find the system's resolver, if none is given. Raises WrongUseError if there is none."""
         try:
             self._resolver = dns.resolver.Resolver(configure=resolver is None)
         except dns.exception.DNSException as error:
-            raise WrongUseError(f"This system names no resolver ({error}). Give one with --resolver.") from None
+            raise WrongUseError(f"This system has no DNS resolver ({error}). Name one with --resolver.") from None
         if resolver:
             self._resolver.nameservers, self._resolver.port = [resolver[0]], resolver[1]
         self._resolver.cache = dns.resolver.LRUCache()
 
     def __call__(self, name: str, kind: str, deadline: Deadline) -> Answer:
-        """Return the records of a kind (TXT, MX, CAA, CNAME, A, AAAA) at a name, over TCP where UDP cuts them off."""
+        """Return the records of a kind (TXT, MX, CAA, CNAME, A, AAAA) at a name, over TCP if UDP truncates them."""
         answer = self._ask(name, kind, deadline)
         while answer.status is Status.NOT_ASKED and deadline.open(2 * limits.PAUSE):
             time.sleep(limits.PAUSE)

@@ -1,4 +1,4 @@
-"""The client for SMTP: greet one address of an MX host, and go as far as TLS (RFC 8461 §4.2). No mail is sent."""
+"""The client for SMTP: connect to one address of an MX host, and start TLS (RFC 8461 §4.2). It sends no mail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READY = 220
 
 @dataclass(frozen=True)
 class Spoken:
-    """TLS stands. ends: of the certificate, since 1970."""
+    """TLS works. ends: of the certificate, since 1970."""
 
     address: str
     tls: str
@@ -27,7 +27,7 @@ class Spoken:
 
 
 class Probe:
-    """Speaks to MX hosts at a port, verifying with a context."""
+    """Connects to MX hosts at a port, verifying with a context."""
 
     def __init__(self, verifying: ssl.SSLContext, port: int = 25) -> None:
         self._context = verifying
@@ -56,7 +56,7 @@ class Probe:
 
     @contextmanager
     def _again(self, host: str, address: str, given: ssl.SSLContext, deadline: Deadline) -> Iterator[TlsSocket]:
-        """Connect once more, and go as far as TLS with another context."""
+        """Connect once more, and start TLS with another context."""
         with connect(address, self._port, deadline) as plain:
             if _ask_for_tls(plain)[0]:
                 raise OSError("no TLS this time")
@@ -65,7 +65,7 @@ class Probe:
 
 
 def _ask_for_tls(plain: PlainSocket) -> tuple[Fault | None, str]:
-    """Go through greeting, EHLO and STARTTLS; return what stopped it, and the host's words."""
+    """Go through greeting, EHLO and STARTTLS; return what failed, if anything, and the host's words."""
     name = plain.getsockname()[0]
     client = smtplib.SMTP(local_hostname=f"[IPv6:{name}]" if ":" in name else f"[{name}]")
     client.sock = plain
@@ -87,5 +87,5 @@ def _said(code: int, words: bytes) -> str:
 
 
 def _later(found: Fault) -> Fault:
-    """Return what a fault means where the connection stood before."""
+    """Return what a fault means after the connection was made."""
     return {Fault.TIMEOUT: Fault.SILENT, Fault.UNREACHABLE: Fault.HANDSHAKE}.get(found, found)

@@ -1,4 +1,4 @@
-"""TLS as senders use it (RFC 8461 §3.3, §4.2): connecting, and the ways in which it fails."""
+"""TLS as senders use it (RFC 8461 §3.3, §4.2): how to connect, and how that can fail."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from typing import Any
 from mtasts.system import limits
 from mtasts.system.deadline import Deadline
 
-BYTES = 1024 * 1024  # what one connection may send us before we stop listening
-SOON = 14  # days, in which a certificate should have been renewed
+BYTES = 1024 * 1024  # that one connection reads at most
+SOON = 14  # days before its end, by which a certificate should have been renewed
 
 
 class Fault(Enum):
     """How a connection failed."""
 
-    REFUSED = "the connection is refused"
-    UNREACHABLE = "there is no way there"
-    NOT_TRIED = "this machine has no room for the connection"
-    NO_ROUTE = "this machine has no way there"
-    TIMEOUT = "no answer in time"
+    REFUSED = "the server refuses the connection"
+    UNREACHABLE = "the address cannot be reached"
+    NOT_TRIED = "this machine has no resources left for the connection"
+    NO_ROUTE = "this machine has no route to the address"
+    TIMEOUT = "the server does not answer in time"
     HANDSHAKE = "the TLS handshake fails"
-    VERSION = "TLS 1.2 is not spoken"
+    VERSION = "the server supports neither TLS 1.2 nor TLS 1.3"
     EXPIRED = "the certificate is not valid today"
     NOT_YET = "the certificate is not valid yet"
-    CHAIN_EXPIRED = "the certificate is valid, and one above it in the chain is not valid today"
+    CHAIN_EXPIRED = "the certificate is valid, but one above it in the chain is not valid today"
     NAME = "the certificate is for another name"
-    UNBOUND = "the hosting shows its own certificate"
+    UNBOUND = "the hosting presents its own certificate"
     COMMON_NAME = "the certificate names the host only in CN, not in subjectAltName"
     UNTRUSTED = "the certificate is not trusted"
     SELF_SIGNED = "the certificate is self-signed"
-    ROOT_UNKNOWN = "the certificate is from an authority that senders do not know"
-    CHAIN_MISSING = "a certificate between is not sent"
-    UNFIT = "a certificate is not fit for a server"
-    INCOMPLETE = "the answer breaks off"
-    SILENT = "the connection stands, and nothing is said"
-    TURNED_AWAY = "the host turns us away"
-    STARTTLS_NONE = "STARTTLS is not offered"
-    STARTTLS_REFUSED = "STARTTLS is refused"
+    ROOT_UNKNOWN = "the certificate is from an authority that senders do not trust"
+    CHAIN_MISSING = "the server does not send an intermediate certificate"
+    UNFIT = "a certificate in the chain is not suitable for a server"
+    INCOMPLETE = "the answer is cut off"
+    SILENT = "the server accepts the connection but does not answer"
+    TURNED_AWAY = "the server rejects this machine"
+    STARTTLS_NONE = "the server does not offer STARTTLS"
+    STARTTLS_REFUSED = "the server refuses STARTTLS"
 
 
-# How a sender's report names a fault of a certificate (RFC 8460 §4.3.1). Of the policy host it is one word (§4.3.2.2).
+# What reports call a fault of an MX host's certificate (RFC 8460 §4.3.1). A policy host's has one word (§4.3.2.2).
 CERTIFICATE = {
     **dict.fromkeys((Fault.EXPIRED, Fault.NOT_YET, Fault.CHAIN_EXPIRED), "certificate-expired"),
     **dict.fromkeys((Fault.NAME, Fault.UNBOUND, Fault.COMMON_NAME), "certificate-host-mismatch"),
@@ -54,25 +54,25 @@ CERTIFICATE = {
         "certificate-not-trusted",
     ),
 }
-# And any fault of an MX host. No connection at all has no name there.
+# And what they call any fault of an MX host. They have no word for a failed connection.
 RESULT_TYPES = {
     Fault.STARTTLS_NONE: "starttls-not-supported",
     **dict.fromkeys((Fault.STARTTLS_REFUSED, Fault.HANDSHAKE, Fault.VERSION), "validation-failure"),
     **CERTIFICATE,
 }
 
-# What a machine says of itself when it has no IPv6, or no IPv4: of the other side it says nothing.
+# The errors of a machine without IPv6, or without IPv4. They say nothing about the other side.
 _NO_ROUTE = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-# What routes of the types unreachable, prohibit and blackhole answer. The first one can come from a far router, too.
+# The errors of the route types unreachable, prohibit and blackhole. The first can also come from a distant router.
 _ROUTE_SAYS_NO = {errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EPERM}
 
 
 class NoRouteError(OSError):
-    """An address that this machine has no way to, whatever is there."""
+    """No route leads from this machine to an address."""
 
 
 class CommonNameError(ssl.SSLError):
-    """A certificate that names the host in its common name alone, which does not count (RFC 8461 §3.3, §4.2)."""
+    """A certificate names the host only in its common name, which does not count (RFC 8461 §3.3, §4.2)."""
 
 
 class _Bounded:
@@ -82,14 +82,14 @@ class _Bounded:
     received = 0
 
     def bounded(self, count: int) -> None:
-        """Count what was read. Raises OSError where it is too much."""
+        """Count what was read. Raises OSError if it is too much."""
         self.received += count
         if self.received > BYTES:
             raise OSError("too much was sent")
 
 
 class PlainSocket(_Bounded, socket.socket):
-    """A TCP socket within bounds."""
+    """A TCP socket that limits time and bytes."""
 
     def recv_into(self, *args: Any, **options: Any) -> int:
         """Read as socket.socket does."""
@@ -100,7 +100,7 @@ class PlainSocket(_Bounded, socket.socket):
 
 
 class TlsSocket(_Bounded, ssl.SSLSocket):
-    """A TLS socket within bounds."""
+    """A TLS socket that limits time and bytes."""
 
     def read(self, *args: Any, **options: Any) -> Any:
         """Read as ssl.SSLSocket does, which calls this for every kind of reading."""
@@ -111,9 +111,9 @@ class TlsSocket(_Bounded, ssl.SSLSocket):
 
 
 def context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Return how a sender verifies: TLS 1.2 at least, a DNS name, a chain to the platform's roots or to ca_file's.
+    """Return a context that verifies as a sender does: TLS 1.2 or later, a chain to the platform's roots or ca_file's.
 
-    OpenSSL looks at the common name if a certificate has no DNS name: `secure` refuses it then, and can say why.
+    If a certificate has no DNS name, OpenSSL uses the common name. `secure` then refuses it, and can say why.
     """
     made = ssl.create_default_context(cafile=ca_file)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -123,9 +123,9 @@ def context(ca_file: str | None = None) -> ssl.SSLContext:
 
 
 def connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
-    """Return a TCP connection to an address; while this machine has no room for one, try again.
+    """Return a TCP connection to an address; retry while this machine has no resources for one.
 
-    Raises OSError; of these NoRouteError where it never left this machine.
+    Raises OSError, or its subclass NoRouteError if this machine has no route to the address.
     """
     while True:
         try:
@@ -147,7 +147,7 @@ def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
         made.connect((address, port))
     except BaseException as error:
         made.close()
-        # Without a free port; over IPv6 it rather says that this machine has no address of that kind.
+        # Over IPv4 this means that no port is free; over IPv6, that this machine has no IPv6 address.
         if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL and family is socket.AF_INET:
             raise OSError(errno.EAGAIN, error.strerror) from None
         raise
@@ -155,17 +155,17 @@ def _connect(address: str, port: int, deadline: Deadline) -> PlainSocket:
 
 
 def _is_no_route(error: OSError, address: str) -> bool:
-    """Tell whether this machine's own routes keep it from an address that other machines may reach."""
+    """Tell whether this machine's routes prevent a connection that other machines can make."""
     ip = ipaddress.ip_address(address)
     if ip.version == 4 and (ip.is_multicast or ip.is_reserved or ip.is_unspecified):
         return False  # no machine can reach it
     if error.errno in _NO_ROUTE or (ip.version == 6 and error.errno == errno.EHOSTUNREACH):
-        return True  # the latter is what macOS says if it has no IPv6
+        return True  # the latter is the error of macOS without IPv6
     return error.errno in _ROUTE_SAYS_NO and not _has_route(address)
 
 
 def _has_route(address: str) -> bool:
-    """Tell whether there is a route. UDP sends nothing to connect, so a refusal is this machine's own word."""
+    """Tell whether there is a route. To connect, UDP sends nothing, so an error comes from this machine."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -176,7 +176,7 @@ def _has_route(address: str) -> bool:
 
 
 def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocket:
-    """Return the connection under TLS, verified for a host. Raises OSError, of which ssl.SSLError is one."""
+    """Return the connection with TLS, verified for a host. Raises OSError, of which ssl.SSLError is a subclass."""
     made = handshake(plain, host, verifying)
     names: Any = (made.getpeercert() or {}).get("subjectAltName", ())
     if not any(kind == "DNS" for kind, _ in names):
@@ -186,12 +186,12 @@ def secure(plain: PlainSocket, host: str, verifying: ssl.SSLContext) -> TlsSocke
 
 
 def handshake(plain: PlainSocket, host: str, context: ssl.SSLContext) -> TlsSocket:
-    """Return the connection under TLS, verified as the context has it. Raises OSError, of which ssl.SSLError is one."""
+    """Return the connection with TLS, verified as the context says. Raises OSError, also its subclass ssl.SSLError."""
     deadline = plain.deadline
     plain.settimeout(deadline.left())
     try:
         made = context.wrap_socket(plain, server_hostname=host)
-    except ssl.SSLError:  # which may be a ValueError too
+    except ssl.SSLError:  # which can be a ValueError too
         raise
     except (ConnectionError, ValueError) as error:  # cut off, or a name that no certificate can have
         raise ssl.SSLError(f"no handshake: {error}") from None
@@ -200,7 +200,7 @@ def handshake(plain: PlainSocket, host: str, context: ssl.SSLContext) -> TlsSock
     return made
 
 
-# OpenSSL's codes (X509_V_ERR_…): dates, no way to a root that is known, and the name.
+# OpenSSL's codes (X509_V_ERR_…): dates, no chain to a known root, and the name.
 _VERIFIED = {
     **dict.fromkeys((9, 10), Fault.EXPIRED),
     **dict.fromkeys((2, 18, 19, 20, 21), Fault.UNTRUSTED),
@@ -209,7 +209,7 @@ _VERIFIED = {
 
 
 def fault(error: OSError) -> Fault:
-    """Return what an error of connecting, of TLS, or of reading means."""
+    """Return what an error means that occurred while connecting, in TLS, or while reading."""
     if isinstance(error, CommonNameError):
         return Fault.COMMON_NAME
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -233,7 +233,7 @@ def fault(error: OSError) -> Fault:
 
 
 def expiry(connection: ssl.SSLSocket) -> float:
-    """Return when the other side's certificate ends, in seconds since 1970. Raises ssl.SSLError if it does not say."""
+    """Return when the other side's certificate expires, in seconds since 1970. Raises ssl.SSLError without a date."""
     try:
         return ssl.cert_time_to_seconds(str((connection.getpeercert() or {})["notAfter"]))
     except (KeyError, ValueError) as error:
@@ -241,5 +241,5 @@ def expiry(connection: ssl.SSLSocket) -> float:
 
 
 def days_left(ends: float) -> int:
-    """Return the whole days until a certificate ends."""
+    """Return the whole days until a certificate expires."""
     return int((ends - time.time()) // 86_400)

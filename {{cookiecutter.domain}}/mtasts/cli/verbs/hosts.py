@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mtasts.ci.handing_over import hand_over, summarise
+from mtasts.ci.outputs import set_output, write_summary
 from mtasts.cli._common import load_served, policy_file
 from mtasts.cli._usage import verb
 from mtasts.config.model import Config
@@ -55,14 +55,14 @@ def command(file: Path | None, group: str | None, path: Path) -> None:
             "The route in Front Door has no rule set yet, because an older version of this template created it. First "
             f"deploy this version without new domains. Then add {compared.missing[0]}."
         )
-    hand_over(os.environ, "unrouted", str(config.hosting.hostname) if unrouted else "")
-    hand_over(os.environ, "missing", " ".join(compared.missing))
-    hand_over(os.environ, "pending", " ".join(compared.pending))
+    set_output(os.environ, "unrouted", str(config.hosting.hostname) if unrouted else "")
+    set_output(os.environ, "missing", " ".join(compared.missing))
+    set_output(os.environ, "pending", " ".join(compared.pending))
 
 
 def _show(report: Report) -> None:
     click.echo(as_text(report))
-    summarise(os.environ, "hosts", as_markdown(report))
+    write_summary(os.environ, "hosts", as_markdown(report))
 
 
 def _report(config: Config, group: str, found: list[Host], compared: Comparison) -> Report:

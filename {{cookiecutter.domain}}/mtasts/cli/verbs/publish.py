@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mtasts.ci.handing_over import summarise
+from mtasts.ci.outputs import write_summary
 from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
 from mtasts.cli._network import jobs_option, network_options
 from mtasts.cli._usage import Choice, verb
@@ -98,7 +98,7 @@ def _by_hand(config: Config, tokens: Mapping[str, str], stage: Stage, path: Path
     steps = [*_open_steps(config, path)]
     for step in steps:
         click.echo(step)
-    summarise(os.environ, stage.value, as_markdown(Report("", notes=steps, sections=[to_enter(wanted)])))
+    write_summary(os.environ, stage.value, as_markdown(Report("", notes=steps, sections=[to_enter(wanted)])))
 
 
 def _open_steps(config: Config, path: Path) -> list[str]:

@@ -14,7 +14,7 @@ import click
 
 from mtasts.check import waiting
 from mtasts.check.walk import Wanted
-from mtasts.ci.handing_over import hand_over, summarise
+from mtasts.ci.outputs import set_output, write_summary
 from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
 from mtasts.cli._network import clients, jobs_option, network_options
 from mtasts.cli._usage import Choice, Number, unknown, verb
@@ -82,7 +82,7 @@ def command(
     patience = (BY_HAND if by_hand else BY_ITSELF) if seconds is None else seconds
     click.echo(f"Waiting up to {patience} seconds until {_FOR[what]}: {listed(list(records))}.")
     left = _wait(lambda: looks[what](clients(**network), timeout, jobs), patience)
-    hand_over(os.environ, "done", "false" if left else "true")
+    set_output(os.environ, "done", "false" if left else "true")
     if left:
         _give_up(left, patience, go_on, [each for found in records.values() for each in found] if by_hand else [])
     else:
@@ -127,6 +127,6 @@ def _give_up(left: list[Finding], patience: int, go_on: bool, by_hand: Sequence[
     )
     notes = [f"{first} run the failed jobs of this run again."]
     report = Report(count(left), left, notes, [to_enter(by_hand)] if by_hand else [])
-    summarise(os.environ, "wait", as_markdown(report))
+    write_summary(os.environ, "wait", as_markdown(report))
     print_report(report)
     sys.exit(1)

@@ -1,12 +1,12 @@
-"""octoDNS's providers, confined to our names: they neither read nor do more than publishing a policy needs.
+"""octoDNS's providers, confined to our names: they read and do only what publishing a policy needs.
 
-octoDNS manages whole zones. It parses every record before it compares any, so that one which it cannot parse stops all
-of them; it makes a zone that it misses; and it looks after what its other features may have left. For that it needs
-rights, too. Here the one object that talks to a provider is changed in those places alone; the rest is octoDNS's own.
-tests/dns/test_providers.py of the template holds this against octoDNS's classes, at the versions that dns/ takes.
+octoDNS manages whole zones. It parses every record before it compares any, so one record that it cannot parse stops all
+of them; it creates a missing zone; and it cleans up after its other features. All of that needs more rights. The code
+here changes only those places, in the one object that talks to a provider; everything else is octoDNS's own.
+tests/dns/test_providers.py of the template tests this with octoDNS's classes, at the versions that dns/ requires.
 
 Each file of this folder is a provider. PACKAGE: where its class comes from. REFUSAL: how it says that a right is
-missing, None if it does not. confine(provider, ours): change its object. prepare(environment): if it has one, called
+missing, None if it does not say so. confine(provider, ours): change its object. prepare(environment): optional, called
 before octoDNS reads the variables.
 """
 
@@ -22,7 +22,7 @@ _FILES = [import_module(f"{__name__}.{name}") for _, name, _ in iter_modules(__p
 
 
 def prepare(environment: MutableMapping[str, str]) -> None:
-    """Set the variables that octoDNS reads from those that README.md names."""
+    """Set the variables that octoDNS reads, from those that README.md names."""
     for file in _FILES:
         if hasattr(file, "prepare"):
             file.prepare(environment)
@@ -34,9 +34,9 @@ def is_refusal(reason: str) -> bool:
 
 
 def confine(provider: Any, names: Mapping[str, Collection[str]]) -> None:
-    """Let a provider see only records with our names. names: by zone, relative to it.
+    """Let a provider see only records at our names. names: by zone, relative to it.
 
-    A provider that is not known here stays as it is: what it does is its own matter, and OnlyOurs guards the rest.
+    A provider without a file here stays unchanged. OnlyOurs still guards the records that are not ours.
     """
     from octodns.idna import IdnaError, idna_encode
 

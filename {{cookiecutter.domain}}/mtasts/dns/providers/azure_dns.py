@@ -14,14 +14,14 @@ REFUSAL = re.compile(r"\(AuthorizationFailed\)")
 
 
 def prepare(environment: MutableMapping[str, str]) -> None:
-    """Take the subscription of the DNS zones, if they have one of their own. octoDNS knows no second variable."""
+    """Use the subscription of the DNS zones, if they have a separate one. octoDNS reads only one variable."""
     own = environment.get("AZURE_DNS_SUBSCRIPTION_ID", "").strip()
-    if own not in ("", "$(AZURE_DNS_SUBSCRIPTION_ID)"):  # what is not set on GitHub, and in Azure DevOps
+    if own not in ("", "$(AZURE_DNS_SUBSCRIPTION_ID)"):  # an undefined variable, in GitHub and in Azure DevOps
         environment["AZURE_SUBSCRIPTION_ID"] = own
 
 
 def confine(provider: Any, ours: Callable[[str], bool]) -> None:
-    """Let the provider see only records with our names, and change only what is ours."""
+    """Let the provider see only records at our names, and change only what is ours."""
     from octodns_azure import _AzureRecord
 
     read = provider._zone_records
@@ -41,7 +41,7 @@ def confine(provider: Any, ours: Callable[[str], bool]) -> None:
             relative_record_set_name=record.relative_record_set_name,
             record_type=record.record_type,
             parameters={**record.params, "metadata": old.metadata if old else None},
-            # What somebody else wrote since it was read stays, and this is refused.
+            # If somebody else has changed the record set since, Azure refuses this.
             if_match=old.etag if old else None,
             if_none_match=None if old else "*",
         )
@@ -51,23 +51,23 @@ def confine(provider: Any, ours: Callable[[str], bool]) -> None:
         provider.dns_client.record_sets.delete(group, zone, name, kind, if_match=etag)
 
     provider._zone_records = records
-    # Its own leaves the metadata of a record set out, and they would be gone.
+    # octoDNS's methods leave out the metadata of a record set, which would be lost.
     provider._apply_Create = provider._apply_Update = written
     provider._delete_record = deleted
-    # It lists the zones of the group, and makes one that is not among them, or is written in other case.
+    # octoDNS's method lists the zones of the group, and creates one that is missing or differs only in case.
     provider._check_zone = lambda name, create=False: name  # noqa: ARG005
-    # It lists the Traffic Manager profiles of the group. No record of ours has one.
+    # octoDNS's method lists the Traffic Manager profiles of the group. No record of ours has one.
     provider._get_tm_for_dynamic_record = lambda record: None  # noqa: ARG005
 
 
 def _readable(record: Any) -> Any:
-    """Give octoDNS a record set as it can read it: an alias, an empty one, and text as it is.
+    """Make an alias, an empty record set or a text readable for octoDNS.
 
-    An alias has what it points to as its value: octoDNS takes each for a Traffic Manager of its own.
+    An alias gets its target as value: octoDNS would read it as one of its own Traffic Managers.
     """
     target = getattr(record.target_resource, "id", None)
     record.cname_record = record.cname_record or SimpleNamespace(cname=target or "")
-    record.a_records = record.a_records or [SimpleNamespace(ipv4_address="")]  # octoDNS takes addresses alone
+    record.a_records = record.a_records or [SimpleNamespace(ipv4_address="")]  # octoDNS expects addresses
     record.aaaa_records = record.aaaa_records or [SimpleNamespace(ipv6_address="")]
     for kind in ("caa", "mx", "ns", "ptr", "srv", "txt"):
         setattr(record, f"{kind}_records", getattr(record, f"{kind}_records") or [])

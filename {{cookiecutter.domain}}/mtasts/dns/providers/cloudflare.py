@@ -13,7 +13,7 @@ REFUSAL = re.compile("Authentication error|Unauthorized")  # errors 10000 and 91
 
 
 def confine(provider: Any, ours: Callable[[str], bool]) -> None:
-    """Let the provider see only records with our names, and change only what is ours."""
+    """Let the provider see only records at our names, and change only what is ours."""
     read, populate = provider._paginated_get, provider.populate
     update, ask = provider._apply_Update, provider._try_request
 
@@ -21,17 +21,17 @@ def confine(provider: Any, ours: Callable[[str], bool]) -> None:
         items = read(path, params, per_page)
         if path != "/zones":
             return [_without_remarks(record) for record in items if ours(record["name"])]
-        # Of several zones with one name octoDNS takes the last: that must be the one that the Internet sees.
+        # If several zones have one name, octoDNS uses the last: this must be the one that the Internet sees.
         public = (zone for zone in items if zone.get("type") != "internal")
         return sorted(public, key=lambda zone: zone.get("status") == "active")
 
     def populated(zone: Any, target: bool = False, lenient: bool = False) -> bool:
-        provider._zone_records.clear()  # as it was read for the plan, before any zone was changed
+        provider._zone_records.clear()  # read for the plan, before any zone was changed
         populate(zone, target=target, lenient=lenient)
-        return zone.name in provider.zones  # octoDNS says no as well if there is a zone and it holds nothing
+        return zone.name in provider.zones  # octoDNS also returns False for an empty zone
 
     def updated(change: Any) -> None:
-        # It writes each record of the set again: with one TTL for all, and without the comment and tags of each.
+        # octoDNS's method rewrites every record of the set, with one TTL for all and without their comments and tags.
         old, new = ({each["content"] for each in provider._gen_data(of)} for of in (change.existing, change.new))
         kept = old & new if old != new and change.existing.ttl == change.new.ttl else ()
 
@@ -50,7 +50,7 @@ def confine(provider: Any, ours: Callable[[str], bool]) -> None:
 
 
 def _without_remarks(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record without what people noted about it, which octoDNS would take away, and with its text as it is."""
+    """Return a record without its comment and tags, which octoDNS would remove, and with its text escaped."""
     content = record.get("content", "")
     if record["type"] == "TXT":
         content = reescaped(content) if content.startswith('"') else escaped(content)

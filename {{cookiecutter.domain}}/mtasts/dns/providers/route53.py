@@ -13,25 +13,25 @@ REFUSAL = re.compile(r"\(AccessDenied\)")
 
 
 def confine(provider: Any, ours: Callable[[str], bool]) -> None:
-    """Let the provider see only records with our names, and change only what is ours."""
+    """Let the provider see only records at our names, and change only what is ours."""
     read, populate = provider._load_records, provider.populate
 
     def records(zone: str) -> list[Any]:
         return [_text_as_it_is(record) for record in read(zone) if ours(record["Name"])]
 
     def populated(zone: Any, target: bool = False, lenient: bool = False) -> bool:
-        provider._r53_rrsets.clear()  # as it was read for the plan, before any zone was changed
+        provider._r53_rrsets.clear()  # read for the plan, before any zone was changed
         return bool(populate(zone, target=target, lenient=lenient))
 
     def update(change: Any, zone: str, existing: Any, collection: Any = None) -> list[Any]:
-        # Its own writes over what somebody else wrote since it was read. To name what goes makes Route 53 refuse that.
+        # octoDNS's method overwrites what somebody else has changed since. Route 53 refuses to delete a changed set.
         key = change.existing.fqdn, change.existing._type
         old = next(record for record in read(zone) if (record["Name"], record["Type"]) == key)
         gone = {"Action": "DELETE", "ResourceRecordSet": old}
         return [gone, *provider._mod_Create(change, zone, existing, collection)]
 
     provider._load_records, provider.populate, provider._mod_Update = records, populated, update
-    # It lists the health checks of the account, to remove old ones of octoDNS. No record of ours has one.
+    # octoDNS's method lists the account's health checks, to remove its old ones. No record of ours has one.
     provider._gc_health_checks = lambda record, new: None  # noqa: ARG005
 
 

@@ -1,4 +1,4 @@
-"""What a step hands to the jobs that follow, and to the page of its run, in the words of the system that runs it."""
+"""What a pipeline step outputs for later jobs, and what it shows on the run's summary page, on either CI system."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mtasts.findings.forms import format_for, plain
 from mtasts.system import output
 
 
-def hand_over(environment: Mapping[str, str], name: str, value: str) -> None:
-    """Set an output of this step. Outside of a pipeline there is none to set."""
+def set_output(environment: Mapping[str, str], name: str, value: str) -> None:
+    """Set an output of this step. Outside a pipeline, do nothing."""
     system = format_for(environment)
     if system == "github":
         _append(environment.get("GITHUB_OUTPUT"), f"{name}={plain(value)}\n")
@@ -18,8 +18,8 @@ def hand_over(environment: Mapping[str, str], name: str, value: str) -> None:
         output.command(f"##vso[task.setvariable variable={name};isOutput=true]{plain(value)}")
 
 
-def summarise(environment: Mapping[str, str], name: str, text: str) -> None:
-    """Put Markdown on the page of the run. name: of the file that Azure Pipelines takes it from."""
+def write_summary(environment: Mapping[str, str], name: str, text: str) -> None:
+    """Add Markdown to the run's summary page. name: of the file that Azure Pipelines reads it from."""
     system = format_for(environment)
     if system == "github":
         _append(environment.get("GITHUB_STEP_SUMMARY"), f"{text}\n")
