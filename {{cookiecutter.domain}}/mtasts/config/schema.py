@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -47,6 +48,7 @@ _JUDGED_BY_MEANING = {
     ("domains", "maxLength"),
     ("max_age", "minimum"),
 }
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _SECONDS = "A week is 604800 seconds."
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE}
 _BOUNDS = {
@@ -124,8 +126,18 @@ def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
         items = as_list(str(steps[-1]), value)
         advice = f"Write {steps[-1]}: {json.dumps(items)}." if items else _wanted(error)
         return f"{what} is {_shown(value)}, but it must be a list. {advice}"
+    if error.validator == "type" and steps == ("domains",):
+        return (
+            f"domains is {_shown(value)}. Write each domain on its own line, indented, with a colon: {_as_key(value)}."
+        )
     hint = _SECONDS if steps[-1:] == ("max_age",) else _expected(error.schema) if steps else ""
     return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), hint)))
+
+
+def _as_key(domains: object) -> str:
+    """Return the line for the first domain of a text or a list."""
+    first = domains[0] if isinstance(domains, list) and domains else domains
+    return f"`  {first if isinstance(first, str) and _DOMAIN.fullmatch(first) else 'example.com'}:`"
 
 
 def _expected(part: Mapping[str, str]) -> str:
