@@ -1,6 +1,6 @@
-"""The main job with the default answers: bake, lint, build, serve, fetch, show.
+"""Create a repository with the default answers; lint, build and serve its policy, and fetch it.
 
-Run it with any Python from 3.10 on: python ci/demo.py
+Run it with Python 3.10 or newer: python ci/demo.py
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ POLICY = ".well-known/mta-sts.txt"
 
 
 def main() -> None:
-    """Go through the life of a new repository, and show each step."""
+    """Create a repository and use it, and print each step."""
     python = str(environment(DEMO))
     with tempfile.TemporaryDirectory() as folder:
         show([python, "-m", "cookiecutter", str(ROOT), "--no-input", "--output-dir", folder], Path(folder))
@@ -28,7 +28,7 @@ def main() -> None:
             show([python, "-m", "mtasts", *words], repository)
         with served(python, repository) as url:
             fetch(f"{url}/{POLICY}", "mta-sts.example.com")
-    print("\nDone. The README's next section makes a repository for your own domain.")
+    print("\nDone. To create a repository for your own domain, see the next section of README.md.")
 
 
 def show(command: list[str], folder: Path) -> None:

@@ -20,10 +20,7 @@ _AZURE = ("--python-platform=x86_64-manylinux2014", "--python-version=3.13")
 
 LOCKS = {
     f"{TOOLKIT}/requirements.in": _ANYWHERE,
-    f"{TOOLKIT}/dns/azure-dns.in": _ANYWHERE,
-    f"{TOOLKIT}/dns/cloudflare.in": _ANYWHERE,
-    f"{TOOLKIT}/dns/rfc2136.in": _ANYWHERE,
-    f"{TOOLKIT}/dns/route53.in": _ANYWHERE,
+    **{path.relative_to(ROOT).as_posix(): _ANYWHERE for path in sorted((ROOT / TOOLKIT / "dns").glob("*.in"))},
     f"{TOOLKIT}/function/local.in": _ANYWHERE,
     f"{TOOLKIT}/function/requirements.in": _AZURE,
     "ci/demo.in": _ANYWHERE,

@@ -1,7 +1,7 @@
 """All tests: format, lint, types, imports between packages, and pytest with what the tests need.
 
-Run it with any Python from 3.10 on: python ci/test.py
-What you add goes to pytest. The fast tests alone: python ci/test.py -m "not slow"
+Run it with Python 3.10 or newer: python ci/test.py
+Arguments are passed to pytest. To run only the fast tests: python ci/test.py -m "not slow"
 """
 
 from __future__ import annotations

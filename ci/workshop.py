@@ -30,13 +30,15 @@ def environment(lock: Path) -> Path:
 
 
 def _make(folder: Path, python: Path, lock: Path) -> None:
-    print(f"Installing into {folder.relative_to(ROOT)}, once", file=sys.stderr, flush=True)
+    print(f"Installing into {folder.relative_to(ROOT)} (only this time)", file=sys.stderr, flush=True)
     try:
         venv.create(folder, with_pip=True)
     except subprocess.CalledProcessError:
-        sys.exit("This Python cannot make an environment with pip. On Debian: apt-get install python3-venv")
+        sys.exit(
+            "This Python cannot create virtual environments. On Debian and Ubuntu, run: apt-get install python3-venv"
+        )
     if subprocess.run(_pip_install(python, lock), check=False).returncode:
-        sys.exit("The installation failed. Check the network; what pip said stands above.")
+        sys.exit("The installation failed. Check the network, and read pip's messages above.")
 
 
 def _pip_install(python: Path, lock: Path) -> list[str]:
@@ -64,9 +66,9 @@ def runtime_python() -> Path | None:
 
 
 def node_tools(python: Path) -> Path | None:
-    """Return the folder with Node and what package.json lists, made where there is none, or None where npm fails.
+    """Return the folder with Node and what package.json lists, created if it is missing; None if npm fails.
 
-    python: any with pip. The emulators are started on Linux alone: they need addresses that only Linux has.
+    python: any with pip. The emulators run only on Linux: they need addresses that only Linux has.
     """
     given = os.environ.get("MTASTS_NODE_TOOLS")
     if given or sys.platform != "linux":
@@ -75,14 +77,18 @@ def node_tools(python: Path) -> Path | None:
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         if not _install_node_tools(folder, python):
-            print("Without npm's packages, the tests that need them skip.", file=sys.stderr, flush=True)
+            print(
+                "npm's packages could not be installed, so the tests that need them are skipped.",
+                file=sys.stderr,
+                flush=True,
+            )
             return None
         (folder / "complete").touch()
     return folder
 
 
 def _install_node_tools(folder: Path, python: Path) -> bool:
-    print(f"Installing into {folder.relative_to(ROOT)}, once", file=sys.stderr, flush=True)
+    print(f"Installing into {folder.relative_to(ROOT)} (only this time)", file=sys.stderr, flush=True)
     folder.mkdir(parents=True)
     for path in NPM:
         shutil.copy(path, folder)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import conditions
-from conftest import give_up
+from conftest import PROVIDERS, give_up
 from mtasts.pruning import CHOICES, pruned
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +26,9 @@ TEMPLATE_AZURE = ROOT / "ci" / "azure-pipelines.yml"
 HOSTINGS = ["function", "static-web-app", "front-door", "web-server"]
 PLACES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
 SYSTEMS = list(PLACES)
-DNS_PROVIDERS = ["azure-dns", "cloudflare", "route53", "rfc2136", "manual"]
+DNS_PROVIDERS = [*PROVIDERS, "manual"]
+# Called by the deployments on GitHub. A step of the same name is that in Azure DevOps.
+CALLED = ["publish"]
 PIPELINES = ["pull-request", "watch", "provision", *(f"deploy-{hosting}" for hosting in HOSTINGS)]
 
 WORKFLOWS = sorted([*GITHUB.glob("workflows/*"), *TEMPLATE_GITHUB.glob("workflows/*")])
@@ -117,8 +119,38 @@ def jobs_of(path: Path, **given: str) -> list[tuple[str, Any]]:
                 job["before"] = listed(job.get("dependsOn")) or before
         return [(name_of_job(job), job) for stage in stages for job in stage["jobs"]]
     if isinstance(data["jobs"], dict):
-        return list(data["jobs"].items())
+        hosting = path.stem.removeprefix("deploy-")
+        return [(name, called(job, hosting) if "uses" in job else job) for name, job in data["jobs"].items()]
     return [(name_of_job(job), job) for job in compiled(data["jobs"], values)]
+
+
+def called(job: Any, hosting: str) -> Any:
+    """Return what a job of GitHub's is that calls a workflow: the called job, with its inputs, for a hosting.
+
+    Its environment gives it its secrets only if the call inherits them (actions/runner#1490).
+    """
+    text = (GENERATED / job["uses"].removeprefix("$/")).read_text(encoding="utf-8")
+    workflow = yaml.safe_load(pruned(text, CHOICES - (set(HOSTINGS) - {hosting})))
+    ((name, inner),) = workflow["jobs"].items()
+    call = workflow[True]["workflow_call"]  # the key `on`
+    for output, each in call["outputs"].items():
+        assert each["value"] == f"${{{{ jobs.{name}.outputs.{output} }}}}" and output in inner["outputs"]
+    assert inner["permissions"] == job["permissions"]  # if it asked for more, GitHub would not begin the run
+    assert set(job["with"]) <= set(call["inputs"])
+    given = {key: job["with"].get(key, each.get("default")) for key, each in call["inputs"].items()}
+    inner["steps"] = compiled(list(asked_for(inner["steps"], given)), given)
+    return {**inner, **{key: job[key] for key in ("needs", "if", "secrets") if key in job}}
+
+
+def asked_for(steps: Iterable[Any], given: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the steps of a called workflow, but those for an input that is false."""
+    for step in steps:
+        condition = re.fullmatch(r"\$\{\{ inputs\.(\w+)(?: && (.*))? \}\}", step.get("if", ""))
+        if not condition:
+            yield step
+        elif given[condition[1]]:
+            rest = {"if": f"${{{{ {condition[2]} }}}}"} if condition[2] else {}
+            yield {**{key: value for key, value in step.items() if key != "if"}, **rest}
 
 
 def listed(value: Any) -> list[str]:
@@ -157,8 +189,9 @@ def python_commands(path: Path) -> list[str]:
     commands = []
     for step in steps_of(path):
         script = str(step.get("run") or step.get("bash") or step.get("script"))
-        script = script.replace('"$lock"', step.get("env", {}).get("LOCK", ""))
-        commands += [command.strip() for command in re.findall(r"\bpython [^\n;|]+", script)]
+        for variable, name in (('"$lock"', "LOCK"), ('"$COMMAND"', "COMMAND")):
+            script = script.replace(variable, step.get("env", {}).get(name, ""))
+        commands += [command.strip() for command in re.findall(r"\bpython (?:[^\n;|]|\|\|)+", script)]
     return commands
 
 
@@ -415,7 +448,8 @@ echo "##vso[task.setvariable variable=current;isOutput=true]true"
 
     def filled(self, text: str) -> str:
         """Return a text with the values of variables and secrets; without: nothing on GitHub, in Azure the macro."""
-        text = text.replace("${{ inputs.force && 'yes' || '' }}", "yes" if self.inputs.get("force") == "true" else "")
+        force = "--force" if self.inputs.get("force") == "true" else ""
+        text = text.replace("${{ inputs.force && '--force' || '' }}", force)
         form = r"\$\{\{ needs\.(\w+)\.outputs\.(\w+) \}\}"
         text = re.sub(form, lambda found: self.handed[f"{found[1]}/{found[2]}"], text)
         text = re.sub(r"\$\{\{ (?:vars|secrets)\.(\w+) \}\}", lambda found: self.values.get(found[1], ""), text)

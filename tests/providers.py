@@ -26,7 +26,8 @@ from click.testing import CliRunner
 from dns.rdtypes.ANY.TXT import TXT
 
 from conftest import verb
-from mtasts.cli import _common, main, publish
+from mtasts.cli import _common, _octodns, main
+from mtasts.cli.verbs import publish
 from repositories import Repository
 from servers.api import Api, zone_of
 from servers.bind import UPDATE_KEY, Named, txt
@@ -148,7 +149,7 @@ class Publisher:
             undo.enter_context(mock.patch.dict(os.environ, self._environment(variables), clear=True))
             patch = undo.enter_context(pytest.MonkeyPatch.context())
             patch.chdir(self.folder)
-            for module in (_common, publish):
+            for module in (_common, _octodns, publish):
                 patch.setattr(module, "ROOT", self.folder)
             done = CliRunner().invoke(main, ["publish", *self._words(stage, words)])
             gc.collect()  # what the providers leave open

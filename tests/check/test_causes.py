@@ -395,7 +395,7 @@ def test_a_misspelt_key_is_named_where_it_stands(old: str, new: str, rule: str, 
     """RFC 8461 §3.2: keys are in lower case. The error is about that line, and not about line 1."""
     (found,) = (each for each in lint_policy(POLICY.decode().replace(old, new)) if each.rule.id == rule)
     assert found.line == line
-    assert f"{new[:-1]!r} is another key to senders. Write {old[:-1]} there" in found.message
+    assert f"Senders read {new[:-1]!r} as another key. Write {old[:-1]} there" in found.message
 
 
 HEAD = "version: STSv1\nmode: testing\nmax_age: 604800\nmx:\n  - mx1.example.com\ndomains: {example.com: }\n"

@@ -225,8 +225,8 @@ def test_a_published_policy_is_taken_as_it_is(internet: Internet, tmp_path: Path
     path = tmp_path / "policy.yaml"
     code, shown = take_in(internet, "Published.Example.", path)
     assert code == 0, shown
-    assert "written from the published policy" in shown
-    assert "!" not in shown.split("is written. Read it")[0], shown
+    assert "imported from the published policy" in shown
+    assert "!" not in shown.split("was written. Review it")[0], shown
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == {
         "version": "STSv1",
         "mode": "enforce",
@@ -256,7 +256,7 @@ def taken_in(internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Ta
     config = load(path)[0]
     assert config
     assert [domain.name for domain in config.domains] == names
-    parts = re.split(r"^✓ (?=(\S+) is written)", shown, flags=re.MULTILINE)
+    parts = re.split(r"^✓ (?=(\S+) was imported)", shown, flags=re.MULTILINE)
     return TakenIn(
         dict(zip(parts[1::2], parts[2::2], strict=True)), {each.name: each.policy for each in config.domains}
     )
@@ -305,7 +305,7 @@ def test_what_cannot_be_seen_from_here_is_not_guessed(internet: Internet, tmp_pa
     """A timeout or a failing name server can hide a policy in enforce, so it writes nothing."""
     code, shown = take_in(internet, domain, tmp_path / "policy.yaml", timeout="2")
     assert (code, list(tmp_path.iterdir())) == (1, []), shown
-    assert f"{domain} is not taken in. Its policy host could not be looked at from here" in shown
+    assert f"{domain} was not imported. Its policy host could not be reached from here" in shown
 
 
 @pytest.mark.parametrize("domain", ["null.example", "nothing.example"])
@@ -313,7 +313,7 @@ def test_a_domain_without_mail_gives_no_file(internet: Internet, tmp_path: Path,
     """There is nothing to write."""
     code, shown = take_in(internet, domain, tmp_path / "policy.yaml")
     assert (code, list(tmp_path.iterdir())) == (1, [])
-    assert "publishes neither a policy nor an MX host" in shown
+    assert "It publishes no policy, and no MX host" in shown
 
 
 @pytest.mark.parametrize(("domain", "host", "why"), UNNAMED)
@@ -329,7 +329,7 @@ def test_without_another_mx_host_there_is_nothing_to_write(internet: Internet, t
     """A domain whose only MX host is proxied by Cloudflare."""
     code, shown = take_in(internet, "proxied.example", tmp_path / "policy.yaml")
     assert (code, list(tmp_path.iterdir())) == (1, [])
-    assert "neither a policy nor an MX host that a policy can name" in shown
+    assert "It publishes no policy, and no MX host that a policy can name" in shown
     assert "MX host '_dc-mx.0a1b2c.proxied.example' was left out" in shown
 
 
@@ -386,7 +386,7 @@ def test_an_entry_that_exists_stays_unless_forced(internet: Internet, tmp_path: 
     before = path.read_text(encoding="utf-8")
     code, shown = take_in(internet, "bare.example", path)
     assert (code, path.read_text(encoding="utf-8")) == (0, before), shown
-    assert "bare.example stands in" in shown
+    assert "bare.example is already in" in shown
     assert "only published: mx 'a.example.net', 'b.example.net'" in shown
     assert "only in policy.yaml: mx 'old.example.net'" in shown
     assert "--force" in shown
@@ -405,7 +405,7 @@ def test_an_entry_that_stays_is_not_said_to_be_written(internet: Internet, tmp_p
     path.write_text(path.read_text(encoding="utf-8").replace("1209600", "604800"), encoding="utf-8")
     code, shown = take_in(internet, "no-mode.example", path)
     assert code == 0, shown
-    before, after = shown.split("  If you add --force:\n")
+    before, after = shown.split("  With --force:\n")
     assert "max_age is 604800, but 1209600 is published" in before
     assert "mode is set to testing" in after
 
@@ -423,7 +423,7 @@ def test_a_fresh_repository_takes_its_domain_in(internet: Internet, bake: Bake) 
     assert after.domains[0].policy.render() == PUBLISHED.decode().replace("\n", "\r\n")
     assert "policy.yaml also sends TLS reports to 'mailto:tls-reports@published.example'" in shown
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[1].startswith("# The policy, as RFC 8461 has it.")
+    assert lines[1].startswith("# The MTA-STS policy (RFC 8461).")
     assert lines[2:8] == [
         "version: STSv1",
         "mode: enforce",
@@ -433,7 +433,7 @@ def test_a_fresh_repository_takes_its_domain_in(internet: Internet, bake: Bake) 
         '  - "*.mx.example"',
     ]
     assert "  published.example:" in lines
-    assert take_in(internet, "published.example", path, "--force")[1].count("is as it was.") == 1
+    assert take_in(internet, "published.example", path, "--force")[1].count("was not changed.") == 1
 
 
 def test_a_file_with_errors_is_not_touched(internet: Internet, tmp_path: Path) -> None:
@@ -460,7 +460,7 @@ def test_what_the_hosting_cannot_carry_is_refused_and_the_rest_is_taken(internet
         1,
         text.replace("one.example:", "one.example:\n  google.example:"),
     )
-    assert "published.example is not taken in." in shown
+    assert "published.example was not imported." in shown
     assert "With this domain, policy.yaml would not pass lint: MTS153 published.example has a different policy" in shown
 
 

@@ -18,7 +18,7 @@ from werkzeug import Response
 
 from conftest import TEMPLATE, verb
 from mtasts.ci.azure_devops import ApiError, Threads, body
-from mtasts.cli.comment import comment
+from mtasts.cli.verbs.comment import comment
 from mtasts.findings import WrongUseError
 from servers.loopback import Connection, Listener, Loopback, Talk
 from servers.tls import Authority
@@ -176,8 +176,8 @@ def test_threads_of_another_shape_are_left_alone(httpserver: HTTPServer, agent: 
 def test_a_repository_elsewhere_gets_no_comment(httpserver: HTTPServer, agent: Environment) -> None:
     """Azure Pipelines builds GitHub's repositories too. Nothing is asked, and the job goes on."""
     assert comment({"TF_BUILD": "True", "BUILD_REPOSITORY_PROVIDER": "GitHub"}, "text") == (
-        "There is no comment: the repository is of the kind 'GitHub', and Azure DevOps has threads for "
-        "pull requests in Azure Repos alone. The text is on the run's summary page."
+        "No comment was posted: this repository is of the kind 'GitHub', and Azure DevOps accepts comments only for "
+        "pull requests in Azure Repos. See the run's summary page for the text."
     )
     done = run(agent | {"BUILD_REPOSITORY_PROVIDER": "GitHub"}, TEMPLATE / "policy.yaml")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -198,7 +198,7 @@ def test_all_that_lacks_is_named_at_once() -> None:
 @pytest.mark.parametrize("environment", [{}, {"GITHUB_ACTIONS": "true", "GITHUB_TOKEN": TOKEN}])
 def test_elsewhere_it_is_wrong_use(environment: Environment) -> None:
     """At home, and on GitHub, where the workflow has `gh`."""
-    with pytest.raises(WrongUseError, match="On GitHub the workflow writes the comment with `gh api`"):
+    with pytest.raises(WrongUseError, match="On GitHub, the workflow writes the comment with `gh api`"):
         comment(environment, "text")
 
 
@@ -435,10 +435,10 @@ def test_a_refusal_is_exit_code_1(httpserver: HTTPServer, agent: Environment) ->
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, b"cannot be read: No such file or directory. Name a file that exists."),
-        (b" \n", b"is empty. Name what `plan` has written."),
-        (b"caf\xe9", b"is not UTF-8 text, from byte 4 on."),
-        (b"a" * (1024 * 1024 + 1), b"is larger than 1 MiB. Name what `plan` has written."),
+        (None, b"cannot be read: No such file or directory. Give the file that `plan --output` wrote."),
+        (b" \n", b"is empty. Give the file that `plan --output` wrote."),
+        (b"caf\xe9", b"is not UTF-8 text (see byte 4)."),
+        (b"a" * (1024 * 1024 + 1), b"is larger than 1 MiB. Give the file that `plan --output` wrote."),
     ],
     ids=["missing", "empty", "latin-1", "large"],
 )

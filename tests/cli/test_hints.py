@@ -16,13 +16,13 @@ pytestmark = pytest.mark.slow  # starts a process for every row
 
 HINTS = [
     # I10
-    (["explain", "foo"], 2, "'foo' is not a rule or a way. Ways: enforce, mx-move, "),
-    (["explain", "foo"], 2, "All rules: python -m mtasts explain"),
+    (["explain", "foo"], 2, "'foo' is not a rule or a task. Tasks: enforce, mx-move, "),
+    (["explain", "foo"], 2, "To list all rules: python -m mtasts explain"),
     (["check", "https://example.com/"], 2, "Did you mean example.com?"),
     # Others of the kind: what people paste, and slips.
     (["explain", "502"], 2, "Did you mean MTS502?"),
     (["explain", "mts-502"], 2, "Did you mean MTS502?"),
-    (["explain", "wildcard"], 2, "Rules about it: MTS125, MTS126, MTS403."),
+    (["explain", "wildcard"], 2, "Rules about this: MTS125, MTS126, MTS403."),
     (["explain", "mxmove"], 2, "Did you mean mx-move?"),
     (["explain", "MTS999"], 2, "Did you mean MTS"),
     (["check", "user@example.com"], 2, "Did you mean example.com?"),
@@ -35,7 +35,7 @@ HINTS = [
     (["check", "example..com"], 2, "is not a host name. Use letters, digits and hyphens"),
     (["import", "https://example.com/"], 2, "Did you mean example.com?"),
     (["render", "https://example.com/"], 2, "Did you mean example.com?"),
-    (["lnit"], 2, "No such verb: 'lnit'. Did you mean lint?"),
+    (["lnit"], 2, "Unknown verb 'lnit'. Did you mean lint?"),
     (["MTS502"], 2, "Did you mean explain MTS502?"),
     (["policy.yaml"], 2, "Verbs: build, check, "),
     (["lint", "policy.yml"], 1, "Did you mean 'policy.yaml'?"),
@@ -83,7 +83,7 @@ def test_a_way_is_found_however_it_is_written(repository: Path, way: list[str]) 
 def test_from_a_subdirectory(repository: Path, folder: str, above: str, words: list[str]) -> None:
     """I10: the repository's root is found, and -C leads there."""
     code, printed = run(repository / folder, *words)
-    said = f"It is in a parent folder. Run: python -m mtasts -C {above} lint"
+    said = f"It is in a parent folder. Add -C {above} before the verb."
     assert code == 1 and said in printed.replace("\\", "/"), printed
     assert run(repository / folder, "-C", above, "lint") == (0, "no findings\n")
 
@@ -91,7 +91,7 @@ def test_from_a_subdirectory(repository: Path, folder: str, above: str, words: l
 def test_the_toolkit_can_be_run_by_its_path(bake: Bake) -> None:
     """`python -m mtasts` is Python's own word, which finds no mtasts in a subdirectory; this does, and says -C."""
     folder = bake(hosting="web-server")
-    for words, code, said in ((["lint"], 1, "python -m mtasts -C .. lint"), (["-C", "..", "lint"], 0, "MTS155")):
+    for words, code, said in ((["lint"], 1, "Add -C .. before the verb."), (["-C", "..", "lint"], 0, "MTS155")):
         command = [sys.executable, str(Path("..", "mtasts")), *words]
         done = subprocess.run(command, cwd=folder / "static", capture_output=True, text=True, check=False)
         assert (done.returncode, said in done.stdout) == (code, True), done.stderr
@@ -100,7 +100,7 @@ def test_the_toolkit_can_be_run_by_its_path(bake: Bake) -> None:
 def test_no_second_policy_is_made_in_a_subdirectory(repository: Path) -> None:
     """Nobody would see that it is not the one that is published."""
     code, printed = run(repository / "deep", "import", "example.com")
-    assert code == 1 and "Add -C .. before the verb." in printed
+    assert code == 1 and "To use that one, add -C .. before the verb." in printed
     assert not (repository / "deep" / "policy.yaml").exists()
 
 

@@ -119,12 +119,12 @@ def test_explain_is_laid_out_for_the_terminal(folder: Path) -> None:
     assert re.search(r"\n2\. From that date on, .*\n   \S", way)
     every = at_terminal(folder, "explain", columns=60, NO_COLOR="1")
     assert every.startswith("Rules\n  MTS101  error    The file cannot be read\n")
-    assert "\n\nWays\n  enforce   From testing to enforce\n" in every
+    assert "\n\nTasks\n  enforce   From testing to enforce\n" in every
     assert max(map(len, (rule + way + every).split("\n"))) <= 60
     assert max(map(len, at_terminal(folder, "explain", "retire", columns=300).split("\n"))) <= 100
 
 
 def test_explain_gives_a_pipe_markdown(folder: Path) -> None:
     """As the README has it."""
-    assert piped(folder, "explain").startswith("| rule | severity | what | stands on |\n")
+    assert piped(folder, "explain").startswith("| rule | severity | what | source |\n")
     assert piped(folder, "explain", "retire").startswith("### Retiring a domain\n\n1. ")

@@ -81,19 +81,19 @@ def test_the_help_of_the_program() -> None:
 
 
 MISSES = [
-    (("lint", "--formt", "json"), "No such option: '--formt'. Did you mean --format?"),
-    (("lint", "-format", "json"), "No such option: '-format'. Did you mean --format?"),
-    (("lint", "--FORMAT=json"), "No such option: '--FORMAT'. Did you mean --format?"),
-    (("plan", "--live_look"), "No such option: '--live_look'. Did you mean --live?"),
-    (("plan", "--exit_code"), "No such option: '--exit_code'. Did you mean --exit-code?"),
-    (("check", "--ca"), "No such option: '--ca'. Did you mean --ca-file?"),
-    (("--verison",), "No such option: '--verison'. Did you mean --version?"),
+    (("lint", "--formt", "json"), "Unknown option '--formt'. Did you mean --format?"),
+    (("lint", "-format", "json"), "Unknown option '-format'. Did you mean --format?"),
+    (("lint", "--FORMAT=json"), "Unknown option '--FORMAT'. Did you mean --format?"),
+    (("plan", "--live_look"), "Unknown option '--live_look'. Did you mean --live?"),
+    (("plan", "--exit_code"), "Unknown option '--exit_code'. Did you mean --exit-code?"),
+    (("check", "--ca"), "Unknown option '--ca'. Did you mean --ca-file?"),
+    (("--verison",), "Unknown option '--verison'. Did you mean --version?"),
     # An option in another place than its own.
-    (("--live", "plan"), "No such option: '--live'. It goes after the verb, and belongs to plan."),
-    (("lint", "--live"), "No such option: '--live'. It belongs to plan."),
-    (("lint", "-C", "x"), "No such option: '-C'. It goes before the verb: python -m mtasts -C DIR lint"),
-    (("lint", "--version"), "No such option: '--version'. It goes before the verb: python -m mtasts --version lint"),
-    (("lint", "--xyzzy"), "No such option: '--xyzzy'. Options: --format, -h, --help."),
+    (("--live", "plan"), "Unknown option '--live'. Put it after the verb. Only the verb plan has it."),
+    (("lint", "--live"), "Unknown option '--live'. Only the verb plan has it."),
+    (("lint", "-C", "x"), "Unknown option '-C'. Put it before the verb: python -m mtasts -C DIR lint"),
+    (("lint", "--version"), "Unknown option '--version'. Put it before the verb: python -m mtasts --version"),
+    (("lint", "--xyzzy"), "Unknown option '--xyzzy'. Options: --format, -h, --help."),
     # Values, and verbs.
     (("lint", "--format", "jsn"), "'jsn' is not one of text, json, github, azure-devops, markdown. Did you mean json?"),
     (("lint", "--format", "JSON"), "Did you mean json?"),
@@ -103,10 +103,10 @@ MISSES = [
     (("records", "--only", "anouncement"), "Did you mean announcement?"),
     (("publish", "annoucement"), "Did you mean announcement?"),
     (("parameters", "--phase", "domain"), "Did you mean domains?"),
-    (("help",), "No such verb: 'help'. Did you mean --help?"),
-    (("Version",), "No such verb: 'Version'. Did you mean --version?"),
-    (("CHECK",), "No such verb: 'CHECK'. Did you mean check?"),
-    (("rec",), "No such verb: 'rec'. Did you mean records?"),
+    (("help",), "Unknown verb 'help'. Did you mean --help?"),
+    (("Version",), "Unknown verb 'Version'. Did you mean --version?"),
+    (("CHECK",), "Unknown verb 'CHECK'. Did you mean check?"),
+    (("rec",), "Unknown verb 'rec'. Did you mean records?"),
 ]  # fmt: skip
 
 

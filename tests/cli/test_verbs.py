@@ -13,7 +13,7 @@ import pytest
 
 from conftest import ROOT, TEMPLATE, Bake, verb
 from mtasts.cli.catalogue import CATALOGUE, catalogue_table
-from mtasts.plan.ways import chapter
+from mtasts.plan.tasks import chapter
 from repositories import Repository, environment
 
 pytestmark = pytest.mark.slow  # bakes repositories, and starts a process for each verb
@@ -157,14 +157,14 @@ def test_the_table_of_rules_in_the_readme_is_the_catalogue(repository: Path) -> 
     assert verb(repository, "explain").stdout.decode().replace("\r\n", "\n").startswith(f"{catalogue_table()}\n")
 
 
-def test_the_chapter_of_ways_in_the_readme_is_the_one_of_the_table(repository: Path) -> None:
+def test_the_chapter_of_tasks_in_the_readme_is_the_one_of_the_table(repository: Path) -> None:
     """Nothing before, between or after them that the table lacks."""
     readme = (repository / "README.md").read_text(encoding="utf-8")
     assert f"\nprints them too.\n\n{chapter()}\n\n## " in readme
 
 
 @pytest.mark.parametrize("name", ["enforce", "mx-move", "rollback", "retire", "hosting"])
-def test_the_ways_in_the_readme_are_those_that_explain_prints(repository: Path, name: str) -> None:
+def test_the_tasks_in_the_readme_are_those_that_explain_prints(repository: Path, name: str) -> None:
     """Step by step, in the same words, and each is listed."""
     said = verb(repository, "explain", name).stdout.decode().replace("\r\n", "\n")
     assert said.startswith("### ") and "\n\n1. " in said and "\n3. " in said
@@ -199,6 +199,15 @@ def test_a_missing_dependency_is_named(repository: Path) -> None:
     done = subprocess.run(command, cwd=repository, capture_output=True, check=False, text=True)
     assert done.returncode == 2
     assert done.stderr == "click is not installed. Run: python -m pip install -r requirements.txt\n"
+
+
+def test_explain_needs_no_octodns(repository: Path) -> None:
+    """The README's first commands install the toolkit without it: it was asked for even to list the rules."""
+    start = "import runpy, sys; sys.modules['octodns'] = None; sys.path[:0] = ['.']"
+    command = [sys.executable, "-c", f"{start}; runpy.run_module('mtasts', run_name='__main__')", "explain", "MTS231"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "MTS231: " in done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /dev/full")
@@ -246,7 +255,7 @@ def test_a_build_proves_that_azure_finds_the_function(repository: Path, missing:
     done = verb(repository, "build", python=runtime_python)
     said = done.stderr.decode()
     assert done.returncode == 1
-    assert "Nothing was built; an earlier build stands as it was. function_app.py cannot be imported" in said
+    assert "The build failed. build/ was not changed. function_app.py cannot be imported" in said
     assert f"No module named '{missing.split('-')[0]}'" in said
     assert "add it to function/requirements.in" in said
     assert (repository / "build" / "function.zip").read_bytes() == before
@@ -351,7 +360,7 @@ def test_a_disk_that_runs_full_leaves_the_earlier_build(repository: Path) -> Non
         before = (repository / "build" / "function.zip").read_bytes()
         full = verb(repository, "build")
         assert full.returncode == 1
-        assert b"an earlier build stands as it was" in full.stderr
+        assert b"The build failed. build/ was not changed." in full.stderr
         assert (repository / "build" / "function.zip").read_bytes() == before
         assert not list(repository.glob(".build-*"))
     finally:
@@ -362,16 +371,16 @@ def test_an_interrupted_build_leaves_the_earlier_build(repository: Path, monkeyp
     """Ctrl+C in the middle of writing."""
     from mtasts.hosting import build
 
-    static = {"example.com/.well-known/mta-sts.txt": POLICY}
-    build.write(repository, {"host.json": b"{}"}, static, {}, lambda _: {})
+    static = {"static/example.com/.well-known/mta-sts.txt": POLICY}
+    build.write(repository, {"function/host.json": b"{}", **static}, lambda _: None)
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for step in ("_write_zip", "_replace"):
+    for step in ("write_files", "_replace"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(build, step, interrupted)
-            build.write(repository, {"host.json": b"changed"}, static, {}, lambda _: {})
+            build.write(repository, {"function/host.json": b"changed", **static}, lambda _: None)
         assert (repository / "build" / "function" / "host.json").read_bytes() == b"{}"
         assert not list(repository.glob(".build-*"))
 
@@ -457,6 +466,6 @@ def test_a_tree_that_is_no_folder_is_wrong_use(repository: Path, folder: str) ->
     """Nothing is judged in its place, and for `plan --exit-code` it is no safe change."""
     done = verb(repository, "-C", folder, "lint")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert f"Invalid value for '-C': {folder!r} cannot be entered: " in done.stderr.decode()
-    assert b"Name a folder that exists." in done.stderr
+    assert f"Invalid value for '-C': cannot change to {folder!r}: " in done.stderr.decode()
+    assert b"Give the path of a folder that exists." in done.stderr
     assert verb(repository, "-C", folder, "plan", "--exit-code").returncode == 1

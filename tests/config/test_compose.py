@@ -207,7 +207,7 @@ def test_a_retired_domain_stays_retired_unless_forced() -> None:
     kept = merged(text, [entry], False)
     assert (kept.text, kept.notes["b.example"]) == (
         text,
-        ("It is retired in policy.yaml, and stays so. To replace its entry with what is published, add --force.",),
+        ("It is retired in policy.yaml, and stays retired. To replace its entry, add --force.",),
     )
     forced = merged(text, [entry], True)
     assert forced.text == text.replace("retired: true", "retired: false")

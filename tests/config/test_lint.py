@@ -214,7 +214,7 @@ def test_a_number_is_digits_without_a_leading_0(number: str, source: str) -> Non
         config, findings = read(text)
         assert config is None, source
         assert [(each.rule.id, each.line) for each in findings] == [(rule, line)], source
-        assert "Write a whole number without quotes: digits only, and no leading 0." in findings[0].message
+        assert "Write a whole number, in digits without quotes or a leading 0." in findings[0].message
 
 
 @pytest.mark.parametrize("text", ["0123", "1e5", "1_2", "0x1f", "null", "true", "7"])

@@ -48,6 +48,8 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
     "mx-exchange": ("mx1.example.com", "mail.protection.outlook.com", "MTS129", "Write '*.mail.protec"),
     "domain-host": ("  example.com:\n", "  mta-sts.example.com:\n", "MTS130", "Write 'example.com'."),
     "domain-url": ("  example.com:\n", '  "https://example.com":\n', "MTS123", "Write 'example.com'."),
+    "domain-bare": ("domains:\n  example.com:\n", "domains: example.com\n", "MTS105", "colon: `  example.com:`."),
+    "domain-list": ("domains:\n  example.com:\n", "domains:\n  - example.com\n", "MTS105", "colon: `  example.com:`."),
     "rua-bare": ("mailto:tls@", "tls@", "MTS141", "Write 'mailto:tls@example.com'."),
     "rua-record": ("mailto:tls@", "v=TLSRPv1; rua=mailto:tls@", "MTS142", "Write 'mailto:tls@example.com'."),
     "rua-size": ("tls@example.com", "tls@example.com!10m", "MTS143", "Write 'mailto:tls@example.com'."),

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from urllib3.connectionpool import HTTPConnectionPool
 
 from conftest import TEMPLATE
-from mtasts.cli import _ownership
+from mtasts.cli import _octodns
 from mtasts.config.model import Config, read
 from mtasts.dns import publish
 from mtasts.dns.recordset import Past
@@ -571,7 +571,7 @@ def test_what_was_in_force_within_the_longest_max_age_is_ours(name: str) -> None
     ages, expected = WINDOWS[name]
     newest_first = [revision(age, max_age) for age, max_age in reversed(ages)]
     changes = [(Change(each.commit, 0, None, "", "", "", None), each.since, each.config) for each in newest_first]
-    published = _ownership.past(revisions.history(changes, TODAY - revisions.REMEMBERED)).published
+    published = _octodns.past(revisions.history(changes, TODAY - revisions.REMEMBERED)).published
     policies = {value for name, _, value in published if name == "_mta-sts.example.com."}
     assert policies == {IDS[max_age] for max_age in expected}
 
@@ -581,7 +581,7 @@ def test_a_value_is_ours_at_its_own_name_and_of_its_own_type_only() -> None:
     text = Case("hosting").text().replace("new.azure", "New.Azure")
     config, _ = read(text)
     assert isinstance(config, Config)
-    published = _ownership.past(History((Revision("1", TODAY, config),), (), ())).published
+    published = _octodns.past(History((Revision("1", TODAY, config),), (), ())).published
     assert set(published) == {
         ("mta-sts.example.com.", "CNAME", "new.azurewebsites.net."),
         ("asuid.mta-sts.example.com.", "TXT", "A1B2"),

@@ -326,4 +326,4 @@ def test_what_proves_a_domain_is_no_option_without_azure(bake: Bake) -> None:
     """A web server's repository has no files for Front Door: one line, and no traceback."""
     done = verb(bake(dns_provider="manual", hosting="web-server"), "records", "--verification", "hosts.json")
     assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
-    assert b"--verification is for Front Door, and this repository has no files for it." in done.stderr
+    assert b"--verification is only for Front Door, which this repository does not use." in done.stderr

@@ -372,7 +372,7 @@ def test_a_hook_s_environment_does_not_lead_elsewhere(
 
 def test_no_repository(tmp_path: Path) -> None:
     """It says so."""
-    with pytest.raises(GitError, match="is not in a git repository, and this needs the git history"):
+    with pytest.raises(GitError, match="is not in a git repository, but plan needs the git history"):
         Repository.of(tmp_path / "policy.yaml")
 
 

@@ -111,7 +111,7 @@ def test_host_names_of_earlier_domains_take_their_place(kind: str, domains: int,
     if room:
         assert len(hosts.compare(wanted, there).missing) == domains
     else:
-        with pytest.raises(UserError, match=r"there is no room for d0\.example"):
+        with pytest.raises(UserError, match=r"no room for d0\.example"):
             hosts.compare(wanted, there)
 
 
@@ -174,14 +174,20 @@ def test_a_command_for_an_owner_holds_no_name_that_is_more_than_a_name(name: str
         assert set(host.resource) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
 
 
-RIGHTS, TAKEN = "Azure does not give this identity the right", "Another resource in Azure has this host name"
+RIGHTS, TAKEN = (
+    "This identity does not have the right to do that in Azure",
+    "Another resource in Azure already has this name",
+)
 MESSAGES = [
     # As the resource manager, App Service, Static Web Apps and Front Door write them; the first six are documented.
     ("(AuthorizationFailed) The client 'x' with object id 'x' does not have authorization to perform action", RIGHTS),
     ("ERROR: LinkedAuthorizationFailed", RIGHTS),
     ("(DeploymentActive) The deployment with resource id cannot be saved, because this would overwrite", "Another dep"),
-    ("(ResourceGroupNotFound) Resource group 'app' could not be found.", "Azure does not have the hosting yet"),
-    ("(ResourceNotFound) The Resource 'Microsoft.Web/sites/app' was not found.", "Azure does not have the hosting yet"),
+    ("(ResourceGroupNotFound) Resource group 'app' could not be found.", "The hosting does not exist in Azure yet"),
+    (
+        "(ResourceNotFound) The Resource 'Microsoft.Web/sites/app' was not found.",
+        "The hosting does not exist in Azure yet",
+    ),
     ("Hostname 'mta-sts.one.example' already exists. Please try with a different hostname.", TAKEN),
     ("Custom domain is already in use by another Front Door", TAKEN),
     ("(Conflict) Hostname mta-sts.one.example is already bound to another site", TAKEN),
@@ -206,6 +212,6 @@ def test_the_last_try_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == ""
     assert refusals.main(environment, tmp_path / "refusal.txt", "last") == 1
     assert capsys.readouterr().out == (
-        "::error title=Azure refuses::Azure says why in the lines above. Once that is gone, run the failed jobs of "
-        "this run again.\n"
+        "::error title=Azure refuses::The lines above have Azure's reason. Correct the cause, then run the failed "
+        "jobs of this run again.\n"
     )

@@ -50,7 +50,7 @@ def test_a_static_web_app_gets_its_host_name(bake: Bake) -> None:
     code, said, after = taken(bake(hosting="static-web-app"), policy("static-web-app"), arm(hostname=HOST))
     assert (code, said) == (
         0,
-        "policy.yaml has what Azure gave the hosting for good. Commit it.\n",
+        "policy.yaml was updated with the values from Azure. Commit it.\n",
     )
     assert after == policy("static-web-app", hosting=f'  hostname: "{HOST}"\n')
 
@@ -71,7 +71,7 @@ def test_front_door_gives_its_host_name(bake: Bake) -> None:
     code, said, after = taken(bake(hosting="front-door"), policy("front-door", domains), outputs)
     assert (code, said.splitlines()[1]) == (
         0,
-        "Set the variable AZURE_STORAGE_ACCOUNT for the deployment: mtastsabc123",
+        "For the pipeline deploy, set the variable AZURE_STORAGE_ACCOUNT to mtastsabc123",
     )
     assert after == policy("front-door", domains, f'  hostname: "{HOST}"\n')
 
@@ -80,7 +80,7 @@ def test_a_second_run_changes_nothing(bake: Bake) -> None:
     """The pipeline may be run again at any point."""
     folder = bake(hosting="static-web-app")
     after = taken(folder, policy("static-web-app"), arm(hostname=HOST))[2]
-    assert taken(folder, after, arm(hostname=HOST)) == (0, "policy.yaml has all of it already.\n", after)
+    assert taken(folder, after, arm(hostname=HOST)) == (0, "policy.yaml already has these values.\n", after)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from conftest import Bake, Served, verb
-from mtasts.config.hosting import Kind
 from mtasts.hosting import serve as serve_module
 from mtasts.hosting.functions_host import FunctionsHost
 
@@ -175,7 +174,7 @@ def test_a_request_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     """One byte at a time, each soon after the last: the time is that of the whole request."""
     monkeypatch.setattr("mtasts.hosting.serve.SECONDS", 0.5)
     ready: queue.Queue[int] = queue.Queue()
-    static = serve_module.static_host({"a/index.html": b"x"}, Kind.WEB_SERVER)
+    static = serve_module.static_host({"a/index.html": b"x"}, str)
     threading.Thread(target=serve_module.run, args=(static, 0, ready.put), daemon=True).start()
     port = ready.get()
     for head in (b"GE", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nContent-Length: 999\r\n\r\n"):

@@ -33,8 +33,8 @@ EDITS = {
     "mtasts/__init__.py": FORGED,
     "mtasts/__main__.py": FORGED,
     "mtasts/cli/__init__.py": FORGED,
-    "mtasts/cli/lint.py": FORGED,
-    "mtasts/cli/plan.py": FORGED,
+    "mtasts/cli/verbs/lint.py": FORGED,
+    "mtasts/cli/verbs/plan.py": FORGED,
     "mtasts/plan/safety.py": FORGED,
     "mtasts/config/model.py": FORGED,
     "requirements.txt": "evil==1.0\n",
@@ -369,7 +369,8 @@ def test_azure_repos_gets_the_plan_by_the_target_branchs_toolkit(
     main.commit({}, WHEN, "Begin")
     main.branch("topic")
     main.commit(
-        {"policy.yaml": policy(main).replace("mode: testing", "mode: none"), "mtasts/cli/comment.py": FORGED}, LATER
+        {"policy.yaml": policy(main).replace("mode: testing", "mode: none"), "mtasts/cli/verbs/comment.py": FORGED},
+        LATER,
     )
     main.switch("main")
     threads = "/fabrikam/project/_apis/git/repositories/repository/pullRequests/22/threads"

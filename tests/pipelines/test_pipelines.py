@@ -15,6 +15,7 @@ from pipeline_files import (
     ACTIONS,
     AZURE,
     AZURE_PIPELINES,
+    CALLED,
     DEPENDABOTS,
     DNS_PROVIDERS,
     GENERATED,
@@ -66,7 +67,7 @@ def test_files_meet_the_schema(schema: str, files: list[Path]) -> None:
 
 def test_every_pipeline_is_there_on_both_systems() -> None:
     """Prove that neither system lacks a pipeline, and that the tests see them all."""
-    assert sorted(path.stem for path in GITHUB.glob("workflows/*")) == sorted(PIPELINES)
+    assert sorted(path.stem for path in GITHUB.glob("workflows/*")) == sorted([*PIPELINES, *CALLED])
     assert sorted(path.stem for path in AZURE.glob("*.yml")) == sorted(PIPELINES)
     assert [path.parent.name for path in ACTIONS] == ["build", "judge", "toolkit", "variables"]
     assert [path.stem for path in sorted(AZURE.glob("steps/*"))] == [
@@ -90,6 +91,8 @@ def pruned(hosting: str, pipelines: str, folder: Path, dns_provider: str = "manu
 
 def called_file(text: str) -> str:
     """Return the file of a called action or template, from the top of the repository."""
+    if text.endswith(".yml") and text.startswith("$/"):
+        return text.removeprefix("$/")
     if text.startswith(("$/", "./base/")):
         return f"{text.removeprefix('$/').removeprefix('./base/')}/action.yml"
     return f".azuredevops/{text}"
@@ -101,12 +104,14 @@ def test_a_repository_has_what_it_uses(hosting: str, system: str, place: str, tm
     """Prove that one deployment is left for a hosting, with the actions or templates that it calls, and no other."""
     pipelines = sorted(pruned(hosting, system, tmp_path).glob(f"{place}/*.yml"))
     provision = [] if hosting == "web-server" else ["provision"]
-    assert [path.stem for path in pipelines] == [f"deploy-{hosting}", *provision, "pull-request", "watch"]
+    publish = CALLED if system == "github" else []
+    assert [path.stem for path in pipelines] == [f"deploy-{hosting}", *provision, *publish, "pull-request", "watch"]
     texts = {text for path in pipelines for text in strings(load(path))}
     called = {called_file(text) for text in texts if text.startswith(("$/", "./base/", "steps/"))}
-    shared = [*tmp_path.glob(".github/actions/*/action.yml"), *tmp_path.glob(".azuredevops/steps/*")]
+    places = (".github/actions/*/action.yml", ".github/workflows/publish.yml", ".azuredevops/steps/*")
+    shared = [path for place in places for path in tmp_path.glob(place)]
     assert {path.relative_to(tmp_path).as_posix() for path in shared} == called
-    expected = {"github": (4, 3), "azure-devops": (7, 5)}[system]
+    expected = {"github": (5, 4), "azure-devops": (7, 5)}[system]
     assert len(called) == expected[hosting == "web-server"]
 
 
@@ -250,14 +255,39 @@ SECRET = re.compile(r"\$\{\{ secrets\.(\w+) \}\}|\$\(((?:AWS_|CLOUDFLARE_TOKEN|R
 def test_no_other_secret_is_read(path: Path) -> None:
     """Prove that the DNS provider's is the only secret to store, and goes only into the step that needs it."""
     texts = list(strings(load(path)))
-    assert [text for text in texts if re.search("secrets: inherit|password", text, re.IGNORECASE)] == []
+    assert [text for text in texts if re.search("password", text, re.IGNORECASE)] == []
     found = [name for text in texts for names in SECRET.findall(text) for name in names if name]
-    publishing = path.is_relative_to(GENERATED) and (
-        re.fullmatch("deploy-.*", path.stem) if GITHUB in path.parents else path.stem == "publish"
-    )
-    times = 2 if GITHUB in path.parents and path.stem.startswith("deploy-") else 1  # for "hosting" and "announce"
-    assert sorted(found) == (sorted(SECRETS * times) if publishing else [])
+    publishing = path.is_relative_to(GENERATED) and path.stem == "publish"
+    assert sorted(found) == (SECRETS if publishing else [])
     assert len([text for text in texts if "secrets." in text]) == (len(found) if GITHUB in path.parents else 0)
+
+
+@pytest.mark.parametrize("dns_provider", DNS_PROVIDERS)
+@pytest.mark.parametrize("hosting", HOSTINGS)
+def test_only_who_publishes_with_a_secret_inherits_it(hosting: str, dns_provider: str, tmp_path: Path) -> None:
+    """Prove that a called workflow gets secrets where it reads one, and none otherwise.
+
+    An environment's secrets reach it by no other way than `inherit` (actions/runner#1490).
+    """
+    folder = pruned(hosting, "github", tmp_path, dns_provider)
+    found = {
+        (path.stem, name): job["secrets"]
+        for path in folder.glob(".github/workflows/*")
+        for name, job in load(path)["jobs"].items()
+        if "secrets" in job
+    }
+    with_secret = dns_provider in ("cloudflare", "route53", "rfc2136")
+    assert found == {(f"deploy-{hosting}", name): "inherit" for name in ("hosting", "announce") if with_secret}
+
+
+@pytest.mark.parametrize(("system", "place"), PLACES.items(), ids=SYSTEMS)
+def test_a_providers_variables_stand_in_one_file(system: str, place: str) -> None:
+    """Prove that one file of each system names what publishing reads, so that a new provider changes that alone."""
+    publish = {"github": "publish.yml", "azure-devops": "steps/publish.yml"}[system]
+    names = re.compile(r"CLOUDFLARE_\w+|AWS_\w+|RFC2136_\w+|AZURE_DNS_\w+")
+    files = [path for path in (GENERATED / place).parent.rglob("*.yml") if path.is_relative_to(GENERATED / place)]
+    named = {path.relative_to(GENERATED / place).as_posix(): names.findall(path.read_text("utf-8")) for path in files}
+    assert [path for path, found in named.items() if found] == [publish]
 
 
 @pytest.mark.parametrize("hosting", HOSTINGS)
@@ -286,9 +316,10 @@ BUILD = [
     "python -m mtasts lint",
     "python -m mtasts build",
 ]
+FORCED = " ${{ inputs.force && '--force' || '' }}"
 ANNOUNCE = {
     system: [f"{INSTALL} dns/*.txt", f"python -m mtasts publish announcement --doit{forced}"]
-    for system, forced in (("github", " ${FORCE:+--force}"), ("azure-devops", ""))
+    for system, forced in (("github", FORCED), ("azure-devops", ""))
 }
 SEEN = [
     f"{INSTALL} requirements.txt",
@@ -309,7 +340,7 @@ LOOK = {"github": ["python -m mtasts check --only dns,https --wait 1"], "azure-d
 def test_verbs(system: str) -> None:
     """Prove that both systems call the same verbs in the same order, in the same words."""
     assert python_commands(pipeline(system, "watch")) == [*WATCH, *LOOK[system]]
-    octodns, forced = f"{INSTALL} dns/*.txt", " ${FORCE:+--force}" if system == "github" else ""
+    octodns, forced = f"{INSTALL} dns/*.txt", FORCED if system == "github" else ""
     hosted = [octodns, ONLY_REMOVED, f"python -m mtasts publish hosting --doit{forced}"]
     for hosting in ("function", "static-web-app"):
         assert python_commands(pipeline(system, f"deploy-{hosting}")) == [
@@ -349,7 +380,7 @@ def test_triggers_on_github() -> None:
     for hosting in HOSTINGS:
         triggers = load(pipeline("github", f"deploy-{hosting}"))[True]
         assert triggers == {"push": {"branches": ["main"]}, **by_hand}
-    create = {"description": "Make what the run shows; without, it only shows it", "type": "boolean"}
+    create = {"description": "Make what the run shows. Otherwise, it only shows it", "type": "boolean"}
     inputs = {"create": {**create, "default": False}}
     assert load(pipeline("github", "provision"))[True] == {"workflow_dispatch": {"inputs": inputs}}
     watch = load(pipeline("github", "watch"))
@@ -361,8 +392,8 @@ def test_triggers_in_azure_devops() -> None:
     """Prove the same of Azure DevOps, where a pipeline can always be run by hand."""
     check = load(pipeline("azure-devops", "pull-request"))
     assert (check["trigger"], check["pr"]) == ("none", {"branches": {"include": ["main"]}})
-    create = {"name": "create", "displayName": "Make what the run shows; without, it only shows it"}
-    force = {"name": "force", "displayName": "Write over DNS records that this repository did not make"}
+    create = {"name": "create", "displayName": "Make what the run shows. Otherwise, it only shows it"}
+    force = {"name": "force", "displayName": "Replace DNS records that this repository did not make"}
     asked = [{**each, "type": "boolean", "default": "false"} for each in (create, force)]
     for hosting in HOSTINGS:
         deploy = load(pipeline("azure-devops", f"deploy-{hosting}"))

@@ -170,14 +170,14 @@ def test_a_host_name_that_another_app_holds(system: str, begin: Begin) -> None:
     world.azure.taken = {"mta-sts.two.example"}
     push = world.push()
     assert (push.red(), push.ended["deploy"], push.ended["azure"]) == (["domains"], "skipped", "success")
-    assert push.all_said.count("Another resource in Azure has this host name") == 1
+    assert push.all_said.count("Another resource in Azure already has this name") == 1
     assert "Traceback" not in push.all_said and unharmed(world)
     world.azure.taken = set()
     assert ends_well(world)
 
 
 RUNNING = failure(409, "DeploymentActive", "The deployment with resource id 'mta-sts' cannot be saved: it is active.")
-DENIED = "Azure does not give this identity the right to do that."
+DENIED = "This identity does not have the right to do that in Azure."
 
 
 def test_a_deployment_that_runs_already(begin: Begin) -> None:
@@ -229,7 +229,7 @@ def test_three_certificates_and_a_fourth_domain(begin: Begin) -> None:
     world.azure.names += ["mta-sts.old.example", "mta-sts.older.example"]
     push = world.push()
     assert (push.red(), push.ran()) == (["look"], ["build"])
-    assert "there is no room for two.example" in push.all_said
+    assert "no room for two.example" in push.all_said
     assert "--hostname mta-sts.old.example" in push.summary() and unharmed(world)
     world.azure.names.remove("mta-sts.older.example")
     assert ends_well(world)

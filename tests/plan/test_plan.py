@@ -690,7 +690,7 @@ def test_what_cannot_be_looked_at_is_no_safe_change(repository: Repository, tmp_
     (tmp_path / "ca.pem").write_text("no certificate", encoding="utf-8")
     done = verb(repository.folder, "plan", "--live", "--exit-code", "--ca-file", str(tmp_path / "ca.pem"))
     assert done.returncode == 1
-    assert b"holds no certificates" in done.stderr
+    assert b"contains no certificates" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "nowhere/policy.yaml"])
@@ -715,7 +715,7 @@ def test_without_a_repository(bake: Bake) -> None:
     """The file may have been downloaded as a ZIP."""
     done = verb(bake(), "plan", env={"GIT_CEILING_DIRECTORIES": "/"})
     assert done.returncode == 1
-    assert b"is not in a git repository, and this needs the git history." in done.stderr
+    assert b"is not in a git repository, but plan needs the git history." in done.stderr
 
 
 def test_a_pull_request_is_compared_with_its_merge_base(repository: Repository) -> None:

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
 from conftest import TEMPLATE, verb
+from mtasts.dns.publish import fault
 from mtasts.findings.forms import markdown, plain
-from mtasts.system.credentials import MASK, Mask, fault, mask
+from mtasts.system.credentials import MASK, Mask, mask
 
 TOKEN = "v1.0-3f'2/a+b=\"c&d<e>#[f]_$g%h~zßΩ|0123456789"
 FORMS = {

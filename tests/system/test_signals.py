@@ -121,7 +121,7 @@ def test_every_verb_that_waits(bake: Bake) -> None:
                 here = [word.format(dns=silent.dns) for word in words]
                 there = {key: value.format(http=silent.http) for key, value in env.items()}
                 done, printed = stopped(folder, here, number, there, partial(silent.asked.wait, HANG))
-            said = [line for line in printed.strip().splitlines() if not line.startswith("Waiting until ")]
+            said = [line for line in printed.strip().splitlines() if not line.startswith("Waiting up to ")]
             assert (done, said) == (code, ["Interrupted."]), words
             left = {path.name for path in folder.iterdir()} - set(before) - {".wheels", "__pycache__"}
             assert left == set(), words

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from pytest_httpserver import HTTPServer
 
-from conftest import ROOT, TEMPLATE, Bake, verb
+from conftest import PROVIDERS, ROOT, TEMPLATE, Bake, verb
 
 sys.path.insert(0, str(ROOT / "ci"))
 from lock import LOCKS, compile_lock
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.slow  # resolves locks, and installs what they list
 
 ANYWHERE = [name for name, target in LOCKS.items() if target == ("--universal", "--python-version=3.10")]
 SYSTEMS = ["linux", "macos", "windows"]
-PROVIDERS = ["azure-dns", "cloudflare", "route53", "rfc2136"]
 UV = [sys.executable, "-m", "uv"]
 
 

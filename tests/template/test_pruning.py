@@ -183,7 +183,7 @@ def test_any_text(text: str) -> None:
 COMMON = [
     *("README.md", "policy.yaml", "tests/test_policy.py", "static/index.html", "docs/cloudflare.md"),
     # What lint, plan and check need for each hosting and provider stays: the base branch judges a change of them.
-    *("mtasts/cli/check.py", "mtasts/config/hosting.py", "mtasts/dns/records.py", "mtasts/hosting/build.py"),
+    *("mtasts/cli/verbs/check.py", "mtasts/config/hosting.py", "mtasts/dns/records.py", "mtasts/hosting/build.py"),
 ]
 HOSTINGS = {
     "function": [
@@ -200,15 +200,16 @@ NOT_FOR_WEB_SERVER = {
     "github": [".github/actions/variables/action.yml", ".github/workflows/provision.yml"],
     "azure-devops": [".azuredevops/steps/variables.yml", ".azuredevops/provision.yml"],
 }
-AZURE = ["infra/deploy.sh", "mtasts/cli/outputs.py", "mtasts/cli/parameters.py", "mtasts/hosting/azure.py"]
+AZURE = ["infra/deploy.sh", "mtasts/cli/verbs/outputs.py", "mtasts/cli/verbs/parameters.py", "mtasts/hosting/azure.py"]
 PIPELINES = {"github": ".github/workflows", "azure-devops": ".azuredevops"}
 SHARED = {
     "github": [".github/dependabot.yml", ".github/actions/toolkit/action.yml"],
-    "azure-devops": [".azuredevops/steps/toolkit.yml", "mtasts/ci/azure_devops.py", "mtasts/cli/comment.py"],
+    "azure-devops": [".azuredevops/steps/toolkit.yml", "mtasts/ci/azure_devops.py", "mtasts/cli/verbs/comment.py"],
 }
 OCTODNS = [
     *("dns/README.md", "mtasts/dns/octodns.py", "mtasts/dns/publish.py", "mtasts/dns/recordset.py"),
-    *("mtasts/dns/providers/__init__.py", "mtasts/check/announcing.py", "mtasts/cli/_ownership.py"),
+    *("mtasts/dns/providers/__init__.py", "mtasts/check/announcing.py", "mtasts/dns/names.py"),
+    *("mtasts/cli/_announced.py", "mtasts/cli/_octodns.py"),
 ]
 DNS: dict[str, list[str]] = {
     "azure-dns": [
@@ -232,7 +233,8 @@ def chosen(hosting: str, pipelines: str, dns: str) -> set[str]:
     workflows = [f"{folder}/{name}.yml" for name in ("pull-request", "watch", f"deploy-{hosting}")]
     azure = [] if hosting == "web-server" else [*AZURE, *NOT_FOR_WEB_SERVER[pipelines]]
     bootstrap = [] if hosting == "web-server" and dns != "azure-dns" else ["infra/bootstrap.bicep"]
-    return {*COMMON, *HOSTINGS[hosting], *azure, *SHARED[pipelines], *workflows, *DNS[dns], *bootstrap}
+    secrets = [] if (pipelines, dns) == ("github", "manual") else ["mtasts/system/credentials.py"]
+    return {*COMMON, *HOSTINGS[hosting], *azure, *SHARED[pipelines], *workflows, *DNS[dns], *bootstrap, *secrets}
 
 
 @pytest.mark.parametrize("hosting", HOSTINGS)
@@ -250,6 +252,23 @@ def test_pruning(tmp_path: Path, hosting: str, pipelines: str, dns: str) -> None
         assert tree(tmp_path) == chosen(hosting, pipelines, dns)
     assert (tmp_path / "dns").exists() == (dns != "manual")
     assert (tmp_path / "infra").exists() == (hosting != "web-server" or dns == "azure-dns")
+
+
+@pytest.mark.parametrize(
+    ("hosting", "left"),
+    [
+        ("web-server", "/build/\r\n# mine: /hosts.json\n*.json\n"),
+        ("front-door", "/build/\r\n/hosts.json\r\n# mine: /hosts.json\n*.json\n"),
+        ("function", "/build/\r\n/hosts.json\r\n# mine: /hosts.json\n/.wheels/\n*.json\n"),
+    ],
+)
+def test_git_ignores_what_is_written(tmp_path: Path, hosting: str, left: str) -> None:
+    """A name in .gitignore that nothing in the repository writes is a question that somebody has to answer."""
+    text = "/build/\r\n/hosts.json\r\n# mine: /hosts.json\n/.wheels/\n*.json\n"
+    (tmp_path / ".gitignore").write_bytes(text.encode())
+    for _ in range(2):
+        prune(tmp_path, [hosting, "github", "manual"])
+        assert (tmp_path / ".gitignore").read_bytes().decode() == left
 
 
 def test_pruning_leaves_no_empty_static_folder(tmp_path: Path) -> None:

@@ -107,18 +107,46 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("system", ANSWERS)
-def test_an_update_gives_what_a_bake_gives_and_leaves_the_policy(tmp_path: Path, system: str) -> None:
-    """From the first state, on both pipeline systems: no conflict, nothing left over, and the repository lints."""
-    made = installed(tmp_path, BEFORE, **ANSWERS[system])
+UPDATED = {
+    **ANSWERS,
+    "the defaults": {},
+    "the defaults on Azure DevOps": {"pipelines": "azure-devops"},
+    "a web server and DNS by hand": {"hosting": "web-server", "dns_provider": "manual"},
+    "the same on Azure DevOps": {"hosting": "web-server", "dns_provider": "manual", "pipelines": "azure-devops"},
+}
+# What an owner has added, changed and removed, beside policy.yaml.
+ADDED = ("docs/notes.md", "mtasts/own.py", "dns/own.yaml", "infra/own.bicep", "{pipelines}/own.yml")
+SCHEDULE = ('"37 5 * * *"', '"12 4 * * *"')
+UNWANTED = "tests/test_policy.py"
+
+
+@pytest.mark.parametrize("name", UPDATED)
+def test_an_update_gives_what_a_bake_gives_and_leaves_what_the_owner_has_done(tmp_path: Path, name: str) -> None:
+    """From the first state: no conflict, nothing left over but the owner's, and the repository lints."""
+    answers = UPDATED[name]
+    made = installed(tmp_path, BEFORE, **answers)
+    pipelines = ".azuredevops" if answers.get("pipelines") == "azure-devops" else ".github/workflows"
+    own = {each.format(pipelines=pipelines): b"of the owner\n" for each in ADDED}
+    for each, content in own.items():
+        (made.folder / each).parent.mkdir(parents=True, exist_ok=True)
+        (made.folder / each).write_bytes(content)
+    watch = made.folder / pipelines / "watch.yml"
+    watch.write_text(watch.read_text(encoding="utf-8").replace(*SCHEDULE), encoding="utf-8")
+    (made.folder / UNWANTED).unlink()
+    made.commit("Mine, too")
     policy = (made.folder / "policy.yaml").read_bytes()
     made.cruft("update", "--skip-apply-ask")
     fresh = tmp_path / "fresh"
     fresh.mkdir()
-    made.cruft("create", str(made.template), "--no-input", "--extra-context", as_json(ANSWERS[system]), cwd=fresh)
+    made.cruft("create", str(made.template), "--no-input", "--extra-context", as_json(answers), cwd=fresh)
     updated, wanted = tree(made.folder), tree(fresh / "example.com")
     assert updated.pop("policy.yaml") == policy != wanted.pop("policy.yaml")
-    assert updated == wanted
+    old, new = (each.encode() for each in SCHEDULE)
+    changed = f"{pipelines}/watch.yml"
+    expected = {**wanted, **own, changed: wanted[changed].replace(old, new)}
+    del expected[UNWANTED]
+    assert updated == expected
+    assert new in updated[changed]
     done = verb(made.folder, "lint")
     assert done.returncode == 0, done.stdout
     made.commit("Update the template")

@@ -1,10 +1,11 @@
 metadata description = '''
-Makes what needs an owner, once and before everything else: the resource groups, the identities of the pipelines, their
-federated credentials, and roles of their own. Safe to run again: what is there already is brought in line. Run by hand,
-with the command in README.md. What each identity may do is in the .rights.json files beside this one.
+Makes what only an owner can make: the resource groups, the identities of the pipelines with their federated credentials,
+and a role for each. Run it once by hand, before everything else, with the command in README.md. You can run it again at any
+time: it then updates what exists. The .rights.json files in this folder list what each identity can do.
 
-It takes over the groups, identities and credentials that earlier versions of README.md made by hand, if their names are
-the same. These assignments and roles of that time can go, once a deployment has gone well without them:
+If you followed an earlier version of README.md, this takes over the groups, identities and credentials that you made by
+hand, if their names are the same. You no longer need these assignments and roles of that time. Remove them, then check that a
+deployment still works:
 - provision: Contributor and Role Based Access Control Administrator on the app's group; "Follow host names of NAME"
 - deploy: Website Contributor on the app; "Deploy NAME"; Storage Blob Data Contributor on the storage account
 - deploy, for DNS: "Publish MTA-STS in DOMAIN"; DNS Zone Contributor on a zone
@@ -13,30 +14,30 @@ the same. These assignments and roles of that time can go, once a deployment has
 
 targetScope = 'subscription'
 
-@description('The name of the app. Its resource group has the same, and that of the identities NAME-pipelines.')
+@description('The name of the app, and of its resource group. The resource group of the identities is NAME-pipelines.')
 param name string
 
-@description('The region of what is made here. An existing group must be named with its own.')
+@description('The region of what this makes. If a group already exists, give its region.')
 param location string = deployment().location
 
-@description('The tags of the two groups. They replace those that a group has.')
+@description('The tags of the two groups. They replace the tags that a group already has.')
 param tags object = {}
 
 @description('''
-What the subject of every token begins with that GitHub gives this repository, such as repo:OWNER/REPOSITORY.
-Empty for Azure DevOps, which makes the federated credentials with its service connections.
+How the subject of every token begins that GitHub issues to this repository, such as repo:OWNER/REPOSITORY. Leave it empty
+for Azure DevOps, which makes the federated credentials together with its service connections.
 ''')
 param subjectPrefix string = ''
 
-@description('The resource group of the DNS zones. Empty if they are not in Azure DNS.')
+@description('The resource group of the DNS zones. Leave it empty if they are not in Azure DNS.')
 param dnsGroup string = ''
 
 @description('The subscription of the DNS zones, if it is not this one.')
 param dnsSubscription string = subscription().subscriptionId
 
-// What each identity may do. README.md's command takes it from the .rights.json files beside this one.
+// What each identity can do. The command in README.md reads this from the .rights.json files in this folder.
 
-@description('The actions of provision in the app\'s group. Without any, nothing is made there: a web server serves the policy.')
+@description('The actions of provision in the app\'s group. If it is empty, this makes nothing there, because your own web server serves the policy.')
 param provision string[] = []
 
 @description('The actions of provision in the whole subscription.')
@@ -48,16 +49,16 @@ param deploy string[] = []
 @description('The data actions of deploy in the app\'s group.')
 param deployData string[] = []
 
-@description('The condition under which deploy has its data actions.')
+@description('The condition on the data actions of deploy.')
 param deployCondition string = ''
 
 @description('The actions of deploy in the group of the DNS zones.')
 param publish string[] = []
 
-@description('The built-in roles of the app\'s own identity in the app\'s group, as names with their ids.')
+@description('The built-in roles of the app\'s own identity in the app\'s group: names with their ids.')
 param app object = {}
 
-// Azure evaluates scopes and parameters of modules that it skips: none may be empty, or lead to what is not there.
+// Azure evaluates scopes and parameters even of modules that it skips. So none can be empty, or name what does not exist.
 var hosted = !empty(provision)
 var zonesGroup = empty(dnsGroup) ? name : dnsGroup
 var credential = {
@@ -92,7 +93,7 @@ module deployIdentity 'bootstrap/identity.bicep' = if (hosted) {
   params: { name: 'deploy', location: location, subject: subject.deploy }
 }
 
-// A web server has no groups here: its identity is beside its zones.
+// For a web server there are no such groups: its identity is in the group of the zones.
 module publishIdentity 'bootstrap/identity.bicep' = if (!hosted) {
   name: 'deploy-identity'
   scope: resourceGroup(dnsSubscription, zonesGroup)
@@ -113,7 +114,7 @@ module provisionRole 'bootstrap/role.bicep' = if (hosted) {
   params: {
     purpose: 'provision'
     app: name
-    summary: 'Make the hosting of the MTA-STS policy, and its host names and certificates'
+    summary: 'Make the hosting of the MTA-STS policy, with host names and certificates'
     actions: provision
     principalId: hosted ? provisionIdentity!.outputs.principalId : ''
   }
@@ -124,7 +125,7 @@ module provisionSubscriptionRole 'bootstrap/subscription-role.bicep' = if (!empt
   params: {
     purpose: 'provision'
     app: name
-    summary: 'Follow how far Azure is with a host name'
+    summary: 'Read how far Azure is with a host name'
     actions: provisionInSubscription
     principalId: hosted ? provisionIdentity!.outputs.principalId : ''
   }
@@ -136,7 +137,7 @@ module deployRole 'bootstrap/role.bicep' = if (hosted) {
   params: {
     purpose: 'deploy'
     app: name
-    summary: 'Publish the MTA-STS policy on its hosting'
+    summary: 'Publish the MTA-STS policy'
     actions: deploy
     dataActions: deployData
     condition: deployCondition
@@ -165,14 +166,14 @@ module appRoles 'bootstrap/built-in-roles.bicep' = if (!empty(app)) {
   }
 }
 
-@description('AZURE_TENANT_ID.')
+@description('The value of AZURE_TENANT_ID.')
 output tenantId string = tenant().tenantId
 
-@description('AZURE_SUBSCRIPTION_ID.')
+@description('The value of AZURE_SUBSCRIPTION_ID.')
 output subscriptionId string = subscription().subscriptionId
 
-@description('AZURE_CLIENT_ID in the environment provision.')
+@description('The value of AZURE_CLIENT_ID in the environment provision.')
 output provisionClientId string = hosted ? provisionIdentity!.outputs.clientId : ''
 
-@description('AZURE_CLIENT_ID everywhere else.')
+@description('The value of AZURE_CLIENT_ID everywhere else.')
 output deployClientId string = hosted ? deployIdentity!.outputs.clientId : publishIdentity!.outputs.clientId

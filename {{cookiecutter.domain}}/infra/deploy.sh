@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Deploys infra/ in a pipeline that is signed in to Azure: infra/deploy.sh what-if|create app|domains
+# Deploys infra/ from a pipeline that is signed in to Azure. Usage: infra/deploy.sh what-if|create app|domains
 set -euo pipefail
-shopt -s extglob # bootstrap.bicep is not for pipelines
+shopt -s extglob # for !(bootstrap): only people run bootstrap.bicep
 python -m mtasts parameters --phase "$2" --output parameters.json
-# Azure looks for the DNS records before it adds a host name, and it may take minutes to see them.
+# Azure checks the DNS records before it adds a host name, and can need minutes to see them. So try again.
 for _ in {1..5}; do
   code=0
   az deployment group "$1" --name mta-sts --resource-group "$AZURE_RESOURCE_GROUP" \

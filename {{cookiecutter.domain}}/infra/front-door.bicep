@@ -1,13 +1,13 @@
-// The policy as files in Azure Storage, behind Azure Front Door. Safe to run again at any point.
+// Serves the policies as files in Azure Storage, behind Azure Front Door. You can deploy it again at any time.
 
 @description('The name of the Front Door profile and of its endpoint.')
 param name string
 
-@description('The region of the storage account. Front Door itself is everywhere.')
+@description('The region of the storage account. Front Door itself has no region.')
 param location string
 
-@description('The mail domains. Each is served as mta-sts.<domain>, once its _dnsauth and CNAME records are in DNS.')
-@maxLength(100) // Front Door Standard takes no more custom domains
+@description('The mail domains. mta-sts.<domain> works once its _dnsauth and CNAME records are in DNS.')
+@maxLength(100) // the limit of Front Door Standard
 param domains string[]
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' = {
@@ -16,7 +16,7 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   kind: 'StorageV2'
   sku: { name: 'Standard_LRS' }
   properties: {
-    allowBlobPublicAccess: false // the website is public all the same
+    allowBlobPublicAccess: false // the static website is public anyway
     allowSharedKeyAccess: false
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
@@ -43,7 +43,7 @@ resource endpoint 'Microsoft.Cdn/profiles/afdEndpoints@2025-06-01' = {
   location: 'global'
 }
 
-// Without a health probe: there is no other origin to turn to.
+// No health probe, because there is no second origin.
 resource origins 'Microsoft.Cdn/profiles/originGroups@2025-06-01' = {
   parent: profile
   name: 'storage'
@@ -59,7 +59,7 @@ resource origin 'Microsoft.Cdn/profiles/originGroups/origins@2025-06-01' = {
   name: 'storage'
   properties: {
     hostName: website
-    originHostHeader: website // Storage knows no other name
+    originHostHeader: website // Storage answers only to this name
     enforceCertificateNameCheck: true
     httpPort: 80
     httpsPort: 443
@@ -73,7 +73,7 @@ resource rules 'Microsoft.Cdn/profiles/ruleSets@2025-06-01' = {
   name: 'policies'
 }
 
-// Each host name has a folder in the storage account, with its policy. A name without one gets a 404.
+// Each host name has a folder with its policy in the storage account. A host name without a folder gets a 404.
 resource rule 'Microsoft.Cdn/profiles/ruleSets/rules@2025-06-01' = {
   parent: rules
   name: 'folder'
@@ -104,7 +104,7 @@ resource hosts 'Microsoft.Cdn/profiles/customDomains@2025-06-01' = [
   }
 ]
 
-// Without cacheConfiguration nothing is cached, so that senders see a new policy at once.
+// No cacheConfiguration, so Front Door caches nothing and senders see a new policy at once.
 resource route 'Microsoft.Cdn/profiles/afdEndpoints/routes@2025-06-01' = {
   parent: endpoint
   name: 'policy'
@@ -113,18 +113,18 @@ resource route 'Microsoft.Cdn/profiles/afdEndpoints/routes@2025-06-01' = {
     originGroup: { id: origins.id }
     ruleSets: [{ id: rules.id }]
     patternsToMatch: ['/*']
-    supportedProtocols: ['Https'] // senders ask for nothing else, and a redirect would end their search
+    supportedProtocols: ['Https'] // senders use nothing else, and do not follow redirects
     httpsRedirect: 'Disabled'
     forwardingProtocol: 'HttpsOnly'
-    linkToDefaultDomain: 'Enabled' // so that it can be looked at before the CNAME is there
+    linkToDefaultDomain: 'Enabled' // so that you can test it before you add the CNAME
   }
-  dependsOn: [origin, rule] // a route to a group without an origin is refused, and one without the rule finds no file
+  dependsOn: [origin, rule] // Azure refuses a route to a group without an origin, and without the rule it finds no file
 }
 
-@description('Where mta-sts.<domain> points: hosting.hostname in policy.yaml.')
+@description('The name that mta-sts.<domain> points to: hosting.hostname in policy.yaml.')
 output hostname string = endpoint.properties.hostName
 
-@description('What proves each domain to Azure, at _dnsauth.mta-sts.<domain>: its verification in policy.yaml.')
+@description('The token that proves each domain to Azure, for the record _dnsauth.mta-sts.<domain>.')
 output verifications array = [
   for (domain, i) in domains: {
     domain: domain
@@ -132,5 +132,5 @@ output verifications array = [
   }
 ]
 
-@description('The storage account whose container $web takes the files.')
+@description('The storage account. Upload the files to its container $web.')
 output storageAccount string = storage.name

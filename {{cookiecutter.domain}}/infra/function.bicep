@@ -1,34 +1,34 @@
-// The policy as an Azure Function: Flex Consumption, Linux, Python, no keys. Safe to run again at any point.
+// Serves the policies with an Azure Function: Flex Consumption, Linux, Python, no keys. You can deploy it again at any time.
 
-@description('The name of the Function App, free in all of Azure, and the first part of the other names.')
+@description('The name of the Function App, which no one else in Azure uses. The other names begin with it.')
 param name string
 
-@description('The region of everything here. It must offer Flex Consumption.')
+@description('The region of everything that this makes. It must offer Flex Consumption.')
 param location string
 
-@description('The mail domains. Each is served as mta-sts.<domain>, and takes one of the three certificates of an app.')
+@description('The mail domains. Each mta-sts.<domain> needs one of the three certificates that an app can have.')
 @maxLength(3)
 param domains string[]
 
-@description('app: the app alone. domains: host names and certificates too, once the CNAME and asuid records are in DNS.')
+@description('app: only the app. domains: also host names and certificates, once the CNAME and asuid records are in DNS.')
 @allowed(['app', 'domains'])
 param phase string = 'app'
 
 @description('''
-How many instances always wait for requests. 0 saves what they cost. Then the first sender after a pause meets a cold
-start of 1 to 10 seconds; senders give up after 2 to 4, and deliver as if there were no policy.
+How many instances are always ready. 0 saves their price, but then the first sender after a pause waits 1 to 10 seconds for
+a cold start. Senders give up after 2 to 4 seconds, and deliver as if there were no policy.
 ''')
 @minValue(0)
 param alwaysReady int = 1
 
-@description('The memory of an instance in MB, which its price follows. The policies need the least.')
+@description('The memory of an instance in MB. The price depends on it, and the least is enough for the policies.')
 @allowed([512, 2048, 4096])
 param instanceMemory int = 512
 
-@description('Whether requests and errors are logged in Application Insights, which has a price of its own.')
+@description('true logs requests and errors in Application Insights, which costs extra.')
 param applicationInsights bool = false
 
-// From bootstrap.bicep, with the roles by which the app reaches its storage and its logs.
+// bootstrap.bicep makes it, with the roles that let the app use its storage and its logs.
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: '${name}-identity'
 }
@@ -84,7 +84,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   properties: {
     serverFarmId: plan.id
     #disable-next-line BCP037 // the published types lack it
-    siteScopedCertificatesEnabled: true // only while the app is made
+    siteScopedCertificatesEnabled: true // has an effect only when Azure makes the app
     httpsOnly: true
     functionAppConfig: {
       runtime: { name: 'python', version: '3.13' }
@@ -101,8 +101,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       scaleAndConcurrency: {
         alwaysReady: alwaysReady > 0 ? [{ name: 'http', instanceCount: alwaysReady }] : []
         instanceMemoryMB: instanceMemory
-        maximumInstanceCount: 40 // so that a flood of requests cannot cost without limit
-        // A Python app takes one request at a time unless told otherwise, and the second would meet a cold start.
+        maximumInstanceCount: 40 // limits the cost of a flood of requests
+        // The default for Python is one request at a time: a second one would have to wait for a cold start.
         triggers: { http: { perInstanceConcurrency: 16 } }
       }
     }
@@ -122,7 +122,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-// Not as a loop: the compiler could not check it.
+// Two resources and no loop, because the compiler cannot check a loop here.
 resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
   parent: app
   name: 'ftp'
@@ -135,7 +135,7 @@ resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01'
   properties: { allow: false }
 }
 
-// One after the other: a site takes one change at a time.
+// One after the other, because Azure accepts only one change of a site at a time.
 @batchSize(1)
 module hosts 'function/domain.bicep' = [
   for domain in domains: if (phase == 'domains') {
@@ -150,8 +150,8 @@ module hosts 'function/domain.bicep' = [
   }
 ]
 
-@description('Where mta-sts.<domain> points: hosting.hostname in policy.yaml.')
+@description('The name that mta-sts.<domain> points to: hosting.hostname in policy.yaml.')
 output hostname string = app.properties.defaultHostName
 
-@description('What proves the domains to Azure, at asuid.mta-sts.<domain>: hosting.verification in policy.yaml.')
+@description('The id that proves the domains to Azure, for the records asuid.mta-sts.<domain>: hosting.verification in policy.yaml.')
 output verification string = app.properties.customDomainVerificationId

@@ -19,13 +19,13 @@ from pathlib import Path
 
 HOSTINGS = ("function", "static-web-app", "front-door", "web-server")
 PIPELINES = ("github", "azure-devops")
-PROVIDERS = ("azure-dns", "cloudflare", "route53", "rfc2136", "manual")
+PROVIDERS = (*sorted(path.stem for path in (Path(__file__).parents[1] / "dns").glob("*.in")), "manual")
 CHOICES = {*HOSTINGS, *PIPELINES, *PROVIDERS}
 
 FOLDERS = (".github", ".azuredevops", "dns", "function", "infra", "mtasts", "static", "tests")
 
 _AZURE = ("function", "static-web-app", "front-door")
-_OCTODNS = ("azure-dns", "cloudflare", "route53", "rfc2136")
+_OCTODNS = PROVIDERS[:-1]
 # What only some answers need, and is not named after one of them.
 ONLY_FOR = {
     ".github": ("github",),
@@ -39,23 +39,31 @@ ONLY_FOR = {
     **{f"{folder}/provision.yml": _AZURE for folder in (".github/workflows", ".azuredevops")},
     ".github/actions/variables": _AZURE,
     **{f".azuredevops/steps/{name}.yml": _AZURE for name in ("variables", "azure")},
-    **{f"mtasts/cli/{verb}.py": _AZURE for verb in ("hosts", "outputs", "parameters")},
-    "mtasts/cli/comment.py": ("azure-devops",),
+    **{f"mtasts/cli/verbs/{verb}.py": _AZURE for verb in ("hosts", "outputs", "parameters")},
+    "mtasts/cli/verbs/comment.py": ("azure-devops",),
     "mtasts/hosting/azure.py": _AZURE,
     **{f"mtasts/hosting/{name}.py": _AZURE for name in ("hosts", "refusals")},
     "mtasts/hosting/bytecode.py": ("function",),
     "mtasts/hosting/functions_host.py": ("function",),
     "mtasts/check/announcing.py": _OCTODNS,
-    "mtasts/cli/_ownership.py": _OCTODNS,
-    **{f"mtasts/dns/{name}": _OCTODNS for name in ("octodns.py", "providers", "publish.py", "recordset.py")},
+    **{f"mtasts/cli/{name}.py": _OCTODNS for name in ("_announced", "_octodns")},
+    **{
+        f"mtasts/dns/{name}": _OCTODNS for name in ("names.py", "octodns.py", "providers", "publish.py", "recordset.py")
+    },
+    "mtasts/system/credentials.py": (*_OCTODNS, "azure-devops"),
     "mtasts/pruning.py": (),
+}
+# The lines of .gitignore for files that only some verbs and scripts write.
+IGNORED = {
+    "/.wheels/": ("function",),
+    **{f"/{name}": _AZURE for name in ("parameters.json", "outputs.json", "hosts.json", "page.json", "refusal.txt")},
 }
 
 # Files
 
 
 def prune(root: Path, answers: Collection[str]) -> None:
-    """Remove what only other answers need: files and folders, and what is marked in the pipelines.
+    """Remove what only other answers need: files and folders, what is marked in the pipelines, lines of .gitignore.
 
     What is named after an answer is for that alone: deploy-function.yml, test_function.py, azure_dns.py.
     """
@@ -68,6 +76,15 @@ def prune(root: Path, answers: Collection[str]) -> None:
                 remove(path)
     for path in (*root.glob(".github/**/*.yml"), *root.glob(".azuredevops/**/*.yml")):
         _prune_yaml(path, answers)
+    for path in root.glob(".gitignore"):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(line for line in lines if _stays_ignored(line, answers)))
+
+
+def _stays_ignored(line: bytes, answers: Collection[str]) -> bool:
+    """Tell whether a line of .gitignore stays."""
+    needed = IGNORED.get(line.decode().strip())
+    return needed is None or bool(set(needed) & set(answers))
 
 
 def _choice(name: str) -> str:

@@ -1,4 +1,4 @@
-"""This repository's own guarantee: the Function serves each domain's policy, and nothing to a stranger."""
+"""The Function serves the policy of each domain, and nothing under any other host name."""
 
 import tempfile
 import unittest
@@ -17,7 +17,7 @@ POLICY = "/.well-known/mta-sts.txt"
 
 
 class FunctionTest(unittest.TestCase):
-    """function/function_app.py with the policies of policy.yaml, behind the stand-in for the Functions host."""
+    """function/function_app.py, with the policies of policy.yaml, in the toolkit's imitation of the Functions host."""
 
     def setUp(self) -> None:
         self.config, _ = load(ROOT / "policy.yaml")
@@ -28,7 +28,7 @@ class FunctionTest(unittest.TestCase):
         self.client = Client(Request.application(host))
 
     def test_each_domain_gets_its_policy(self) -> None:
-        """The bytes are the rendered policy, as text/plain, under every domain's own host."""
+        """Each policy host answers with the policy of its domain, as text/plain."""
         assert self.config
         for domain in self.config.domains:
             with self.client.get(POLICY, base_url=f"https://mta-sts.{domain.name}") as answer:
@@ -36,7 +36,7 @@ class FunctionTest(unittest.TestCase):
                 self.assertEqual(answer.mimetype, "text/plain")
                 self.assertEqual(answer.data, domain.policy.render().encode())
 
-    def test_an_unknown_host_gets_nothing(self) -> None:
-        """A host that policy.yaml does not name is told 404."""
+    def test_an_unknown_host_gets_404(self) -> None:
+        """policy.yaml does not name this host."""
         with self.client.get(POLICY, base_url="https://mta-sts.unknown.invalid") as answer:
             self.assertEqual(answer.status_code, 404)

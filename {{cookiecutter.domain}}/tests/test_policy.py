@@ -1,4 +1,4 @@
-"""This repository's own guarantee: the policy lints, and its records and policies agree."""
+"""policy.yaml has no errors, and its DNS records fit its policies."""
 
 import unittest
 from pathlib import Path
@@ -13,24 +13,24 @@ ROOT = Path(__file__).parent.parent
 
 
 class PolicyTest(unittest.TestCase):
-    """policy.yaml, as it stands here."""
+    """policy.yaml in this repository."""
 
     def setUp(self) -> None:
         self.config, self.findings = load(ROOT / "policy.yaml")
 
-    def test_lints(self) -> None:
-        """There is no finding of severity error."""
+    def test_lint_finds_no_error(self) -> None:
+        """Warnings are allowed."""
         errors = [finding.message for finding in self.findings if has_errors([finding])]
         self.assertEqual(errors, [])
 
-    def test_every_policy_reads_back(self) -> None:
-        """What senders get is what policy.yaml says."""
+    def test_senders_read_what_policy_yaml_says(self) -> None:
+        """The text of each policy parses back to the same policy."""
         assert self.config
         for domain in self.config.domains:
             self.assertEqual(Policy.parse(domain.policy.render()), domain.policy)
 
-    def test_the_announced_id_is_the_policy(self) -> None:
-        """The TXT record of each domain carries the id of its policy."""
+    def test_the_id_in_dns_is_that_of_the_policy(self) -> None:
+        """The _mta-sts record of each domain has the id of its policy."""
         assert self.config
         values = {record.name: record.value for record in records(self.config)}
         for domain in self.config.domains:

@@ -1,4 +1,4 @@
-// Azure's own roles for an identity, in this resource group.
+// Gives an identity built-in roles of Azure in this resource group.
 
 @description('The ids of the roles.')
 param roles string[]
@@ -11,7 +11,7 @@ resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     name: guid(resourceGroup().id, role, principalId)
     properties: {
       principalId: principalId
-      principalType: 'ServicePrincipal' // else a new identity may not be found yet
+      principalType: 'ServicePrincipal' // without it, Azure may not find a new identity yet
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
     }
   }

@@ -1,4 +1,4 @@
-// An identity without a password.
+// Makes an identity without a password.
 
 @description('The name of the identity.')
 param name string
@@ -6,7 +6,7 @@ param name string
 @description('The region of the identity.')
 param location string = resourceGroup().location
 
-@description('The subject of GitHub\'s tokens by which a pipeline signs in as this identity. Empty: it needs none.')
+@description('The subject of the GitHub tokens with which a pipeline signs in as this identity. Leave it empty if none does.')
 param subject string = ''
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
@@ -24,8 +24,8 @@ resource github 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdent
   }
 }
 
-@description('What a role is assigned to.')
+@description('The principal to which roles are assigned.')
 output principalId string = identity.properties.principalId
 
-@description('What a pipeline signs in with.')
+@description('The client id with which a pipeline signs in.')
 output clientId string = identity.properties.clientId

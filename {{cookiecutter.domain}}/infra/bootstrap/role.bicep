@@ -1,4 +1,4 @@
-// A role of its own for an identity, in this resource group.
+// Makes a custom role, and gives it to an identity in this resource group.
 
 @description('What the role is for: provision, deploy or publish.')
 param purpose string
@@ -9,13 +9,13 @@ param app string
 @description('What the role allows, in words.')
 param summary string
 
-@description('What the role allows in the resource group.')
+@description('The actions that the role allows in the resource group.')
 param actions string[]
 
-@description('What the role allows with data in the resource group.')
+@description('The data actions that the role allows in the resource group.')
 param dataActions string[] = []
 
-@description('The condition of the assignment. Empty: none.')
+@description('The condition of the assignment. Leave it empty for none.')
 param condition string = ''
 
 @description('The identity that gets the role.')
@@ -24,7 +24,7 @@ param principalId string
 resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, app, purpose)
   properties: {
-    // A role's name is unique in the whole tenant.
+    // The name must be unique in the whole tenant.
     roleName: 'MTA-STS ${purpose} of ${app} ${uniqueString(resourceGroup().id)}'
     description: summary
     type: 'CustomRole'
@@ -33,12 +33,13 @@ resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
-// An identity that was made again has another principal, and Azure lets no assignment change its own.
+// The name includes the principal: if you make an identity again it gets another one, and Azure refuses to change that of an
+// assignment.
 resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(resourceGroup().id, role.name, principalId)
   properties: {
     principalId: principalId
-    principalType: 'ServicePrincipal' // else a new identity may not be found yet
+    principalType: 'ServicePrincipal' // without it, Azure may not find a new identity yet
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.name)
     condition: empty(condition) ? null : condition
     conditionVersion: empty(condition) ? null : '2.0'

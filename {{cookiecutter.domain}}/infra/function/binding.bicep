@@ -1,4 +1,4 @@
-// A host name of the Function App with its certificate.
+// Binds the certificate to a host name of the Function App.
 
 @description('The name of the Function App.')
 param app string
@@ -6,7 +6,7 @@ param app string
 @description('The host name.')
 param host string
 
-@description('The thumbprint of the certificate. It changes when Azure renews it, so it is read each time.')
+@description('The thumbprint of the certificate. It changes whenever Azure renews the certificate.')
 param thumbprint string
 
 resource site 'Microsoft.Web/sites@2024-11-01' existing = {

@@ -1,4 +1,4 @@
-// A host name of the Function App, in the order that Azure needs: the name, its certificate, the two together.
+// Adds a host name to the Function App in the order that Azure needs: the name, its certificate, then the binding of both.
 
 @description('The name of the Function App.')
 param app string
@@ -6,10 +6,10 @@ param app string
 @description('The region of the Function App.')
 param location string
 
-@description('The host name. Its CNAME and asuid records are in DNS.')
+@description('The host name. Its CNAME and asuid records must be in DNS.')
 param host string
 
-@description('Whether the app has the host name already. Written again without its certificate, it would stop serving.')
+@description('true if the app already has the host name. Writing it again without its certificate would interrupt it.')
 param bound bool
 
 resource site 'Microsoft.Web/sites@2024-11-01' existing = {
@@ -34,7 +34,7 @@ resource certificate 'Microsoft.Web/sites/certificates@2024-11-01' = {
   dependsOn: [binding]
 }
 
-// A module, since one file cannot declare the same resource twice.
+// A module, because one file cannot declare the same resource twice.
 module served 'binding.bicep' = {
   name: 'binding-${uniqueString(host)}'
   params: {

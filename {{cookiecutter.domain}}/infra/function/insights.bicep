@@ -1,12 +1,12 @@
-// Application Insights for the Function App, which signs in by its identity: the connection string opens nothing.
+// Application Insights for the Function App. The app signs in with its identity: the connection string alone gives no access.
 
-@description('The name of the Function App, and the first part of the names here.')
+@description('The name of the Function App. The names here begin with it.')
 param name string
 
 @description('The region of the logs.')
 param location string
 
-@description('The name of the identity that the Function App has.')
+@description('The name of the Function App\'s identity.')
 param identity string
 
 resource user 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
@@ -33,7 +33,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-@description('The settings by which the Function App writes its logs here.')
+@description('The app settings with which the Function App writes its logs here.')
 output appSettings array = [
   { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: insights.properties.ConnectionString }
   { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'ClientId=${user.properties.clientId};Authorization=AAD' }

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from mtasts.check import mx_hosts, policy_host
+from mtasts.check.clients.https import Fetched
 from mtasts.check.clients.resolver import Answer
+from mtasts.check.policy_answers import answer_fault
 from mtasts.check.policy_host import DRIFT
 from mtasts.check.steps import Network, lookup_fault, resolved
 from mtasts.check.walk import Clients, observe_all
@@ -96,7 +98,7 @@ def evaluate(domain: Domain, observed: Observed | Exception) -> Iterator[Finding
 def _served(domain: Domain, host: policy_host.Observed) -> Iterator[str]:
     """Say why senders might not get exactly the policy that the new id announces."""
     expected = domain.policy.render()
-    if policy_host.serves(host, expected):
+    if serves(host, expected):
         return
     if host.unseen:
         shown = listed(list(host.unreached))
@@ -106,6 +108,13 @@ def _served(domain: Domain, host: policy_host.Observed) -> Iterator[str]:
     errors = [each for each in found if each.rule.severity is Severity.ERROR]
     # A different policy matters most. If there is no error, this machine could not look.
     yield min(errors or found, key=lambda each: each.rule is not DRIFT).message
+
+
+def serves(host: policy_host.Observed, expected: str) -> bool:
+    """Tell whether senders get exactly this policy: one address serves it, and none that can be reached another."""
+    fine = {one.address for one in host.fetched if isinstance(one, Fetched) and not answer_fault(one)}
+    same = {address for address, text in host.texts.items() if text.splitlines() == expected.splitlines()}
+    return bool(fine & same) and same == host.texts.keys()
 
 
 def _covered(domain: Domain, observed: Observed) -> Iterator[str]:

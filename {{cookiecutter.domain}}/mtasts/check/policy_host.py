@@ -175,13 +175,6 @@ def evaluate(observed: Observed, expected: str | None) -> Section:
     return Section("HTTPS", tuple(items), observed.unreached)
 
 
-def serves(observed: Observed, expected: str) -> bool:
-    """Tell whether senders get exactly this policy: an address serves it, and no reachable one serves another."""
-    fine = {one.address for one in observed.fetched if isinstance(one, Fetched) and not answer_fault(one)}
-    same = {address for address, text in observed.texts.items() if text.splitlines() == expected.splitlines()}
-    return bool(fine & same) and same == observed.texts.keys()
-
-
 def unreached(addresses: Iterable[str]) -> Finding | None:
     """Return the finding for addresses that this machine has no route to, None if there are none."""
     found = sorted(set(addresses))

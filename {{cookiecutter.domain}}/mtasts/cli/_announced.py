@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from mtasts.config.model import Config
-from mtasts.findings import UserError
-from mtasts.history import revisions
-from mtasts.history.repository import Repository
-from mtasts.history.timeline import Timeline, published, timelines
+from mtasts.history.timeline import Timeline, of_branch, published
 from mtasts.plan import next_steps
 from mtasts.sts.policy import Policy
 from mtasts.sts.record import StsRecord, policy_id
@@ -21,7 +18,7 @@ _RECORD = "_mta-sts."
 
 def steps(config: Config, path: Path, plans: Iterable[tuple[Any, Any]], now: datetime) -> Iterator[str]:
     """Yield the next step of each domain whose id was published now. plans: what octoDNS has done."""
-    domains, known = published(config), _timelines(path, now)
+    domains, known = published(config), of_branch(path, now)
     found = {}
     for name, before, ttl in _announced(plans):
         if name in domains and before != policy_id(domains[name].policy):
@@ -31,18 +28,8 @@ def steps(config: Config, path: Path, plans: Iterable[tuple[Any, Any]], now: dat
     yield from next_steps.lines(found)
 
 
-def by_hand(config: Config, path: Path, now: datetime) -> Iterator[str]:
-    """Yield what is open for each domain, if a person publishes the records."""
-    known = _timelines(path, now)
-    found = {
-        name: [*next_steps.merged(domain.policy, known.get(name, ()), config.ttl, now, shown=None)]
-        for name, domain in published(config).items()
-    }
-    yield from next_steps.lines(found)
-
-
 def _announced(plans: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, str | None, int]]:
-    """Yield each domain whose announcement was made or changed: with the id before, and how long that may be seen."""
+    """Yield each domain whose announcement was made or changed, with the id before, and how long that may be seen."""
     for change in (change for _, plan in plans for change in plan.changes):
         if change.new and change.new._type == "TXT" and change.new.fqdn.startswith(_RECORD):
             existing = change.existing
@@ -56,12 +43,3 @@ def _policy(identity: str | None, timeline: Timeline) -> Policy | None:
     """Return the policy of an id, if the branch has had it."""
     policies = [span.policy for span in timeline if span.policy]
     return next((policy for policy in reversed(policies) if policy_id(policy) == identity), None)
-
-
-def _timelines(path: Path, now: datetime) -> Mapping[str, Timeline]:
-    """Return what the branch has had in force: nothing if that cannot be read."""
-    try:
-        repository = Repository.of(path)
-        return timelines(revisions.read(repository, repository.resolve("HEAD"), now))
-    except UserError:
-        return {}

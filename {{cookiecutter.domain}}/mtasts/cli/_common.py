@@ -1,4 +1,4 @@
-"""What the verbs share: options, reading policy.yaml, reporting, exit codes."""
+"""Shared by the verbs: options, reading policy.yaml, printing reports, exit codes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from mtasts.findings.report import Report
 from mtasts.system import files, output, terminal
 from mtasts.system.files import NotAFileError
 
-ROOT = Path(__file__).parent.parent.parent  # the repository, where function/ and static/ are
+ROOT = Path(__file__).parent.parent.parent  # the repository, with function/ and static/
 
 report_format = click.option(
     "--format",
     "form",
     type=Choice(list(FORMATS)),
-    help="The form of the output. The default is that of the CI system that runs it, and text elsewhere.",
+    metavar="FORMAT",
+    help="The output format: text, json, github, azure-devops or markdown. Default: the format of the CI system that "
+    "runs it, otherwise text.",
 )
 report_file = click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Write the output into this file, and print the CI system's own form.",
+    metavar="FILE",
+    help="Write the output to FILE, and print the default format.",
 )
 policy_file = click.option(
     "--file",
@@ -37,26 +40,30 @@ policy_file = click.option(
     type=click.Path(path_type=Path),
     default=Path("policy.yaml"),
     show_default=True,
-    help="Read this policy file.",
+    metavar="FILE",
+    help="Use this policy file.",
 )
 verification_file = click.option(
     "--verification",
     "proofs",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    hidden=not (ROOT / "mtasts" / "hosting" / "hosts.py").exists(),  # as in a repository with a web server
-    help="Read from FILE what proves the domains to Front Door: what Azure says of its host names, or a deployment.",
+    hidden=not (ROOT / "mtasts" / "hosting" / "hosts.py").exists(),  # as in a repository for a web server
+    help="Only for Front Door: read the validation tokens of the domains from FILE, as infra/hosts.sh or a deployment "
+    "writes it.",
 )
 
 
 def verification(proofs: Path | None) -> dict[str, str]:
-    """Return what proves each domain to Front Door, by the file that --verification names."""
+    """Return the tokens that validate each domain for Front Door, from the file of --verification."""
     if not proofs:
         return {}
     try:
-        from mtasts.hosting import hosts  # here, since few runs need it, and not every repository has it
+        from mtasts.hosting import hosts  # not at the top: few runs need it, and not every repository has it
     except ImportError:
-        raise WrongUseError("--verification is for Front Door, and this repository has no files for it.") from None
+        raise WrongUseError(
+            "--verification is only for Front Door, which this repository does not use. Leave it out."
+        ) from None
     return hosts.tokens(hosts.read(proofs))
 
 
@@ -70,24 +77,24 @@ def load(path: Path) -> Config:
 
 
 def load_served(path: Path) -> Config:
-    """Return the config as `load` does, or end where it has no domain left to serve."""
+    """Return the config as `load` does, or end if no domain is left to serve."""
     config = load(path)
     if not config.domains:
-        raise UserError(f"Every domain in {path} is retired, so there is nothing to serve.")
+        raise UserError(f"Every domain in {path} is retired, so there is no policy to serve. Add a domain that is not.")
     return config
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file in one step, or end with exit code 1: it has its old content or the new one, whatever happens."""
+    """Write a file in one step, or end with exit code 1. Whatever happens, the file is never half written."""
     try:
         files.write(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         why = f"it is {error.strerror}" if isinstance(error, NotAFileError) else error.strerror
-        raise UserError(plain(f"{path} cannot be written: {why}. It is as it was.")) from None
+        raise UserError(plain(f"{path} cannot be written: {why}. It was not changed.")) from None
 
 
 def echo(text: str, paint: Callable[[str], str] = colours.painted) -> None:
-    """Print text for people: in colours, if the terminal shows them."""
+    """Print text for people, in colours if the terminal shows them."""
     with output.painted(paint if terminal.shows_colours(sys.stdout, os.environ) else str):
         click.echo(text)
 
@@ -95,7 +102,7 @@ def echo(text: str, paint: Callable[[str], str] = colours.painted) -> None:
 def print_report(report: Report, form: str | None = None, file: Path | None = None) -> None:
     """Print a report, and end with exit code 1 if it has an error.
 
-    form: by default the CI's own. With a file, the form goes into that, and the CI's own is printed.
+    form: by default the format of the CI system. file: gets the report in this form; then the default is printed.
     """
     own = format_for(os.environ)
     if file:

@@ -1,4 +1,4 @@
-"""What the verbs that ask the network share: options, and the clients made from them."""
+"""Shared by the verbs that use the network: options, and the clients made from them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mtasts.cli._usage import Number
 from mtasts.findings import WrongUseError
 from mtasts.sts.corrections import domain as corrected_domain
 from mtasts.sts.names import domain_fault, name_fault
 
-if TYPE_CHECKING:  # imported when they are made: plan has these options, and seldom asks the network
+if TYPE_CHECKING:  # imported only when clients are made: plan has these options, but seldom uses the network
     from mtasts.check.walk import Clients
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -28,17 +29,22 @@ def _resolver(_: click.Context, __: click.Parameter, value: str | None) -> tuple
     try:
         return address_and_port(value)
     except ValueError:
-        raise click.BadParameter("write ADDRESS or ADDRESS:PORT, as 192.0.2.53 or [2001:db8::53]:53.") from None
+        raise click.BadParameter(
+            "give an IP address, or ADDRESS:PORT, such as 192.0.2.53 or [2001:db8::53]:53."
+        ) from None
 
 
 class _Seconds(click.FloatRange):
-    """A number of seconds, which NaN is not: it is neither below a limit nor above it."""
+    """A number of seconds. NaN is refused: no comparison with a limit would catch it."""
+
+    def _describe_range(self) -> str:
+        return f"{self.min:g} to {self.max:g}"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number."""
         found: float = super().convert(value, param, ctx)
         if math.isnan(found):
-            self.fail(f"{value} is no number of seconds.", param, ctx)
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
         return found
 
 
@@ -47,44 +53,53 @@ _OPTIONS = (
         "--resolver",
         callback=_resolver,
         metavar="ADDRESS[:PORT]",
-        help="Ask this name server. The default is the system's.",
+        help="Send DNS queries to this name server. Default: the system's resolver.",
     ),
     click.option(
         "--ca-file",
         type=click.Path(exists=True, dir_okay=False),
-        help="Trust the certificates in this file. The default is what the system trusts.",
+        metavar="FILE",
+        help="Trust the CA certificates in FILE. Default: those that the system trusts.",
     ),
     click.option(
         "--https-port",
-        type=click.IntRange(1, 65535),
+        type=Number(1, 65535),
         default=443,
         show_default=True,
+        metavar="PORT",
         help="Fetch policies from this port.",
     ),
     click.option(
         "--smtp-port",
-        type=click.IntRange(1, 65535),
+        type=Number(1, 65535),
         default=25,
         show_default=True,
-        help="Connect to MX hosts at this port.",
+        metavar="PORT",
+        help="Connect to MX hosts on this port.",
     ),
     click.option(
         "--timeout",
         type=_Seconds(0.1, 600),
         default=TIMEOUT,
         show_default=True,
-        help="Seconds that each domain may take.",
+        metavar="SECONDS",
+        help="Spend at most this many seconds on a domain.",
     ),
 )
 
 
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, 1000), default=256, show_default=True, help="Look at this many domains at a time."
+    "--jobs",
+    type=Number(1, 1000),
+    default=256,
+    show_default=True,
+    metavar="NUMBER",
+    help="Check this many domains at the same time.",
 )
 
 
 def network_options(command: Command) -> Command:
-    """Add the options that `clients` takes, and --timeout."""
+    """Add the options from which `clients` makes clients, and --timeout."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -102,11 +117,11 @@ def clients(resolver: tuple[str, int] | None, ca_file: str | None, https_port: i
         verifying = tls.context(ca_file)
         return Clients(Lookup(resolver), Fetch(verifying, https_port), Probe(verifying, smtp_port))
     except OSError as error:
-        raise WrongUseError(f"{ca_file} holds no certificates: {error}.") from None
+        raise WrongUseError(f"--ca-file: {ca_file} contains no certificates that can be read: {error}.") from None
 
 
 def domain_name(text: str) -> str:
-    """Return a domain given on the command line in lower case. Raises a usage error for what is none."""
+    """Return a domain from the command line in lower case. Raises a usage error if it is not a domain."""
     name = text.removesuffix(".").lower()
     is_policy_host = name.startswith(("mta-sts.", "_mta-sts."))
     if fault := domain_fault(name) if is_policy_host else name_fault(name, "domain"):

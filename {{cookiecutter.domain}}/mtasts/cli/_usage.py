@@ -1,4 +1,4 @@
-"""How the command line is used: each verb's help with an example, and what to type in place of a near miss."""
+"""Help with an example for each verb, and usage errors that suggest the right word."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mtasts.findings import quote
 from mtasts.findings.forms import plain
 
 PROGRAM = "python -m mtasts"
-TYPED = 100  # characters of a word that are compared with others
+TYPED = 100  # only these first characters of a word are compared
 
 
 class Verb(click.Command):
-    """A verb, with an example of its use in its help."""
+    """A verb whose help shows an example."""
 
     example = ""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the example as it is to be typed: in one line, however long."""
+        """Write the example in one line, however long, so that it can be copied."""
         write_example(formatter, self.example)
 
 
@@ -32,7 +32,7 @@ def write_example(formatter: click.HelpFormatter, example: str) -> None:
 
 
 def verb(name: str, example: str, text: str | None = None) -> Callable[[Callable[..., Any]], Verb]:
-    """Make a verb of a function. example: what to type after PROGRAM. text: the help, if it is not the docstring."""
+    """Turn a function into a verb. example: what to type after PROGRAM. text: the help, if not the docstring."""
 
     def made(function: Callable[..., Any]) -> Verb:
         command = click.command(name, cls=Verb, help=text)(function)
@@ -43,7 +43,7 @@ def verb(name: str, example: str, text: str | None = None) -> Callable[[Callable
 
 
 class Choice(click.Choice):  # type: ignore[type-arg]  # it is generic from click 8.2 on
-    """One of some words. The message about another word says which of them was meant."""
+    """An option or argument that accepts a few words. The error for any other word suggests the nearest one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the word."""
@@ -53,24 +53,32 @@ class Choice(click.Choice):  # type: ignore[type-arg]  # it is generic from clic
             self.fail(instead(str(value), list(map(str, self.choices))), param, ctx)
 
 
+class Number(click.IntRange):
+    """A whole number between two limits."""
+
+    def _describe_range(self) -> str:  # click shows it in help and in errors: by default as `1<=x<=1000`
+        return f"{self.min} to {self.max}"
+
+
 def instead(word: str, choices: Sequence[str]) -> str:
-    """Say that a word is none of the choices, and which of them was meant."""
+    """Return the message for a word that is not one of the choices, with the nearest choice."""
     near = nearest(word, choices)
     meant = f" Did you mean {near}?" if near else ""
     return f"{quote(word)} is not one of {', '.join(choices)}.{meant}"
 
 
 def unknown(word: str, known: Iterable[str], what: str) -> click.UsageError:
-    """Return the error for a word that is not among the known ones, with the nearest of them."""
+    """Return the error for an unknown word, with the nearest known one."""
     names = list(known)
     near = nearest(word, names)
-    hint = f"Did you mean {near}?" if near else f"Known: {', '.join(names[:10])}."
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    hint = f"Did you mean {near}?" if near else f"Choose from: {', '.join(names[:10])}{more}."
     return click.UsageError(f"{plain(repr(word))} is not {what}. {hint}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was meant: the nearest, or the only one that begins like it. None if none is near."""
-    from difflib import get_close_matches  # here, since few runs need it
+    """Return the nearest known word, or the only one with the same beginning; None if there is none."""
+    from difflib import get_close_matches  # not at the top: few runs need it
 
     names, typed = list(known), word[:TYPED].lower()
     if close := get_close_matches(typed, names, 1):
@@ -80,26 +88,30 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def no_such_option(error: click.NoSuchOption, words: Sequence[str], main: click.Group) -> str:
-    """Return what to say about an option that is not there: which was meant, or where it belongs."""
-    # click takes -format for the letters -f -o …, and names the first of them.
+    """Return the message for an unknown option: a suggestion, or where the option belongs."""
+    # click reads -format as the options -f -o …, and reports only the first.
     alike = (word for word in words if word.startswith(error.option_name) and not word.startswith("--"))
     name = error.option_name if error.option_name.startswith("--") else next(alike, error.option_name)
     name = name.partition("=")[0]
-    said = f"No such option: {quote(name)}."
+    said = f"Unknown option {quote(name)}."
     context = error.ctx
     here = _options(context.command) if context else []
     ours, others = _options(main), _having(name, main)
     if context and context.command is not main and name in ours:
-        return f"{said} It goes before the verb: {PROGRAM} {'-C DIR' if name == '-C' else name} {context.info_name}"
+        return f"{said} Put it before the verb: {PROGRAM} {f'-C DIR {context.info_name}' if name == '-C' else name}"
     if near := nearest(f"--{name.lstrip('-').replace('_', '-')}", here):
         return f"{said} Did you mean {near}?"
     if others and context and context.command is main:
-        return f"{said} It goes after the verb, and belongs to {', '.join(others)}."
-    return f"{said} It belongs to {', '.join(others)}." if others else f"{said} Options: {', '.join(here)}."
+        return f"{said} Put it after the verb. {_verbs(others)}"
+    return f"{said} {_verbs(others)}" if others else f"{said} Options: {', '.join(here)}."
+
+
+def _verbs(having: Sequence[str]) -> str:
+    return f"Only the verb {having[0]} has it." if len(having) == 1 else f"The verbs that have it: {', '.join(having)}."
 
 
 def _having(name: str, main: click.Group) -> list[str]:
-    """Return the verbs that have an option."""
+    """Return the verbs that have this option."""
     context = click.Context(main)
     verbs = ((each, main.get_command(context, each)) for each in main.list_commands(context))
     return [each for each, command in verbs if command and name in _options(command)]

@@ -1,4 +1,4 @@
-"""The rules of all packages, for `explain`, the README and the tests: each stands beside the check that raises it.
+"""The rules of all packages, for `explain`, the README and the tests. Each is defined next to its check.
 
 MTS1xx policy file, 2xx DNS, 3xx HTTPS, 4xx MX hosts, 5xx changes.
 """
@@ -22,7 +22,7 @@ _ALL = {
     "dns": ("publish",),
 }
 _TOOLKIT = Path(__file__).parent.parent
-# A repository has only the modules that its answers need.
+# A repository has only the modules that its answers require.
 _MODULES = [
     import_module(f"mtasts.{package}.{name}")
     for package, names in _ALL.items()
@@ -40,11 +40,11 @@ CATALOGUE = _collected()
 
 
 def explanation(rule: Rule) -> str:
-    """Return all there is to say about a rule, for people."""
+    """Return the full text about a rule."""
     return f"{rule.id}: {rule.title}\n\n{rule.severity.value}, {rule.section}\n\n{rule.explanation}"
 
 
 def catalogue_table() -> str:
     """Return the Markdown table of all rules."""
     rows = [f"| {rule.id} | {rule.severity.value} | {rule.title} | {rule.section} |" for rule in CATALOGUE.values()]
-    return "\n".join(["| rule | severity | what | stands on |", "|---|---|---|---|", *rows])
+    return "\n".join(["| rule | severity | what | source |", "|---|---|---|---|", *rows])

@@ -105,7 +105,7 @@ def new(entry: Entry, kind: Kind) -> str:
         "",
         "hosting:",
         f"  kind: {kind}",
-        f"  # hostname: what mta-sts.{domain} points to",
+        f"  # hostname: the name that mta-sts.{domain} points to",
     ]
     return "".join(f"{line}\n" for line in lines)
 
@@ -220,7 +220,7 @@ def _differences(entry: Entry, now: Mapping[str, Any], rua: Collection[str]) -> 
     """Yield the notes about an entry that stays as it was."""
     told = list(_told(entry, now, rua))
     if now.get("retired"):
-        yield "It is retired in policy.yaml, and stays so. To replace its entry with what is published, add --force."
+        yield "It is retired in policy.yaml, and stays retired. To replace its entry, add --force."
     elif told:
         yield f"Its entry in policy.yaml differs: {'; '.join(told)}. To replace it with what is published, add --force."
 

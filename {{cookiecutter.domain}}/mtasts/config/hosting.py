@@ -79,11 +79,6 @@ class Kind(str, Enum):
         """Whether one set of files answers under every domain's name."""
         return self is Kind.STATIC_WEB_APP
 
-    @property
-    def routed(self) -> bool:
-        """Whether a route leads host names to the policies, and holds those that it has."""
-        return self is Kind.FRONT_DOOR
-
 
 @dataclass(frozen=True)
 class Hosting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -47,7 +48,8 @@ _JUDGED_BY_MEANING = {
     ("domains", "maxLength"),
     ("max_age", "minimum"),
 }
-_SECONDS = "It is in seconds: a week is 604800."
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
+_SECONDS = "A week is 604800 seconds."
 _RULES = {"version": VERSION_UNKNOWN, "mode": MODE, "max_age": MAX_AGE}
 _BOUNDS = {
     **dict.fromkeys(("minItems", "minProperties"), "At least {} is needed."),
@@ -56,7 +58,7 @@ _BOUNDS = {
     "maximum": "The maximum is {}.",
 }
 _TYPES = {
-    "integer": "a whole number without quotes: digits only, and no leading 0",
+    "integer": "a whole number, in digits without quotes or a leading 0",
     "array": "a list, one `- item` per line",
     "boolean": "true or false, without quotes",
     "object": "a block of `key: value` lines",
@@ -65,7 +67,7 @@ _TYPES = {
 
 
 def check(document: Document) -> list[tuple[Steps, Finding]]:
-    """Return what the schema finds wrong with a document, each with the way to its place."""
+    """Return what the schema finds wrong with a document, each with the path of its place."""
     found: list[tuple[Steps, Finding]] = []
     for error in _validator().iter_errors(document.data):
         keys = [step for step in error.absolute_path if isinstance(step, str)]
@@ -123,13 +125,23 @@ def _wrong(steps: Steps, error: Any, written: str | None = None) -> str:
     if isinstance(value, str) and error.validator == "type" and steps[-1:] in (("mx",), ("rua",)):
         items = as_list(str(steps[-1]), value)
         advice = f"Write {steps[-1]}: {json.dumps(items)}." if items else _wanted(error)
-        return f"{what} is {_shown(value)}, and a list belongs there. {advice}"
+        return f"{what} is {_shown(value)}, but it must be a list. {advice}"
+    if error.validator == "type" and steps == ("domains",):
+        return (
+            f"domains is {_shown(value)}. Write each domain on its own line, indented, with a colon: {_as_key(value)}."
+        )
     hint = _SECONDS if steps[-1:] == ("max_age",) else _expected(error.schema) if steps else ""
     return " ".join(filter(None, (f"{what} is {_shown(value)}.", _wanted(error), hint)))
 
 
+def _as_key(domains: object) -> str:
+    """Return the line for the first domain of a text or a list."""
+    first = domains[0] if isinstance(domains, list) and domains else domains
+    return f"`  {first if isinstance(first, str) and _DOMAIN.fullmatch(first) else 'example.com'}:`"
+
+
 def _expected(part: Mapping[str, str]) -> str:
-    """Return what belongs in a part of the schema, by its description."""
+    """Return the description of a part of the schema, as a sentence."""
     text = part.get("description", "")
     return f"Expected: {text[0].lower()}{text[1:]}" if text else ""
 

@@ -80,12 +80,12 @@ to DNS by hand and remove `hostname`.""",
 
 VERIFICATION_UNREAD = Rule(
     "MTS157",
-    "The verification of a domain is not read any more",
+    "The verification of a domain is no longer used",
     Severity.WARNING,
     "Azure Front Door domain validation",
-    """What proves a domain to Front Door ends after days, so each run reads it in Azure and publishes it at
-`_dnsauth.mta-sts.<domain>`. The key `verification` of a domain is read by nothing any more: remove it. By hand, pass
-`--verification FILE` to `records` and `publish hosting`.""",
+    """The token that validates a domain for Front Door expires after some days, so each run reads it from Azure and
+publishes it at `_dnsauth.mta-sts.<domain>`. Nothing uses the key `verification` of a domain any more: remove it. If
+you publish by hand, pass `--verification FILE` to `records` and `publish hosting`.""",
 )
 
 
@@ -213,7 +213,7 @@ def _hosting(data: Mapping[str, Any]) -> Iterator[Located]:
     hosting = _mapping(data.get("hosting"))
     if hosting.get("kind") == "front-door":
         for name in (name for name, own in _mapping(data.get("domains")).items() if "verification" in _mapping(own)):
-            message = f"verification of {quote(name)} is not read any more: each run reads it in Azure. Remove it."
+            message = f"verification of {quote(name)} is no longer used: each run reads it from Azure. Remove it."
             yield ("domains", name, "verification"), Finding(VERIFICATION_UNREAD, message)
     hostname = hosting.get("hostname")
     if "kind" in hosting and hostname is None:

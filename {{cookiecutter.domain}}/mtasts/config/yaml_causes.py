@@ -1,4 +1,4 @@
-"""Why a text is not YAML, in words that lead to the mend: the parser says only what it did not find."""
+"""Why a text is not YAML, and how to correct it: the parser only says what it did not find."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KEYS = (
     "version|mode|max_age|mx|domains|zone|retired|verification|tls_reporting|rua"
     "|hosting|kind|name|region|hostname|dns|ttl"
 )
-_BLANKS = re.compile("[\u00a0\u2007\u202f\u200b\u3000]")  # what web pages and word processors write for a blank
+_BLANKS = re.compile("[\u00a0\u2007\u202f\u200b\u3000]")  # spaces from web pages and word processors
 _EQUALS = re.compile(rf"(?P<before>\s*)(?P<key>{_KEYS})\s*[=\uff1a]\s*(?P<value>.*)")
 _CLOSE = re.compile(rf"(?P<before>\s*)(?P<key>{_KEYS}):(?P<value>[^\s:].*)")
 _BEGINNINGS = (
@@ -20,7 +20,7 @@ _BEGINNINGS = (
 
 
 def of_text(text: str) -> str | None:
-    """Return what stands in the place of the whole file; None if it may be YAML."""
+    """Return what the text is instead of a policy file; None if it may be YAML."""
     found = next((what for begin, what in _BEGINNINGS if begin.match(text)), None)
     return f"{found}. Restore policy.yaml from git" if found else None
 
@@ -39,7 +39,8 @@ def _of_line(line: str) -> str | None:
     if re.match(r"\s*(- *)?\*", line):
         return 'a value that starts with `*` needs quotes. Write it as "*.example.com"'
     if _BLANKS.search(line):
-        return f"this line has a blank of a web page or word processor. Write {quote(_BLANKS.sub(' ', line).strip())}"
+        better = quote(_BLANKS.sub(" ", line).strip())
+        return f"this line has a special space from a web page or word processor. Write {better}"
     if found := _EQUALS.fullmatch(line):
         return f"the sign after {found['key']} is not a colon. Write {quote(_line(found))}"
     if found := _CLOSE.fullmatch(line):

@@ -160,7 +160,7 @@ def _advice(path: Path, error: OSError) -> str:
     """Say what to do about a file that cannot be read: it may be in a parent folder, or have a similar name."""
     if isinstance(error, FileNotFoundError):
         if above := files.found_above(path):
-            return f"It is in a parent folder. Run: python -m mtasts -C {above} lint"
+            return f"It is in a parent folder. Add -C {above} before the verb."
         if near := files.named_alike(path):
             return f"Did you mean {quote(near, 200)}?"
     return "Give the path of a file that exists."

@@ -15,7 +15,8 @@ from octodns.source.base import BaseSource
 from mtasts.config import model
 from mtasts.config.hosting import Kind
 from mtasts.config.model import Config
-from mtasts.dns.records import DnsRecord, Name, Stage, names, proven, records
+from mtasts.dns.names import Name, names
+from mtasts.dns.records import DnsRecord, Stage, proven, records
 from mtasts.dns.recordset import Past, Settled, Value, canonical, settle
 from mtasts.findings import UserError, listed, quote
 

@@ -8,16 +8,16 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from octodns.manager import Manager
-from octodns.yaml import safe_load
+from typing import TYPE_CHECKING, Any
 
 from mtasts.dns import providers
 from mtasts.dns.recordset import Past
 from mtasts.findings import Finding, Rule, Severity, has_errors
 from mtasts.findings.report import Report, Section, Table, count
-from mtasts.system import credentials, output
+from mtasts.system import credentials
+
+if TYPE_CHECKING:
+    from octodns.manager import Manager
 
 ZONE_FAILED = Rule(
     "MTS230",
@@ -86,11 +86,11 @@ def publish(
     Without the provider's credentials there is no plan: with doit this is a finding, otherwise a remark.
     """
     logging.getLogger().addHandler(logging.NullHandler())  # what octoDNS logs is in the plans and the findings
-    output.hide(credentials.mask(os.environ))
+    credentials.hide(os.environ)
     try:
         providers.prepare(os.environ)
         read = _variables(config_file)
-        output.hide(credentials.mask(os.environ, read))
+        credentials.hide(os.environ, read)
         if missing := [name for name, default in read.items() if default is None and name not in os.environ]:
             return _without(missing, doit)
         if bad := [*_faults(read)]:
@@ -105,6 +105,8 @@ class _StartError(Exception):
 
 
 def _manager(config_file: Path, force: bool, past: Callable[[], Past], tokens: Mapping[str, str]) -> Manager:
+    from octodns.manager import Manager  # here, since `explain` lists the rules of this file without octoDNS
+
     try:
         manager = Manager(str(config_file))
         for each in (manager.providers["policy"], manager.processors["ours"]):
@@ -171,6 +173,8 @@ def _refusals(refused: Mapping[str, str]) -> list[Finding]:
 
 def _variables(config_file: Path) -> dict[str, str | None]:
     """Return the variables that the provider reads, with their defaults. Remove unset ones from the environment."""
+    from octodns.yaml import safe_load
+
     try:
         with config_file.open(encoding="utf-8") as file:
             read = dict(_read(safe_load(file, enforce_order=False)["providers"]["zone"]))
@@ -197,9 +201,24 @@ def _read(part: Any) -> Iterator[tuple[str, str | None]]:
 def _faults(read: Iterable[str]) -> Iterator[Finding]:
     """Yield what is wrong with the variables, before anything uses them that could print them."""
     for name in read:
-        if fault := credentials.fault(os.environ.get(name, "")):
-            message = f"{name} {fault}. Store it again without that, and run the command again."
+        if found := fault(os.environ.get(name, "")):
+            message = f"{name} {found}. Store it again without that, and run the command again."
             yield Finding(ZONE_FAILED, message, file=_PROVIDER)
+
+
+def fault(value: str) -> str | None:
+    """Return why a variable's value cannot be used, without the value: `contains …`. None if it can.
+
+    A pasted line end would become part of a header, and libraries print a header that they refuse in their errors.
+    """
+    if _is_clean(value):
+        return None
+    where = "at its beginning or end" if _is_clean(value.strip()) else "in the middle"
+    return f"contains white space, a line break or an invisible character {where}"
+
+
+def _is_clean(value: str) -> bool:
+    return all(char.isprintable() and not char.isspace() for char in value)
 
 
 def _without(missing: list[str], doit: bool) -> Published:
@@ -236,7 +255,7 @@ def _failure(zone: str, error: Exception) -> Finding:
 
 def _reason(error: Exception) -> str:
     # Mask before shortening: a part of a secret is still secret.
-    return output.masked(" ".join(output.masked(str(error)).split()) or type(error).__name__)[:300]
+    return credentials.masked(" ".join(credentials.masked(str(error)).split()) or type(error).__name__)[:300]
 
 
 def _changes(plan: Any) -> Iterator[tuple[str, ...]]:

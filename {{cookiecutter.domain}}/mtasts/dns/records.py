@@ -63,49 +63,14 @@ def records_of(domain: Domain, config: Config, stage: Stage | None = None) -> li
     return [record for each in stages for record in _MADE[each](domain, config)]
 
 
-@dataclass(frozen=True)
-class Name:
-    """A name that this repository may change. alone: whether its record must be the only one at that name.
-
-    With a second record at `_mta-sts` or `_smtp._tls`, senders ignore both (RFC 8461 §3.1, RFC 8460 §3), and a CNAME
-    allows no other record. Only Azure's verification records can share their name with other verification records.
-    """
-
-    domain: str
-    alone: bool
-
-
-def names(config: Config, stage: Stage) -> dict[str, dict[str, Name]]:
-    """Return the names in each zone that this repository may change, relative to the zone.
-
-    While policy.yaml does not contain a host name or a token, its record's name is left out: a person could have
-    created that record by hand.
-    """
-    found: dict[str, dict[str, Name]] = {domain.zone: {} for domain in (*config.domains, *config.retired)}
-    said = [(domain, _unsaid(domain, config)) for domain in config.domains]
-    for domain, unsaid in (*said, *((domain, ()) for domain in config.retired)):
-        for name in _NAMES[stage]:
-            if name not in unsaid:
-                host = f"{name}.{domain.name}".removesuffix(f".{domain.zone}")
-                found[domain.zone][host] = Name(domain.name, name not in _PROOFS)
-    return found
-
-
-def _unsaid(domain: Domain, config: Config) -> tuple[str, ...]:
-    hosting = config.hosting
-    unproven = hosting.kind in _VERIFICATION and not (domain.verification or hosting.verification)
-    proof = (f"{_VERIFICATION[hosting.kind]}.mta-sts",) if unproven else ()
-    return proof if hosting.hostname else ("mta-sts", *proof)
-
-
 def _hosting(domain: Domain, config: Config) -> Iterator[DnsRecord]:
     """Yield the record of the policy host (RFC 8461 §3.3), and the one that verifies the domain for Azure."""
     host, hosting = policy_host(domain.name), config.hosting
     if hosting.hostname:
         yield _record(domain, config, host, "CNAME", f"{hosting.hostname}.")
     value = domain.verification or hosting.verification
-    if value and hosting.kind in _VERIFICATION:
-        yield _record(domain, config, f"{_VERIFICATION[hosting.kind]}.{host}", "TXT", value)
+    if value and hosting.kind in VERIFICATION:
+        yield _record(domain, config, f"{VERIFICATION[hosting.kind]}.{host}", "TXT", value)
 
 
 def _announcement(domain: Domain, config: Config) -> Iterator[DnsRecord]:
@@ -121,6 +86,4 @@ def _record(domain: Domain, config: Config, name: str, kind: str, value: str) ->
 
 
 _MADE = {Stage.HOSTING: _hosting, Stage.ANNOUNCEMENT: _announcement}
-_VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}
-_PROOFS = tuple(f"{name}.mta-sts" for name in _VERIFICATION.values())
-_NAMES = {Stage.HOSTING: ("mta-sts", *_PROOFS), Stage.ANNOUNCEMENT: ("_mta-sts", "_smtp._tls")}
+VERIFICATION = {Kind.FUNCTION: "asuid", Kind.FRONT_DOOR: "_dnsauth"}

@@ -67,7 +67,8 @@ class Repository:
         where = quote(file.parent.as_posix(), 200)
         if "not a git repository" in answer.error:
             raise NoRepositoryError(
-                f"{where} is not in a git repository, and this needs the git history. Run it inside a repository."
+                f"{where} is not in a git repository, but plan needs the git history. Run it inside a repository, or "
+                "create one first: git init, git add ., git commit."
             )
         if answer.code:
             raise git.failed(file.parent, "rev-parse", answer.error)
@@ -119,7 +120,7 @@ class Repository:
         for base in ("origin/HEAD", "origin/main", "main"):
             if self._commit(base):
                 return base
-        raise GitError("There is no origin/HEAD, origin/main or main to compare with. Name a revision with --base.")
+        raise GitError("There is no origin/HEAD, origin/main or main to compare with. Add --base REVISION.")
 
     def messages(self, base: str, head: str) -> tuple[Message, ...]:
         """Return the messages of the commits in head and not in base, the newest, and their beginnings."""

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import compress, zip_longest
 from operator import is_not
+from pathlib import Path
 
 from mtasts.config.model import Config, Domain
+from mtasts.findings import UserError
+from mtasts.history import revisions
+from mtasts.history.repository import Repository
 from mtasts.history.revisions import History
 from mtasts.sts.policy import Mode, MxPattern, Policy
 
@@ -25,6 +29,15 @@ class Span:
 
 
 Timeline = tuple[Span, ...]
+
+
+def of_branch(path: Path, now: datetime) -> dict[str, Timeline]:
+    """Return what the branch has had in force, by its policy file: nothing if that cannot be read."""
+    try:
+        repository = Repository.of(path)
+        return timelines(revisions.read(repository, repository.resolve("HEAD"), now))
+    except UserError:
+        return {}
 
 
 def timelines(history: History) -> dict[str, Timeline]:

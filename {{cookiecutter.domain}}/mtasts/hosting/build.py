@@ -1,16 +1,16 @@
-"""What is deployed: build/function and function.zip, and build/static. The same input gives the same bytes.
+"""What is deployed: the folder build/. The same input gives the same bytes.
 
-All of it is made beside the earlier build, and takes its place only when it is whole.
+A new build replaces the earlier one only when it is complete.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtasts.config.hosting import Kind
 from mtasts.config.model import Config, Domain
@@ -19,33 +19,39 @@ from mtasts.hosting.page import page
 from mtasts.sts.policy import PATH
 from mtasts.system import files
 
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+if TYPE_CHECKING:  # a build serves nothing
+    from mtasts.hosting.serve import Application
 
 Files = dict[str, bytes]
 
 
 class Hosting:
-    """What is built for a kind of hosting. source: the folder static/ or function/."""
+    """What is built for a kind of hosting. repository: the folder that holds static/ and function/."""
 
     def static_files(self, config: Config, source: Path) -> Files:  # noqa: ARG002
-        """Return the files for static hosting: a folder for each domain."""
+        """Return the files for static hosting: a folder for each domain. source: the folder static/."""
         return sites({domain.name: (domain,) for domain in config.domains})
 
-    def server_files(self, config: Config, source: Path) -> Files:  # noqa: ARG002
-        """Return configuration for web servers of one's own."""
-        return {}
+    def files(self, config: Config, repository: Path, wheels: Path | None) -> Files:  # noqa: ARG002
+        """Return the files of build/. wheels: the folder for a package's dependencies, None to leave them out."""
+        return below("static", self.static_files(config, repository / "static"))
 
-    def function_files(self, config: Config, source: Path, wheels: Path | None = None) -> Files | None:  # noqa: ARG002
-        """Return the files of a Function, None if there is none. wheels: the folder for its dependencies, if any."""
-        return None
+    def finish(self, built: Path, packages: bool, say: Callable[[str], object]) -> None:
+        """Prove that what was built can be run, and add what else it needs. say: told what could not be proved."""
 
-    def prove(self, package: Path, say: Callable[[str], object]) -> Files:  # noqa: ARG002
-        """Prove that a Function's package can be run, and return what else it gets. say: told what was not tried."""
-        return {}
+    def application(self, config: Config, repository: Path, folder: Path, port: int) -> Application:  # noqa: ARG002
+        """Return what serves the policies on this machine. folder: a temporary one."""
+        from mtasts.hosting.serve import static_host  # not at the top: a build serves nothing
+
+        return static_host(self.static_files(config, repository / "static"), self.folder)
+
+    def folder(self, host: str) -> str:
+        """Return the folder of the static files that answers for a host."""
+        return host.removeprefix("mta-sts.")
 
 
 def of(kind: Kind) -> Hosting:
-    """Return what builds for a kind. A repository has that of its own kind alone."""
+    """Return the builder of a kind. A repository has only that of its own kind."""
     name = f"mtasts.hosting.{kind.value.replace('-', '_')}"
     try:
         found: Hosting = import_module(name).HOSTING
@@ -53,7 +59,9 @@ def of(kind: Kind) -> Hosting:
         if missing.name != name:
             raise
         update = f"""cruft update --variables-to-update '{{"hosting": "{kind.value}"}}'"""
-        raise UserError(f"This repository has no files for the hosting {kind.value}. Bring them in: {update}") from None
+        raise UserError(
+            f"This repository has no files for the hosting {kind.value}. To add them, run: {update}"
+        ) from None
     return found
 
 
@@ -67,27 +75,26 @@ def sites(hosts: Mapping[str, Sequence[Domain]]) -> Files:
     return {f"{host}/{name}": content for host, domains in hosts.items() for name, content in site(domains).items()}
 
 
+def below(folder: str, found: Files) -> Files:
+    """Return files with their paths below a folder."""
+    return {f"{folder}/{name}": content for name, content in found.items()}
+
+
 def texts(source: Path, names: Iterable[str]) -> Files:
     """Return files of the repository, with the line ends that they have in git: a checkout on Windows may turn them."""
     return {name: files.read(source / name, top=source.parent).replace(b"\r\n", b"\n") for name in names}
 
 
-def write(root: Path, function: Files | None, static: Files, servers: Files, prove: Callable[[Path], Files]) -> Path:
+def write(root: Path, contents: Files, finish: Callable[[Path], None]) -> Path:
     """Write build/ below root, in place of an earlier one, and return its path.
 
-    prove: called with the Function's folder before it takes its place; it returns further files of the Function, and
-    what it raises stops the build.
-    Raises OSError, too. Whatever is raised, the earlier build stands as it was.
+    finish: called with the new folder before it replaces the earlier one; what it raises stops the build.
+    Raises OSError, too. Whatever is raised, the earlier build stays as it was.
     """
     target, fresh = root / "build", Path(tempfile.mkdtemp(prefix=".build-", dir=root))
     try:
-        if function is not None:
-            write_files(fresh / "function", function)
-            further = prove(fresh / "function")
-            write_files(fresh / "function", further)
-            _write_zip(fresh / "function.zip", {**function, **further})
-        write_files(fresh / "static", static)
-        write_files(fresh, servers)
+        write_files(fresh, contents)
+        finish(fresh)
         _let_all_read(fresh)
         _replace(target, fresh)
     finally:
@@ -122,12 +129,3 @@ def write_files(folder: Path, contents: Files) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-
-
-def _write_zip(path: Path, contents: Files) -> None:
-    # Stored and not deflated: compressors differ from one Python to the next, and so would the bytes.
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(contents.items()):
-            entry = zipfile.ZipInfo(name, _ZIP_TIME)
-            entry.create_system, entry.external_attr = 3, 0o644 << 16  # Unix, on Windows too
-            archive.writestr(entry, content)

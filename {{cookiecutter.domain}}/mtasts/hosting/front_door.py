@@ -20,5 +20,9 @@ class FrontDoor(Hosting):
             hosts[config.hosting.hostname.lower()] = config.domains
         return sites(hosts)
 
+    def folder(self, host: str) -> str:
+        """Return the folder of a host: it has the same name."""
+        return host
+
 
 HOSTING = FrontDoor()

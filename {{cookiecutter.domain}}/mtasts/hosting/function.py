@@ -14,16 +14,21 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtasts.config.model import Config
 from mtasts.findings import UserError
-from mtasts.hosting.build import Files, Hosting, texts
+from mtasts.hosting.build import Files, Hosting, below, texts, write_files
 from mtasts.hosting.bytecode import bytecode
 from mtasts.hosting.page import page
 from mtasts.system.files import read
 
+if TYPE_CHECKING:
+    from mtasts.hosting.serve import Application
+
 FOLDER = ".python_packages/lib/site-packages"  # where the Functions host looks for them
 
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _TARGET = ("--platform=manylinux2014_x86_64", "--python-version=3.13", "--implementation=cp", "--only-binary=:all:")
 # No site-packages and nothing of the environment: the import finds what is deployed, and nothing else.
 _ALONE = ("-I", "-S", "-B", "-c")
@@ -50,15 +55,34 @@ class Function(Hosting):
         found["index.html"] = page(config.domains).encode()
         return {**found, **(dict(files(source / "requirements.txt", wheels)) if wheels else {})}
 
-    def prove(self, package: Path, say: Callable[[str], object]) -> Files:
-        """Prove that Azure will find the Function, and return its bytecode. Say so if this Python can do neither."""
+    def files(self, config: Config, repository: Path, wheels: Path | None) -> Files:
+        """Return the Function's package, and the files for static hosting."""
+        function = self.function_files(config, repository / "function", wheels)
+        return {**below("function", function), **super().files(config, repository, wheels)}
+
+    def finish(self, built: Path, packages: bool, say: Callable[[str], object]) -> None:
+        """Prove that Azure will find the Function, add its bytecode, and pack it."""
+        package = built / "function"
+        if packages:
+            write_files(package, self._proved(package, say))
+        names = sorted(path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file())
+        _write_zip(built / "function.zip", {name: (package / name).read_bytes() for name in names})
+
+    def application(self, config: Config, repository: Path, folder: Path, port: int) -> Application:
+        """Return the Function, as Azure runs it."""
+        from mtasts.hosting.functions_host import FunctionsHost  # not at the top: a build serves nothing
+
+        write_files(folder, self.function_files(config, repository / "function"))
+        return FunctionsHost(folder, f"localhost:{port}")
+
+    def _proved(self, package: Path, say: Callable[[str], object]) -> Files:
+        """Prove that Azure will find the Function, and return its bytecode. Say so if this Python cannot."""
         if can_index():
             index(package)
             return bytecode(package)
         say(
-            "Built without bytecode, so the app starts more slowly, and not tried: whether function_app.py can be "
-            "imported with this package alone. Both take Python 3.13 on Linux (x86-64), which Azure and the pipeline "
-            "have."
+            "The package has no bytecode, so the app starts more slowly. Nor was it tested that function_app.py can be "
+            "imported from the package. Both need Python 3.13 on Linux (x86-64), as in the pipeline."
         )
         return {}
 
@@ -112,7 +136,7 @@ def _download(lock: Path, wheels: Path) -> None:
         reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), done.stderr.strip())
         raise UserError(
             f"The Function's dependencies could not be downloaded: {reason[:300]} "
-            f"Check the network and {lock.as_posix()}, or build with --no-packages to look at the rest."
+            f"Check the network and {lock.as_posix()}, or build without the dependencies: --no-packages."
         )
 
 
@@ -147,3 +171,12 @@ def index(package: Path) -> None:
             "and answer 404 to everything. If a dependency is missing, add it to function/requirements.in and run the "
             "command at the top of function/requirements.txt in function/."
         )
+
+
+def _write_zip(path: Path, contents: Files) -> None:
+    # Stored and not deflated: compressors differ from one Python to the next, and so would the bytes.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in sorted(contents.items()):
+            entry = zipfile.ZipInfo(name, _ZIP_TIME)
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # Unix, on Windows too
+            archive.writestr(entry, content)

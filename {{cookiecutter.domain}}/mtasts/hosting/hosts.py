@@ -1,4 +1,4 @@
-"""Which host names the hosting has in Azure, by what infra/hosts.sh has read there, beside those of policy.yaml."""
+"""Compares the host names that the hosting has in Azure, as infra/hosts.sh read them, with policy.yaml."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HELP = "Read it again with infra/hosts.sh, or with the command in README.md."
 
 @dataclass(frozen=True)
 class Host:
-    """A host name in Azure. status: in Azure's words. token: what proves it to Front Door. resource: its name there."""
+    """A host name in Azure. status: in Azure's words. token: validates it for Front Door. resource: its name there."""
 
     name: str
     ready: bool
@@ -42,21 +42,21 @@ class Host:
 
     @property
     def expired(self) -> bool:
-        """Whether Front Door takes its token no more, and makes the next one only if it is asked for."""
+        """Whether its token has expired. Front Door creates a new one only on request."""
         return bool(self.resource) and "TimedOut" in self.status
 
     @property
     def domain(self) -> str | None:
-        """The mail domain whose policy host it is, None if it is no policy host."""
+        """The mail domain of this policy host; None if it is not a policy host."""
         prefix = policy_host("")
         return self.name.removeprefix(prefix) if self.name.startswith(prefix) else None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The domains of policy.yaml beside Azure's host names.
+    """The domains of policy.yaml compared with the host names in Azure.
 
-    missing: has to be made in Azure. pending: likewise, or Azure is not done with it. left: of no domain any more.
+    missing: to be created in Azure. pending: those, and the ones that Azure is not done with. left: of earlier domains.
     """
 
     missing: tuple[str, ...]
@@ -65,26 +65,31 @@ class Comparison:
 
 
 def addresses(config: Config, group: str) -> list[str]:
-    """Return where `az rest` reads the host names, and Front Door's route.
+    """Return the addresses from which `az rest` reads the host names, and Front Door's route.
 
     Raises UserError if policy.yaml lacks a value.
     """
     hosting = config.hosting
     if hosting.kind not in _PLACES:
-        raise UserError(f"hosting.kind is {hosting.kind}, and Azure has no part in that.")
+        raise UserError(f"hosting.kind is {hosting.kind}, so there are no host names in Azure.")
     lacking = [key for key in ("name", "hostname") if not getattr(hosting, key)]
     if hosting.kind is Kind.FUNCTION and not hosting.verification:
         lacking.append("verification")
     if lacking:
         raise UserError(
             f"policy.yaml has no hosting.{' and no hosting.'.join(lacking)}. Run the pipeline provision with create, "
-            "and commit policy.yaml as it leaves it."
+            "and commit policy.yaml from its artifact."
         )
     name = percent_encoded(str(hosting.name))
     places = [_PLACES[hosting.kind].format(name)]
-    if hosting.kind.routed:
+    if routed(hosting.kind):
         places.append(f"Microsoft.Cdn/profiles/{name}/afdEndpoints/{name}/routes/policy")
     return [f"{_group(group)}/providers/{place}?api-version={_API[hosting.kind]}" for place in places]
+
+
+def routed(kind: Kind) -> bool:
+    """Tell whether a route leads host names to the policies, and lists those that it has."""
+    return kind is Kind.FRONT_DOOR
 
 
 def _group(group: str) -> str:
@@ -101,7 +106,7 @@ def read(path: Path) -> list[Host]:
 
 
 def unrouted(path: Path) -> bool:
-    """Tell whether Front Door's route, if it is in the file, asks for no folder: an older version made it."""
+    """Tell whether Front Door's route, if it is in the file, lacks a rule set: an older version created it."""
 
     def of(documents: Iterator[Mapping[str, Any]]) -> bool:
         found = [dict(document.get("properties") or {}) for document in documents]
@@ -120,7 +125,7 @@ def _read(path: Path, take: Callable[[Iterator[Mapping[str, Any]]], _Found]) -> 
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}. {_HELP}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UserError(f"{path} does not hold Azure's host names. {_HELP}") from None
+        raise UserError(f"{path} does not contain host names from Azure. {_HELP}") from None
 
 
 def _decoded(text: bytes) -> str:
@@ -179,12 +184,12 @@ def _fitting(form: re.Pattern[str], value: str) -> str:
 
 
 def tokens(hosts: Sequence[Host]) -> dict[str, str]:
-    """Return what proves each domain to Front Door, by the domain."""
+    """Return the token that validates each domain for Front Door, by the domain."""
     return {host.domain: host.token for host in hosts if host.domain and host.token}
 
 
 def compare(config: Config, hosts: Sequence[Host]) -> Comparison:
-    """Say what is missing in Azure, and what is left there. Raises UserError without room for what is missing."""
+    """Return what is missing in Azure, and what is left there. Raises UserError if there is no room for the missing."""
     there = {host.domain: host for host in hosts if host.domain}
     names = [domain.name for domain in config.domains]
     pending = tuple(name for name in names if name not in there or not there[name].ready)
@@ -196,13 +201,13 @@ def compare(config: Config, hosts: Sequence[Host]) -> Comparison:
 
 
 def left(config: Config, hosts: Sequence[Host]) -> tuple[Host, ...]:
-    """Return the policy hosts that are in Azure and of no domain any more."""
+    """Return the policy hosts in Azure whose domain is not in policy.yaml."""
     names = {domain.name for domain in config.domains}
     return tuple(host for host in hosts if host.domain and host.domain not in names)
 
 
 def _most(kind: Kind, number: int) -> int:
-    """Return how many host names the hosting takes for so many domains: they decide on a Static Web App's plan."""
+    """Return how many host names the hosting accepts. For a Static Web App it depends on the number of domains."""
     if kind is Kind.STATIC_WEB_APP:
         return SWA_FREE if number <= SWA_FREE else SWA_STANDARD
     return {Kind.FUNCTION: FUNCTION_CERTIFICATES, Kind.FRONT_DOOR: FRONT_DOOR_HOSTS}[kind]
@@ -212,8 +217,8 @@ def _room(kind: Kind, number: int, missing: Sequence[str], more: Sequence[Host])
     if missing and number + len(more) > _most(kind, number):
         names = ", ".join(host.name for host in more)
         raise UserError(
-            f"The hosting takes {_most(kind, number)} host names, and {names} of earlier domains are still among them. "
-            f"Remove them as the summary of this run says, then run this again: there is no room for {missing[0]}."
+            f"The hosting accepts {_most(kind, number)} host names, and {names} of earlier domains still count: there "
+            f"is no room for {missing[0]}. Remove the old ones with the commands on this run's page, then run it again."
         )
 
 

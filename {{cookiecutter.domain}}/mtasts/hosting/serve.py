@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,8 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from mtasts.config.hosting import Kind
 from mtasts.findings import UserError
 from mtasts.findings.forms import plain
-from mtasts.hosting.build import Files
 from mtasts.system.deadline import Deadline
 
 Application = Callable[[Request], Response]
@@ -30,15 +28,14 @@ LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 _TYPES = {".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8"}
 
 
-def static_host(files: Files, kind: Kind) -> Application:
-    """Return what serves the static files: by the host's domain, or to every host where the kind knows one set."""
+def static_host(files: Mapping[str, bytes], folder: Callable[[str], str]) -> Application:
+    """Return what serves the static files. folder: returns the folder of a host, or nothing if all have the same."""
 
     def answer(request: Request) -> Response:
         name = request.path.lstrip("/") or "index.html"
-        if not kind.one_policy:
-            host = request.host.partition(":")[0]
-            folder = host if kind is Kind.FRONT_DOOR else host.removeprefix("mta-sts.")
-            name = f"{next(iter(files)).partition('/')[0] if host in LOOPBACK else folder}/{name}"
+        host = request.host.partition(":")[0]
+        if own := folder(host):
+            name = f"{next(iter(files)).partition('/')[0] if host in LOOPBACK else own}/{name}"
         content = files.get(name) if request.method in ("GET", "HEAD") else None
         kind_of = _TYPES.get(Path(name).suffix, "application/octet-stream")
         return Response(status=404) if content is None else Response(content, content_type=kind_of)
@@ -47,7 +44,7 @@ def static_host(files: Files, kind: Kind) -> Application:
 
 
 def run(application: Application, port: int, started: Callable[[int], None]) -> None:
-    """Serve on the loopback address until interrupted. started is told the port, chosen freely where it is 0."""
+    """Serve on the loopback address until interrupted. started: gets the port, which is a free one for 0."""
 
     def whole(request: Request) -> Response:
         try:
@@ -65,7 +62,7 @@ def run(application: Application, port: int, started: Callable[[int], None]) -> 
 
 
 def _refuse_taken(port: int) -> None:
-    """Say what to do about a port that cannot be had. werkzeug would print its own words, and end the run."""
+    """Raise an error that says what to do about a port that cannot be used. werkzeug would print its own message."""
     if os.name == "nt":  # where a second program may have a port too
         return
     with socket.socket() as probe:
@@ -74,7 +71,7 @@ def _refuse_taken(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
-            why = "in use by another program" if taken else f"not to be had: {error.strerror}"
+            why = "in use by another program" if taken else f"not available: {error.strerror}"
             free = "Choose another with --port, or let --port 0 find a free one."
             raise UserError(f"Port {port} is {why}. {free}") from None
 

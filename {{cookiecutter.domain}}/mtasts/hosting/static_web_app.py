@@ -15,5 +15,9 @@ class StaticWebApp(Hosting):
         """Return the site and its configuration."""
         return {**site(config.domains), **texts(source, ("staticwebapp.config.json",))}
 
+    def folder(self, host: str) -> str:  # noqa: ARG002
+        """Return the one folder, which answers for every host."""
+        return ""
+
 
 HOSTING = StaticWebApp()

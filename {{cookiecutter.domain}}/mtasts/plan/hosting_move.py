@@ -17,7 +17,7 @@ _CERTIFICATE = {
     Kind.STATIC_WEB_APP: _AZURE,
     Kind.FRONT_DOOR: "Front Door issues the certificate of each policy host before that, using the record "
     "_dnsauth.mta-sts that the deployment publishes. Change the CNAME when the certificate is there.",
-    Kind.WEB_SERVER: "The new server needs a certificate for each policy host (mta-sts and the domain). Get it before "
+    Kind.WEB_SERVER: "The new server needs a certificate for each policy host (mta-sts.<domain>). Get it before "
     "you change the CNAME, or let a server such as Caddy get it right after.",
 }
 

@@ -109,7 +109,8 @@ def _retire(when: str, condition: str = "") -> str:
 
 
 def _name(hosts: Sequence[str], when: str) -> str:
-    return f"You can add {listed(hosts)} to the MX records of {WHO} {when}."
+    shown = [f"hosts that match {host}" if host.startswith("*.") else host for host in hosts]
+    return f"You can add {listed(shown)} to the MX records of {WHO} {when}."
 
 
 def _after(seconds: int, what: str) -> str:

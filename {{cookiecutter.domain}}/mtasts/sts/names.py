@@ -89,19 +89,19 @@ _SEPARATED = (_COMMA, _BLANK)
 _PASTED = (
     (
         _TYPOGRAPHIC.pattern,
-        "contains a quote, dash or blank from a word processor. Type the name again, in plain ASCII.",
+        "contains a quote, dash or space from a word processor. Type the name again, in plain ASCII.",
     ),
     (
         r"^\s*(?i:mx\s+)?[0-9]{1,5}\s+\S+\s*$",
-        "includes the preference of its MX record. Only the host name belongs here.",
+        "includes the preference of its MX record. Write only the host name.",
     ),
-    (r"(?i)\s(?:mx|exchanger|by)\s", "is a whole line of DNS output. Only the host name belongs here."),
+    (r"(?i)\s(?:mx|exchanger|by)\s", "is a whole line of DNS output. Write only the host name."),
     (r"[\"'`<>()\[\]{}]", "contains quotes or brackets. Remove them."),
-    (r"://", "is a URL. Only the host name belongs here."),
-    (r"@", "is a mail address. Only a host name belongs here."),
+    (r"://", "is a URL. Write only the host name."),
+    (r"@", "is a mail address. Write only a host name."),
     (r"[,;]", _COMMA),
     (r"\s", _BLANK),
-    (r":[0-9]+$", "includes a port. Only the host name belongs here."),
+    (r":[0-9]+$", "includes a port. Write only the host name."),
     (r"_", "contains an underscore, which host names cannot have. Use a name without one."),
 )
 

@@ -197,7 +197,7 @@ def _plain(key: str) -> str:
 
 
 def _misspelt(key: str, near: Field) -> Finding:
-    message = f"{key} is missing, and {quote(near.key)} is another key to senders. Write {key} there, in these letters."
+    message = f"{key} is missing. Senders read {quote(near.key)} as another key. Write {key} there, in these letters."
     return Finding(_RULES[key], message, line=near.line, column=1)
 
 

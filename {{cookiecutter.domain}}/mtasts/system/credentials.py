@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus, unquote
 
 from mtasts.findings.forms import markdown, plain
+from mtasts.system import output
 
 MASK = "***"
 ANYWHERE = 8  # characters: a shorter secret is masked only as a whole word, so that no other words are damaged
@@ -27,19 +28,17 @@ _IN_URL = re.compile(r"://[^/\s:@]*:([^/\s]+)@")  # as in HTTPS_PROXY; up to the
 _WORDS = {"true", "false", "none", "null"}  # values of a switch, which are never a secret
 
 
-def fault(value: str) -> str | None:
-    """Return why a variable's value cannot be used, without the value: `contains …`. None if it can.
-
-    A pasted line end would become part of a header, and libraries print a header that they refuse in their errors.
-    """
-    if _is_clean(value):
-        return None
-    where = "at its beginning or end" if _is_clean(value.strip()) else "in the middle"
-    return f"contains white space, a line break or an invisible character {where}"
+def hide(environment: Mapping[str, str], read: Collection[str] = ()) -> None:
+    """Mask the secrets of an environment in everything that is printed from now on. read: see `mask`."""
+    for stream in output.guarded():
+        stream.mask = mask(environment, read)
 
 
-def _is_clean(value: str) -> bool:
-    return all(char.isprintable() and not char.isspace() for char in value)
+def masked(text: str) -> str:
+    """Return text with its secrets masked, to write it to a file or to shorten it."""
+    for stream in output.guarded():
+        text = stream.mask(text)
+    return text
 
 
 def mask(environment: Mapping[str, str], read: Collection[str] = ()) -> Mask:

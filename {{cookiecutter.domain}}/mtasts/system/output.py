@@ -97,16 +97,10 @@ def guard() -> None:
             setattr(sys, name, Stream(stream))
 
 
-def hide(mask: Callable[[str], str]) -> None:
-    """Mask secrets in everything that is printed from now on."""
-    for stream in _guarded():
-        stream.mask = mask
-
-
 @contextmanager
 def painted(paint: Callable[[str], str]) -> Iterator[None]:
     """Colour the lines that are printed to the standard output inside the `with` block."""
-    streams = [stream for stream in _guarded() if stream is sys.stdout]
+    streams = [stream for stream in guarded() if stream is sys.stdout]
     for stream in streams:
         stream.paint = paint
     try:
@@ -114,13 +108,6 @@ def painted(paint: Callable[[str], str]) -> Iterator[None]:
     finally:
         for stream in streams:
             stream.paint = str
-
-
-def masked(text: str) -> str:
-    """Return text with its secrets masked, to write it to a file or to shorten it."""
-    for stream in _guarded():
-        text = stream.mask(text)
-    return text
 
 
 def command(text: str) -> None:
@@ -137,9 +124,10 @@ def write_served(text: str) -> None:
 
 def finish() -> None:
     """Write the rest of both streams. Raises OSError."""
-    for stream in _guarded():
+    for stream in guarded():
         stream.finish()
 
 
-def _guarded() -> list[Stream]:
+def guarded() -> list[Stream]:
+    """Return the streams of this run that are behind it."""
     return [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, Stream)]

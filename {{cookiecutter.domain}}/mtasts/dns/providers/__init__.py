@@ -18,8 +18,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from octodns.idna import IdnaError, idna_encode
-
 _FILES = [import_module(f"{__name__}.{name}") for _, name, _ in iter_modules(__path__) if not name.startswith("_")]
 
 
@@ -40,6 +38,8 @@ def confine(provider: Any, names: Mapping[str, Collection[str]]) -> None:
 
     A provider without a file here stays unchanged. OnlyOurs still guards the records that are not ours.
     """
+    from octodns.idna import IdnaError, idna_encode
+
     full = {f"{name}.{zone}".lower() for zone, inside in names.items() for name in inside}
 
     def ours(name: str) -> bool:

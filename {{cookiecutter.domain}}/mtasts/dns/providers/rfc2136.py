@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from octodns.record import Create, Delete, Update
-
 PACKAGE = "octodns_bind"
 REFUSAL = None  # a name server refuses without saying that a right is missing
 
@@ -29,6 +27,8 @@ def confine(provider: Any, ours: Callable[[str], bool]) -> None:
 
 def _parts(change: Any) -> Iterator[Any]:
     """Yield what to remove and what to add: octodns-bind would replace the whole set, including others' new values."""
+    from octodns.record import Create, Delete, Update
+
     if not isinstance(change, Update) or not all(getattr(change.existing, "values", [True])):
         yield change  # octoDNS cannot name an empty value, which only force removes
         return

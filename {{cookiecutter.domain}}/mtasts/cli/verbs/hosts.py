@@ -1,4 +1,4 @@
-"""hosts: compare the host names that Azure has with policy.yaml."""
+"""hosts: compare the host names in Azure with policy.yaml."""
 
 from __future__ import annotations
 
@@ -21,17 +21,23 @@ from mtasts.sts.policy import policy_host
 
 @verb("hosts", "hosts hosts.json --group mtasts-example-com")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--group", envvar="AZURE_RESOURCE_GROUP", help="The resource group. Default: $AZURE_RESOURCE_GROUP.")
+@click.option(
+    "--group",
+    envvar="AZURE_RESOURCE_GROUP",
+    metavar="NAME",
+    help="The resource group of the hosting. Default: the variable AZURE_RESOURCE_GROUP.",
+)
 @policy_file
 def command(file: Path | None, group: str | None, path: Path) -> None:
-    """Compare the host names in FILE, as infra/hosts.sh reads them, with policy.yaml.
+    """Compare the host names that Azure has, listed in FILE by infra/hosts.sh, with policy.yaml.
 
-    It says what is missing in Azure, how far Azure is, and how an owner removes what is left of earlier domains.
-    Without FILE, print the addresses that `az rest` reads. A pipeline gets the outputs missing, pending and unrouted.
+    The report lists the host names that are missing in Azure, the status of the others, and the commands with which an
+    owner removes those of earlier domains. Without FILE, print the addresses to read with `az rest`. In a pipeline,
+    also set the outputs missing, pending and unrouted.
     """
     config = load_served(path)
     if not group:
-        raise WrongUseError("There is no resource group. Give --group, or set AZURE_RESOURCE_GROUP.")
+        raise WrongUseError("The resource group is missing. Add --group NAME, or set AZURE_RESOURCE_GROUP.")
     read_from = hosts.addresses(config, group)
     if file is None:
         click.echo("\n".join(read_from))
@@ -46,8 +52,8 @@ def command(file: Path | None, group: str | None, path: Path) -> None:
     unrouted = hosts.unrouted(file)
     if unrouted and compared.missing:
         raise UserError(
-            "Front Door's route asks for no folder yet, since an older version made it. Deploy this version with the "
-            f"domains that were there before. Then add {compared.missing[0]}."
+            "The route in Front Door has no rule set yet, because an older version of this template created it. First "
+            f"deploy this version without new domains. Then add {compared.missing[0]}."
         )
     set_output(os.environ, "unrouted", str(config.hosting.hostname) if unrouted else "")
     set_output(os.environ, "missing", " ".join(compared.missing))
@@ -65,7 +71,7 @@ def _report(config: Config, group: str, found: list[Host], compared: Comparison)
     rows = [(name, there[name].status if name in there else "not in Azure yet") for name in names]
     sections = [Section("Host names in Azure", table=Table(("host name", "Azure says"), rows))]
     if expired := [host for host in found if host.expired and host not in compared.left]:
-        line = "Front Door takes these tokens no more. An owner lets it make new ones; then run this again:"
+        line = "Front Door no longer accepts these tokens. As an owner, have it create new ones, then run this again:"
         renewals = [hosts.renewal(config, group, host) for host in expired]
         sections.append(Section("Expired tokens", lines=[line], code=renewals))
     if compared.left:
@@ -74,12 +80,12 @@ def _report(config: Config, group: str, found: list[Host], compared: Comparison)
 
 
 def _removals(config: Config, group: str, left: tuple[Host, ...]) -> Section:
-    """Return how an owner removes what is left of earlier domains: no pipeline may delete."""
+    """Return how an owner removes the host names of earlier domains: no pipeline has the right to."""
     lines = [
-        f"{', '.join(host.name for host in left)}: of no domain in policy.yaml any more. Once DNS has none of their "
-        "records (this run removes those that it may), an owner removes the host names, and their certificates:"
+        f"{', '.join(host.name for host in left)}: the domain is not in policy.yaml any more. When DNS has none of "
+        "its records (this run removes those that it can), remove the host name and its certificate, as an owner:"
     ]
-    if config.hosting.kind.routed:
-        lines.append("Run the pipeline provision with create before that: it takes them out of the route.")
+    if hosts.routed(config.hosting.kind):
+        lines.append("Before that, run the pipeline provision with create: it removes them from the route.")
     commands = [command for host in left for command in hosts.removal(config, group, host)]
     return Section("Left in Azure", lines=lines, code=commands)

@@ -1,4 +1,4 @@
-"""outputs: take what infra/ has made into policy.yaml."""
+"""outputs: copy the outputs of a deployment of infra/ into policy.yaml."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from mtasts.hosting.azure import read_outputs, with_outputs
 @click.argument("file", type=click.Path(path_type=Path))
 @policy_file
 def command(file: Path, path: Path) -> None:
-    """Write what a deployment of infra/ gave, in FILE as JSON, into policy.yaml: what stays the same from then on."""
+    """Copy the outputs of a deployment of infra/ from FILE (JSON) into policy.yaml.
+
+    It sets hosting.hostname and, for a Function, hosting.verification. Both stay the same from then on.
+    """
     config = load(path)
     found = read_outputs(file)
     before = yaml_file.read_text(path)
     after = with_outputs(before, config, found)
     if after == before:
-        click.echo(f"{path} has all of it already.")
+        click.echo(f"{path} already has these values.")
     else:
         write(path, after)
-        click.echo(f"{path} has what Azure gave the hosting for good. Commit it.")
+        click.echo(f"{path} was updated with the values from Azure. Commit it.")
     if found.storage_account:
-        click.echo(f"Set the variable AZURE_STORAGE_ACCOUNT for the deployment: {found.storage_account}")
+        click.echo(f"For the pipeline deploy, set the variable AZURE_STORAGE_ACCOUNT to {found.storage_account}")

@@ -1,4 +1,4 @@
-"""parameters: print what infra/ is deployed with."""
+"""parameters: print the parameters for deploying infra/."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from mtasts.hosting.azure import Phase, parameters
     type=Choice([phase.value for phase in Phase]),
     default=Phase.APP.value,
     show_default=True,
-    help="app is the app alone. domains adds host names and certificates, once the hosting records are in DNS.",
+    help="app deploys only the app. domains adds host names and certificates: use it once DNS has the hosting records.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="Write them into this file, and do not print them.",
+    metavar="FILE",
+    help="Write the parameters to FILE instead of printing them.",
 )
 @policy_file
 def command(phase: str, output: Path | None, path: Path) -> None:
-    """Print the parameters that infra/ is deployed with, for `az deployment group create --parameters FILE`."""
+    """Print the parameters for deploying infra/ with `az deployment group create --parameters FILE`."""
     config = load_served(path)
     try:
         found = json.dumps(parameters(config, Phase(phase)), indent=2)

@@ -1,4 +1,4 @@
-"""check: see the domains as a sending server does."""
+"""check: look at domains as a sending mail server does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mtasts.check.outcome import Cached
 from mtasts.check.steps import NAMES
 from mtasts.cli._common import policy_file, print_report, report_file, report_format
 from mtasts.cli._network import clients, domain_name, jobs_option, network_options
-from mtasts.cli._usage import instead, verb
+from mtasts.cli._usage import Number, instead, verb
 from mtasts.config import model
 from mtasts.config.model import Config
 from mtasts.findings import UserError, has_errors
@@ -41,15 +41,23 @@ def _steps(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 
 @verb("check", "check example.com --only dns,https")
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
-@click.option("--only", callback=_steps, default=",".join(NAMES), show_default=True, help="Take only these steps.")
+@click.option(
+    "--only",
+    callback=_steps,
+    default=",".join(NAMES),
+    show_default=True,
+    metavar="STEPS",
+    help="Run only these steps, separated by commas.",
+)
 @jobs_option
 @report_format
 @report_file
 @click.option(
     "--wait",
-    type=click.IntRange(0, 3600),
+    type=Number(0, 3600),
     default=0,
-    help="Try again, for this many seconds at most, until nothing is wrong.",
+    metavar="SECONDS",
+    help="If there are errors, try again for up to this many seconds.",
 )
 @network_options
 @policy_file
@@ -64,9 +72,10 @@ def command(
     path: Path,
     **network: Any,
 ) -> None:
-    """Look at each DOMAIN as a sending mail server does, and say what it would do. Default: all of policy.yaml.
+    """Check each DOMAIN as a sending mail server does, and show what that server would do with your mail.
 
-    What this machine cannot see is a warning. With --wait, the exit code is 1 if it cannot see DNS or the policy host.
+    Without DOMAIN, check all domains in policy.yaml. If this machine cannot see something, you get a warning. With
+    --wait, the exit code is also 1 if DNS or the policy host could not be seen.
     """
     config, findings = model.load(path) if os.path.lexists(path) or not domains else (None, [])
     if has_errors(findings):
@@ -81,16 +90,16 @@ def command(
         if not (failed or blind) or time.monotonic() > patience:
             break
         time.sleep(PAUSE)
-        ways = clients(**network)  # without what DNS said before
+        ways = clients(**network)  # new ones, without cached DNS answers
     print_report(checked.check_report(results, _cached(results, config, path)), form, output)
-    if blind:  # who waits wants to know that it is served
+    if blind:  # with --wait, success means that the policy was seen
         sys.exit(1)
 
 
 def _cached(results: Sequence[walk.Checked], config: Config | None, path: Path) -> dict[str, Cached]:
-    """Return what senders may have in the cache of the domains whose policy some of them do not see now.
+    """Return what senders may still have cached, for the domains whose policy some senders cannot see now.
 
-    By the git history, if there is one, and by policy.yaml.
+    It comes from the git history, if there is one, and from policy.yaml.
     """
     lost = {result.domain for result in results if result.seen and result.seen.missed}
     ours = {each.name: Cached(each.policy) for each in config.domains if each.name in lost} if config else {}
@@ -100,14 +109,14 @@ def _cached(results: Sequence[walk.Checked], config: Config | None, path: Path) 
     try:
         repository = Repository.of(path)
         lines = timelines(revisions.read(repository, repository.resolve("HEAD"), now))
-    except UserError:  # not in git, or without its history: then it is not known until when
+    except UserError:  # without git history nobody knows until when it is cached
         return ours
     found = {name: in_cache(lines[name], now) for name in ours if name in lines}
     return ours | {name: Cached(*each) for name, each in found.items() if each}
 
 
 def _wanted(domains: Sequence[str], config: Config | None) -> list[walk.Wanted]:
-    """Return what to look at. A domain that policy.yaml does not have is looked at all the same."""
+    """Return what to check. A domain need not be in policy.yaml."""
     ours = (
         {each.name: walk.Wanted(each.name, each.policy, config.rua, config.hosting.kind) for each in config.domains}
         if config

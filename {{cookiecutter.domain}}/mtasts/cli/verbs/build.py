@@ -1,4 +1,4 @@
-"""build: write what is deployed."""
+"""build: write the files to deploy."""
 
 from __future__ import annotations
 
@@ -18,23 +18,20 @@ from mtasts.system.files import reason
 @click.option(
     "--packages/--no-packages",
     default=True,
-    help="Put the Function's dependencies into its package, or leave them out.",
+    show_default=True,
+    help="Include the Function's dependencies in its package, or leave them out.",
 )
 @policy_file
 def command(packages: bool, path: Path) -> None:
-    """Write what is deployed into build/: the Function's package, or the static files."""
+    """Write the files to deploy into build/: the package of the Function, or the static files."""
     config, root = load_served(path), path.resolve().parent
     try:
-        hosting, static, function = build.of(config.hosting.kind), ROOT / "static", ROOT / "function"
-        target = build.write(
-            root,
-            hosting.function_files(config, function, root / ".wheels" if packages else None),
-            hosting.static_files(config, static),
-            hosting.server_files(config, static),
-            prove=lambda package: hosting.prove(package, partial(click.echo, err=True)) if packages else {},
-        )
+        hosting = build.of(config.hosting.kind)
+        contents = hosting.files(config, ROOT, root / ".wheels" if packages else None)
+        finish = partial(hosting.finish, packages=packages, say=partial(click.echo, err=True))
+        target = build.write(root, contents, finish)
     except (OSError, UserError) as error:
         why = reason(error) if isinstance(error, OSError) else error
-        raise UserError(f"Nothing was built; an earlier build stands as it was. {why}") from None
+        raise UserError(f"The build failed. build/ was not changed. {why}") from None
     for written in sorted(target.iterdir()):
         click.echo(f"{target.name}/{written.name}{'/' if written.is_dir() else ''}")

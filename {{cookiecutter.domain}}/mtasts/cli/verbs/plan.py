@@ -1,4 +1,4 @@
-"""plan: say what a change does, and whether mail survives it."""
+"""plan: show what a change does, and whether it is safe."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 @click.option(
     "--base",
     metavar="REV",
-    help="Compare with this revision. The default is where HEAD left the branch that it goes to.",
+    help="Compare with this revision. Default: the commit where HEAD branched off from its target branch.",
 )
-@click.option("--live", "look", is_flag=True, help="Also look at what HTTPS, DNS and the MX hosts have now.")
+@click.option("--live", "look", is_flag=True, help="Also check what HTTPS, DNS and the MX hosts show now.")
 @click.option(
     "--exit-code",
     is_flag=True,
-    help="Exit 0 if nothing changes, 1 if the change is unsafe or not valid, 2 if it is safe.",
+    help="Exit with 0 if nothing changes, 1 if the change is unsafe or invalid, 2 if it is safe.",
 )
 @report_format
 @report_file
@@ -43,10 +43,10 @@ from mtasts.system.exit_codes import SAFE_CHANGE, UNSAFE
 @network_options
 @policy_file
 def command(look: bool, exit_code: bool, form: str | None, output: Path | None, path: Path, **ways: Any) -> None:
-    """Say what a change of policy.yaml does, whether it is safe, and from when on it will be.
+    """Show what your change to policy.yaml does, and whether it is safe: now, or from which date on.
 
-    It compares policy.yaml with what its branch has had in force. The time in testing, and the policies that senders
-    may still have cached, come from the git history.
+    It compares policy.yaml with what its branch has had in force. From the git history it knows how long a domain has
+    been in testing, and which policies senders may still have cached.
     """
     after, findings = model.load(path)
     if after is None:
@@ -70,11 +70,11 @@ def _plan(path: Path, after: Config, look: bool, base: str | None, **ways: Any) 
 
 def _look(past: History, after: Config, timeout: float, jobs: int, **options: Any) -> Live:
     from mtasts.check import report as checked
-    from mtasts.plan import observed  # here, since they are slow to import, and --live is slow by itself
+    from mtasts.plan import observed  # not at the top: they are slow to import
 
     try:
         network = clients(**options)
-    except WrongUseError as error:  # its exit code 2 could be taken for SAFE_CHANGE
+    except WrongUseError as error:  # exit code 2 would mean SAFE_CHANGE
         raise UserError(str(error)) from None
     domains = to_look_at(past, after)
     with checked.progress(len(domains)) as done:
@@ -82,6 +82,6 @@ def _look(past: History, after: Config, timeout: float, jobs: int, **options: An
 
 
 def _at(finding: Finding, after: Config, path: Path) -> Finding:
-    """Place a finding in policy.yaml, so that it appears beside the line of its domain."""
+    """Give a finding the place of its domain in policy.yaml, so that it appears at that line."""
     line, column = after.place(finding.domain)
     return finding.at(file=path.as_posix(), line=line, column=column)

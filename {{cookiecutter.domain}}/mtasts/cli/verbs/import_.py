@@ -1,4 +1,4 @@
-"""import: take existing domains in."""
+"""import: add domains to policy.yaml with what they publish today."""
 
 from __future__ import annotations
 
@@ -26,26 +26,29 @@ from mtasts.sts.names import domain_fault
 from mtasts.sts.policy import Policy
 from mtasts.system import files
 
-CHECKED = 5  # domains that the command to run next names; without any it takes all
+CHECKED = 5  # the most domains that the suggested `check` command names; for more it checks all
 WRONG, WARNING = MARKS[Severity.ERROR], MARKS[Severity.WARNING]
 
 
 @verb("import", "import example.com example.net")
 @click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
-@click.option("--force", is_flag=True, help="Replace the entries of these domains. All other entries stay.")
+@click.option(
+    "--force", is_flag=True, help="Replace existing entries of these domains. Other entries stay as they are."
+)
 @jobs_option
 @network_options
 @policy_file
 def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path: Path, **network: Any) -> None:
-    """Take what each DOMAIN publishes today into policy.yaml: its policy, or its MX hosts, and its report addresses.
+    """Add each DOMAIN to policy.yaml with what it publishes today.
 
-    An entry that is there stays as it is, and you see the difference, unless you pass --force.
+    That is its policy, or its MX hosts if it has no policy, and its addresses for TLS reports. If policy.yaml already
+    has the domain, its entry stays as it is, and you see the difference. To replace the entry, pass --force.
     """
     names = list(dict.fromkeys(map(_domain, domains)))
     if os.path.lexists(path):
         load(path)
     elif above := files.found_above(path):
-        raise UserError(f"{path} is in a folder above, and would be made anew here. Add -C {above} before the verb.")
+        raise UserError(f"{path} is in a parent folder. To use that one, add -C {above} before the verb.")
     found = asyncio.run(walk.observe_all(names, _found, clients(**network), timeout, jobs))
     before = yaml_file.read_text(path) if path.exists() else None
     merged = compose.merged(before, [each.entry for each in found if each.entry], force)
@@ -54,9 +57,9 @@ def command(domains: Sequence[str], force: bool, jobs: int, timeout: float, path
     if merged.text != before and merged.text is not None:
         write(path, merged.text)
         words = " ".join(names) if len(names) <= CHECKED else ""
-        click.echo(f"{path} is written. Read it, then run: python -m mtasts check {words}".rstrip())
+        click.echo(f"{path} was written. Review it, then run: python -m mtasts check {words}".rstrip())
     else:
-        click.echo(f"{path} is as it was." if path.exists() else f"{path} is not written.")
+        click.echo(f"{path} was not {'changed' if path.exists() else 'written'}.")
     missing = [each for each in found if not each.entry or each.domain in merged.refused]
     if path.exists():
         print_report(Report.of(model.load(path)[1]))
@@ -74,32 +77,33 @@ def _domain(text: str) -> str:
 async def _found(name: str, network: Network) -> Found:
     try:
         return importer.evaluate(name, await importer.observe(name, network))
-    except Exception as error:  # whatever it is, the other domains go on
-        return Found(name, None, "", (f"The look at it broke off: {type(error).__name__} {quote(error)}. Report it.",))
+    except Exception as error:  # one domain must not stop the others
+        said = f"The check failed: {type(error).__name__} {quote(error)}. Please report this."
+        return Found(name, None, "", (said,))
 
 
 def _lines(found: Found, merged: Merged, path: Path) -> Iterator[str]:
-    """Yield what is said of one domain: first what became of it, then what a person should read."""
+    """Yield the lines about one domain: first the result, then the notes."""
     name, refused = found.domain, merged.refused.get(found.domain, ())
     if not found.entry or refused:
-        yield f"{WRONG} {name} is not taken in. {_nothing(found)}".rstrip()
+        yield f"{WRONG} {name} was not imported. {_nothing(found)}".rstrip()
     elif name in merged.kept:
-        yield f"{FINE} {name} stands in {path} already."
+        yield f"{FINE} {name} is already in {path}."
     else:
-        yield f"{FINE} {name} is written from {found.source}: {_policy(found.entry.policy)}"
+        yield f"{FINE} {name} was imported from {found.source}: {_policy(found.entry.policy)}"
     for note in (*refused, *merged.notes.get(name, ())):
         yield f"  {WARNING} {note}"
     yield from _notes(found, name in merged.kept, bool(merged.notes.get(name)))
 
 
 def _notes(found: Found, kept: bool, differs: bool) -> Iterator[str]:
-    """Yield what is wrong with what is published, and what is said of what was taken, or would be with --force."""
+    """Yield the findings about what is published, and the notes about what was imported, or would be with --force."""
     findings = [note for note in found.notes if isinstance(note, Finding)]
     taken = [note for note in found.notes if isinstance(note, str)]
     for finding in findings:
         yield f"  {WARNING} {_placed(finding)}"
     if kept and differs and taken:
-        yield "  If you add --force:"
+        yield "  With --force:"
     for text in taken if differs or not kept else ():
         yield f"  {WARNING} {text}"
 
@@ -108,8 +112,8 @@ def _nothing(found: Found) -> str:
     if found.entry:
         return ""
     if found.unseen:
-        return "Its policy host could not be looked at from here, so it may have a policy. Run this again later."
-    return "It publishes neither a policy nor an MX host that a policy can name."
+        return "Its policy host could not be reached from here, so it may have a policy. Try again later."
+    return "It publishes no policy, and no MX host that a policy can name."
 
 
 def _policy(policy: Policy) -> str:

@@ -1,4 +1,4 @@
-"""records: print what belongs into DNS."""
+"""records: print the DNS records to publish."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from mtasts.dns.records import Stage, proven, records
 
 @verb("records", "records --only hosting --format json")
 @click.option(
-    "--format", "form", type=Choice(list(FORMATS)), default="table", show_default=True, help="The form of the output."
+    "--format",
+    "form",
+    type=Choice(list(FORMATS)),
+    default="table",
+    show_default=True,
+    metavar="FORMAT",
+    help="The output format: table, zone, json or octodns.",
 )
 @click.option(
     "--only", "stage", type=Choice([stage.value for stage in Stage]), help="Print only the records of this stage."
@@ -22,6 +28,6 @@ from mtasts.dns.records import Stage, proven, records
 @verification_file
 @policy_file
 def command(form: str, stage: str | None, proofs: Path | None, path: Path) -> None:
-    """Print the records that belong into DNS, each with its name, type, TTL and value."""
+    """Print the DNS records to publish, each with its name, type, TTL and value."""
     config = proven(load(path), verification(proofs))
     click.echo(FORMATS[form](records(config, Stage(stage) if stage else None)))

@@ -1,4 +1,4 @@
-"""render: print the policy."""
+"""render: print policies as they are served."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from mtasts.system.output import write_served
 @click.argument("domain", required=False)
 @policy_file
 def command(domain: str | None, path: Path) -> None:
-    """Print the policy of DOMAIN as senders fetch it. Default: the policies of all domains."""
+    """Print the policy of DOMAIN as it is served.
+
+    Without DOMAIN, print the policies of all domains in policy.yaml.
+    """
     policies = {each.name: each.policy.render() for each in load_served(path).domains}
     if domain is None and len(policies) > 1:
         for name, text in policies.items():
@@ -26,5 +29,5 @@ def command(domain: str | None, path: Path) -> None:
         return
     name = domain.rstrip(".").lower() if domain else next(iter(policies))
     if name not in policies:
-        raise unknown(name, policies, f"among the domains of {path}")
+        raise unknown(name, policies, f"a domain in {path}")
     write_served(policies[name])

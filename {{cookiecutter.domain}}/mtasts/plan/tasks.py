@@ -1,4 +1,4 @@
-"""How to get from one state of a domain to another, step by step.
+"""The tasks that take several steps.
 
 `explain` lists and prints these texts, and the README contains them to the letter.
 """
@@ -9,33 +9,33 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Way:
-    """Numbered steps. name: as `explain` takes it; title and text: Markdown."""
+class Task:
+    """A task in numbered steps. name: the argument of `explain`; title and text: Markdown."""
 
     name: str
     title: str
     text: str
 
     def __str__(self) -> str:
-        """Return all of it, as the README has it."""
+        """Return the section of the README."""
         return f"### {self.title}\n\n{self.text}"
 
 
-_WAYS = (
-    Way(
+_TASKS = (
+    Task(
         "enforce",
         "From testing to enforce",
         """\
 1. Stay in `testing` for at least one `max_age`, until the TLS reports show no failures of your own hosts. The time
    starts with the deployment that announced the policy, which prints the date. `python -m mtasts plan` derives the
-   date from git, which has what was merged; with `--live` it says whether DNS shows the policy.
+   date from the merge in git; with `--live` it also says whether DNS shows the policy.
    `python -m mtasts check` says whether every MX host would pass.
 2. Set `mode: enforce`, with a `max_age` of several weeks (2419200 is four). The plan of the pull request checks the MX
    hosts once more. If the pipeline cannot reach port 25, it reports MTS510: run `python -m mtasts plan --live` from a
    network that may send mail. If that finds no error, allow it by name: `Allow: MTS510 example.com`.
 3. Merge it. Senders enforce the policy when the record's TTL is over.""",
     ),
-    Way(
+    Task(
         "mx-move",
         "Moving mail to another MX host",
         """\
@@ -48,7 +48,7 @@ _WAYS = (
    blocks the change with MTS503. In `enforce`, `plan` blocks it with MTS511 if it cannot see the MX records: without
    `--live`, or if DNS does not answer.""",
     ),
-    Way(
+    Task(
         "rollback",
         "Back to testing, in an incident",
         """\
@@ -60,7 +60,7 @@ _WAYS = (
 3. Move to `enforce` as before: the time in testing starts again, and the plan says when it is over. If you know the
    cause and have removed it, you can skip that time: `Allow: MTS502 example.com`.""",
     ),
-    Way(
+    Task(
         "early-id",
         "After an id that was announced before its policy",
         """\
@@ -70,7 +70,7 @@ _WAYS = (
 2. Change `max_age` by one second and merge: that gives another id. Announce it only when
    `python -m mtasts check --only https` finds no error. Every sender then fetches the policy once more.""",
     ),
-    Way(
+    Task(
         "retire",
         "Retiring a domain",
         """\
@@ -79,11 +79,11 @@ _WAYS = (
 2. From that date on, replace its keys with `retired: true`, and merge. The deployment removes the domain's records,
    those of the announcement first. If you enter DNS by hand, remove them in the same order. If no domain is left to
    deploy, run `python -m mtasts publish announcement --doit` and then `python -m mtasts publish hosting --doit`.
-3. When none of its records is left in DNS, delete its entry, and its host name at the hosting: no pipeline may delete,
-   so the page of each run has the `az` commands with which an *Owner* does. Delete the hosting
+3. When none of its records is left in DNS, delete its entry, and its host name at the hosting. No pipeline has the
+   right to delete that, so the page of each run shows the `az` commands for an *Owner*. Delete the hosting
    last: a CNAME that points to nothing lets a stranger serve your policy (§10.3).""",
     ),
-    Way(
+    Task(
         "hosting",
         "Moving to another hosting, without a gap",
         """\
@@ -94,17 +94,17 @@ _WAYS = (
 3. Create the new hosting beside the old one, under another `name`, and upload the policy before you change DNS: run
    the commands *without the pipeline*, up to `outputs`, then `build` and the upload. Fetch `/.well-known/mta-sts.txt`
    from its own host name to see that it works.
-4. Merge: the push replaces the CNAME to the old hosting, which came from this branch. The
-   plan of the pull request names these steps too, for the new hosting. Front Door and a web server can get their
+4. Merge. The push replaces the CNAME to the old hosting, because this branch published it. The
+   plan of the pull request lists these steps too, for the new hosting. Front Door and a web server can get their
    certificate before that, with `_dnsauth` or from your own authority. A Function or a Static Web App gets it minutes
    after the CNAME points there. Until then, senders that know the policy keep following it (RFC 8461 §3.3), and others
    deliver as if there were none: no mail is lost.
 5. When `python -m mtasts check` finds no error and the TTL is over, delete the old hosting.""",
     ),
 )
-WAYS = {way.name: way for way in _WAYS}
+TASKS = {task.name: task for task in _TASKS}
 
 
 def chapter() -> str:
-    """Return all ways, as the README has them."""
-    return "\n\n".join(map(str, _WAYS))
+    """Return all tasks, as the README has them."""
+    return "\n\n".join(map(str, _TASKS))

@@ -1,4 +1,4 @@
-"""wait: until the world outside sees what a deployment needs."""
+"""wait: wait until DNS, TLS or HTTPS shows what the next step of a deployment needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mtasts.check.walk import Wanted
 from mtasts.ci.outputs import set_output, write_summary
 from mtasts.cli._common import ROOT, load, policy_file, print_report, verification, verification_file
 from mtasts.cli._network import clients, jobs_option, network_options
-from mtasts.cli._usage import Choice, unknown, verb
+from mtasts.cli._usage import Choice, Number, unknown, verb
 from mtasts.config.model import Config, Domain
 from mtasts.dns.forms import to_enter
 from mtasts.dns.records import DnsRecord, Stage, proven, records_of
@@ -25,12 +25,12 @@ from mtasts.findings import Finding, listed
 from mtasts.findings.forms import as_markdown, as_text
 from mtasts.findings.report import Report, count
 
-PAUSE = 15  # seconds between two looks
-BY_HAND, BY_ITSELF = 15 * 60, 40 * 60  # seconds that a wait may take at most: a job of the pipelines has 45 minutes
+PAUSE = 15  # seconds between two tries
+BY_HAND, BY_ITSELF = 15 * 60, 40 * 60  # the longest wait, in seconds: a job of the pipelines may take 45 minutes
 
 _FOR = {
     "dns": "DNS shows the hosting's records",
-    "certificate": "TLS works with the policy hosts",
+    "certificate": "the policy hosts have valid certificates",
     "policy": "HTTPS serves the policies",
 }
 
@@ -38,9 +38,17 @@ _FOR = {
 @verb("wait", "wait policy --for 600")
 @click.argument("what", type=Choice(list(_FOR)))
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
-@click.option("--for", "seconds", type=click.IntRange(0, 3600), help="Default: 2400; for dns without dns/, 900.")
 @click.option(
-    "--go-on", is_flag=True, help="If time is over, exit 0 with the output `done` false: another wait follows."
+    "--for",
+    "seconds",
+    type=Number(0, 3600),
+    metavar="SECONDS",
+    help="Give up after this many seconds. Default: 2400, or 900 for dns if the repository has no dns/.",
+)
+@click.option(
+    "--go-on",
+    is_flag=True,
+    help="When the time is over, exit with 0 and set the output `done` to false: the next job waits again.",
 )
 @jobs_option
 @verification_file
@@ -57,9 +65,10 @@ def command(
     path: Path,
     **network: Any,
 ) -> None:
-    """Wait until WHAT is so of each DOMAIN (default: all of policy.yaml), as it is seen from outside.
+    """Wait until each DOMAIN is ready, as seen from outside.
 
-    dns: the records that lead to the hosting. certificate: TLS with the policy host. policy: what it serves.
+    dns waits until DNS shows the hosting records, certificate until the policy host has a valid certificate, and policy
+    until HTTPS serves the policy. Without DOMAIN, wait for all domains in policy.yaml.
     """
     config = proven(load(path), verification(proofs))
     wanted = _wanted(config, domains)
@@ -71,13 +80,13 @@ def command(
     }
     by_hand = what == "dns" and not os.path.lexists(ROOT / "dns")
     patience = (BY_HAND if by_hand else BY_ITSELF) if seconds is None else seconds
-    click.echo(f"Waiting until {_FOR[what]}, for {patience} seconds at most: {listed(list(records))}.")
+    click.echo(f"Waiting up to {patience} seconds until {_FOR[what]}: {listed(list(records))}.")
     left = _wait(lambda: looks[what](clients(**network), timeout, jobs), patience)
     set_output(os.environ, "done", "false" if left else "true")
     if left:
         _give_up(left, patience, go_on, [each for found in records.values() for each in found] if by_hand else [])
     else:
-        click.echo(f"{_FOR[what]}.")
+        click.echo(f"{_FOR[what][0].upper()}{_FOR[what][1:]}.")
 
 
 def _wanted(config: Config, names: Sequence[str]) -> list[Domain]:
@@ -85,7 +94,7 @@ def _wanted(config: Config, names: Sequence[str]) -> list[Domain]:
     ours = {domain.name: domain for domain in config.domains}
     for name in names:
         if name.lower() not in ours:
-            raise unknown(name, ours, "a domain of policy.yaml")
+            raise unknown(name, ours, "a domain in policy.yaml")
     return [ours[name.lower()] for name in dict.fromkeys(names)] or list(ours.values())
 
 
@@ -95,9 +104,9 @@ def _seen_as(domain: str, record: DnsRecord) -> waiting.Record:
 
 
 def _wait(look: Callable[[], list[Finding]], patience: int) -> list[Finding]:
-    """Look until nothing is left to wait for, or time is over, and return what is left. Say what changes."""
+    """Check until nothing is left to wait for or the time is over, and return what is left. Print what changes."""
     end, before = time.monotonic() + patience, ""
-    while left := look():  # with new clients: they remember what DNS said
+    while left := look():  # with new clients, which have no cached DNS answers
         if time.monotonic() >= end:
             return left
         said = as_text(Report("", left))
@@ -109,13 +118,14 @@ def _wait(look: Callable[[], list[Finding]], patience: int) -> list[Finding]:
 
 
 def _give_up(left: list[Finding], patience: int, go_on: bool, by_hand: Sequence[DnsRecord]) -> None:
-    """Say what did not come, and end: with 1, unless another wait follows."""
+    """Print what is still missing, and end with exit code 1, unless the next job waits again."""
     if go_on:
-        click.echo(f"Not yet, after {patience} seconds. The next job goes on waiting.")
+        click.echo(f"Not ready after {patience} seconds. The next job will wait again.")
         return
-    first = "Enter the records below in DNS." if by_hand else f"That is so after {patience} seconds."
-    then = "Then" if by_hand else "Once it is done,"
-    notes = [f"{first} {then} run the failed jobs of this run again."]
+    first = (
+        "Enter the records below in DNS. Then" if by_hand else f"Gave up after {patience} seconds. Once this is fixed,"
+    )
+    notes = [f"{first} run the failed jobs of this run again."]
     report = Report(count(left), left, notes, [to_enter(by_hand)] if by_hand else [])
     write_summary(os.environ, "wait", as_markdown(report))
     print_report(report)

@@ -1,4 +1,4 @@
-"""lint: say what is wrong in a file."""
+"""lint: find mistakes in a file."""
 
 from __future__ import annotations
 
@@ -16,5 +16,8 @@ from mtasts.findings.report import Report
 @click.argument("file", type=click.Path(path_type=Path), default=Path("policy.yaml"))
 @report_format
 def command(file: Path, form: str | None) -> None:
-    """Say what is wrong in policy.yaml, or in FILE: another policy.yaml, or a policy as it is served (mta-sts.txt)."""
+    """Find mistakes in policy.yaml, or in FILE.
+
+    FILE is another policy file (.yaml), or a policy as it is served (mta-sts.txt).
+    """
     print_report(Report.of(lint(file)), form)
