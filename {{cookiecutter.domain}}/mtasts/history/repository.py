@@ -66,8 +66,9 @@ class Repository:
         answer = git.ask(file.parent, "rev-parse", "--is-shallow-repository", "--show-prefix")
         where = quote(file.parent.as_posix(), 200)
         if "not a git repository" in answer.error:
+            folder = "This folder" if file.parent == Path() else where
             raise NoRepositoryError(
-                f"{where} is not in a git repository, but plan needs the git history. Run it inside a repository, or "
+                f"{folder} is not in a git repository, but plan needs the git history. Run it inside a repository, or "
                 "create one first: git init, git add ., git commit."
             )
         if answer.code:

@@ -93,15 +93,15 @@ _PASTED = (
     ),
     (
         r"^\s*(?i:mx\s+)?[0-9]{1,5}\s+\S+\s*$",
-        "includes the preference of its MX record. Write only the host name.",
+        "includes the preference of its MX record. Write only the name.",
     ),
-    (r"(?i)\s(?:mx|exchanger|by)\s", "is a whole line of DNS output. Write only the host name."),
+    (r"(?i)\s(?:mx|exchanger|by)\s", "is a whole line of DNS output. Write only the name."),
     (r"[\"'`<>()\[\]{}]", "contains quotes or brackets. Remove them."),
-    (r"://", "is a URL. Write only the host name."),
+    (r"://", "is a URL. Write only the name."),
     (r"@", "is a mail address. Write only a host name."),
     (r"[,;]", _COMMA),
     (r"\s", _BLANK),
-    (r":[0-9]+$", "includes a port. Write only the host name."),
+    (r":[0-9]+$", "includes a port. Write only the name."),
     (r"_", "contains an underscore, which host names cannot have. Use a name without one."),
 )
 
