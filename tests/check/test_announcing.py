@@ -1,4 +1,4 @@
-"""What publish looks at before it announces a policy, against real policy hosts and a real name server."""
+"""What publish checks before it announces a policy, with real policy hosts and a real name server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MICROSOFT = "@ MX 32767 ms12345678.msv1.invalid."
 
 @dataclass(frozen=True)
 class Case:
-    """A domain about to be announced. says: what speaks against it, in parts; nothing where it may be announced."""
+    """A domain to announce. says: parts of the finding that stops it; empty if it may be announced."""
 
     site: Site
     says: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Case:
 
 
 def case(*says: str, mode: str = "enforce", **site: Any) -> Case:
-    """Return a case: all is good but for what is given."""
+    """Return a case in which everything is good except what is given."""
     return Case(Site(**site), says, mode)
 
 
@@ -97,12 +97,12 @@ def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
 
 @pytest.fixture(scope="module")
 def found(internet: Internet) -> list[Finding]:
-    """What one look at all of them finds."""
+    """The findings of one run for all domains."""
     return announcing.look(config().domains, clients(internet), timeout=30, jobs=50)
 
 
 def config() -> Config:
-    """Return the policy.yaml that is to be announced."""
+    """Return the policy.yaml to announce."""
     domains = "".join(f"  {name}.example: {{mode: {each.mode}}}\n" for name, each in CASES.items())
     text = (
         'version: STSv1\nmode: enforce\nmax_age: 604800\nmx: ["*.mx.example"]\nhosting: {kind: web-server}\ndomains:\n'
@@ -113,7 +113,7 @@ def config() -> Config:
 
 
 def clients(internet: Internet) -> Clients:
-    """Return the ways into this network."""
+    """Return the clients for this network."""
     net = internet.net
     verifying = tls.context(str(internet.folder / "ca.pem"))
     lookup = Lookup((Loopback.dns, net.dns_port))
@@ -122,7 +122,7 @@ def clients(internet: Internet) -> Clients:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_policy_is_announced_only_if_senders_get_it_and_mail_survives_it(found: list[Finding], name: str) -> None:
-    """One error for each domain that is not to be announced: it says why, and what to do."""
+    """Each domain that must not be announced has one error, which says why and what to do."""
     messages = [finding.message for finding in found if finding.domain == f"{name}.example"]
     if not CASES[name].says:
         assert messages == []
@@ -141,7 +141,7 @@ def test_what_this_machine_cannot_reach_is_one_warning_of_the_run(found: list[Fi
 
 
 def test_a_check_of_https_alone_says_what_it_cannot_tell(internet: Internet) -> None:
-    """A1 and A2: no error, one warning, and for the domain of which nothing was seen a verdict that says so."""
+    """A1 and A2: no error, one warning, and the verdict of a domain that could not be seen says so."""
     done = internet.check("ipv6-unreached.example", "ipv6-alone.example", "--only", "https", "--format", "json")
     printed = json.loads(done.stdout)
     assert done.returncode == 0

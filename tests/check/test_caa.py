@@ -1,4 +1,4 @@
-"""CAA: whether DNS lets the hosting's authority issue the certificate, asked of a real name server.
+"""CAA: whether DNS allows the hosting's authority to issue the certificate, with a real name server.
 
 static-web-apps#163, #202, #1447: a certificate is never issued, and the portal does not say why.
 """
@@ -46,7 +46,7 @@ CASES: dict[str, tuple[str, bool, str]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_caa_is_found_and_judged(name: str, tmp_path: Path) -> None:
-    """RFC 8659 §3: the nearest name upwards that has records, and a CNAME is followed."""
+    """RFC 8659 §3: the nearest name at or above the host counts, and CNAMEs are followed."""
     records, certain, expected = CASES[name]
     zones = {"example.com": records, "hosting.example": 'app CAA 0 issue "letsencrypt.org"\n'}
     tmp_path.chmod(0o777)
@@ -68,7 +68,7 @@ def test_caa_is_found_and_judged(name: str, tmp_path: Path) -> None:
 
 
 def test_a_failing_name_server_stops_the_authority_and_no_mail() -> None:
-    """Authorities do not issue then. Senders never ask for CAA, so it is no error."""
+    """Authorities then issue nothing. Senders never ask for CAA, so this is not an error."""
     failed = caa.Caa(Answer("example.com", Status.FAILURE))
     (found,) = caa.evaluate(failed, True)
     assert isinstance(found, Finding)
@@ -78,7 +78,7 @@ def test_a_failing_name_server_stops_the_authority_and_no_mail() -> None:
 
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.NOT_ASKED])
 def test_no_answer_is_held_against_nobody(status: Status) -> None:
-    """It is said once for the run."""
+    """It is reported once for the run."""
     (one,) = caa.evaluate(caa.Caa(Answer("example.com", status)), True)
     assert not isinstance(one, (str, Finding))
 
@@ -107,7 +107,7 @@ def forbidding(folder: Path, kind: str) -> tuple[Path, Named, list[str]]:
 
 @pytest.mark.parametrize(("kind", "rules"), HOSTINGS)
 def test_check_looks_where_azure_gets_the_certificate(kind: str, rules: set[str], tmp_path: Path) -> None:
-    """A web server of one's own has an authority of its own; of Front Door it is shown, and not judged."""
+    """Your own web server can use any authority; for Front Door, CAA is shown but not judged."""
     file, dns, words = forbidding(tmp_path, kind)
     with dns:
         words += ["--only", "https", "--resolver", dns.resolver]
@@ -120,7 +120,7 @@ def test_check_looks_where_azure_gets_the_certificate(kind: str, rules: set[str]
 
 @pytest.mark.parametrize(("kind", "rules"), HOSTINGS)
 def test_plan_looks_before_the_certificate_is_wanted(kind: str, rules: set[str], tmp_path: Path) -> None:
-    """static-web-apps#163: before the merge, and it stops nothing."""
+    """static-web-apps#163: the warning comes before the merge, and blocks nothing."""
     repository = Repository(tmp_path / "repository")
     repository.commit({"README.md": "new"}, "@1750000000")
     file, dns, words = forbidding(repository.folder, kind)

@@ -1,4 +1,4 @@
-"""The cause that was seen: each kind of fault has its own advice, and the message leads to the mend by itself.
+"""The cause of a fault: each kind has its own advice, and the message alone says what to do.
 
 A row for each case, its source first. Real servers make the same faults in test_check.py; here are more of each kind.
 """
@@ -45,7 +45,7 @@ POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmax_age: 60
     ],
 )
 def test_each_status_has_its_own_advice(status: int, said: str) -> None:
-    """RFC 8461 §3.3: 200 alone counts. What mends it differs."""
+    """RFC 8461 §3.3: only 200 counts. What to do depends on the status."""
     answer = Fetched("192.0.2.1", status, {}, b"", "TLSv1.3", IN_2100, 0.1)
     (finding,) = policy_answers.evaluate("mta-sts.example.com", answer, None)
     assert isinstance(finding, Finding)
@@ -80,8 +80,8 @@ HOST = "mta-sts.example.com"
         ("", "Serve the policy itself at"),
     ],
 )
-def test_a_redirect_is_mended_by_where_it_leads(target: str, said: str) -> None:
-    """RFC 8461 §3.3: senders follow none."""
+def test_the_advice_about_a_redirect_depends_on_its_target(target: str, said: str) -> None:
+    """RFC 8461 §3.3: senders follow no redirect."""
     answer = Fetched("192.0.2.1", 301, {"location": target} if target else {}, b"", "TLSv1.3", IN_2100, 0.1)
     (finding,) = policy_answers.evaluate(HOST, answer, None)
     assert isinstance(finding, Finding)
@@ -185,12 +185,12 @@ OWN = certificate("mx.example.com", "R1", "mx.example.com")
 def test_the_certificate_at_fault_is_named(
     fault: Fault, chain: tuple[Certificate, ...], expected: Fault, said: str
 ) -> None:
-    """Which of the chain, by its name, and its date or its names. Real servers show such chains in test_check.py."""
+    """The message names the certificate, and its date or its names. test_check.py has real servers with such chains."""
     assert cause(fault, chain, "mx.example.com", NOW) == (expected, said)
 
 
 def test_each_fault_of_a_certificate_has_its_advice() -> None:
-    """At the policy host and at an MX host, and RFC 8460's word for it."""
+    """Both at the policy host and at an MX host, with RFC 8460's word for the fault."""
     words = {"certificate-expired", "certificate-host-mismatch", "certificate-not-trusted"}
     assert set(CERTIFICATE.values()) == words
     for fault in CERTIFICATE:
@@ -227,8 +227,8 @@ def test_each_fault_of_a_certificate_has_its_advice() -> None:
         ),
     ],
 )
-def test_a_missing_record_says_what_stands_in_its_place(answer: Answer, parts: list[str]) -> None:
-    """Nothing, a CNAME, or something that was to be the record."""
+def test_a_missing_record_says_what_dns_has_instead(answer: Answer, parts: list[str]) -> None:
+    """Nothing, a CNAME, or a malformed record."""
     (finding,) = txt_record.evaluate(answer, None).findings
     assert finding.rule.id == "MTS201"
     assert [part for part in parts if part not in finding.message] == [], finding.message
@@ -254,8 +254,8 @@ def test_a_missing_record_says_what_stands_in_its_place(answer: Answer, parts: l
         ("v=TLSRPTv1; rua=mailto:a@example.com", "it is a TLS reporting record", "Move it to _smtp._tls"),
     ],
 )
-def test_a_text_that_was_to_be_the_record_names_its_slip(txt: str, cause: str, mend: str) -> None:
-    """Its one finding says what to write."""
+def test_a_malformed_record_names_its_mistake(txt: str, cause: str, mend: str) -> None:
+    """The only finding says what to write."""
     (finding,) = txt_record.evaluate(Answer("_mta-sts.example.com", Status.FOUND, (txt,)), None).findings
     assert finding.rule.id == "MTS201"
     assert f"{cause}. {mend}" in finding.message
@@ -278,7 +278,7 @@ def test_a_text_that_was_to_be_the_record_names_its_slip(txt: str, cause: str, m
     ],
 )
 def test_a_record_at_a_wrong_name_is_found(domain: str, name: str, mend: str) -> None:
-    """And the message names both names."""
+    """The message gives both names."""
     there = {name: Answer(name, Status.FOUND, ("v=spf1 -all", "v=STSv1; id=1;"))}
 
     async def lookup(asked: str, _: str) -> Answer:
@@ -309,7 +309,7 @@ def test_a_record_at_a_wrong_name_is_found(domain: str, name: str, mend: str) ->
 def test_a_record_that_senders_ignore_says_what_to_write(
     values: tuple[str, ...], expected: str | None, rule: str, said: str
 ) -> None:
-    """The repository's own id, if it is known."""
+    """It offers the repository's own id, if that is known."""
     (finding,) = txt_record.evaluate(Answer("_mta-sts.example.com", Status.FOUND, values), expected).findings
     assert finding.rule.id == rule
     assert said in finding.message
@@ -343,7 +343,7 @@ def test_a_record_that_senders_ignore_says_what_to_write(
     ],
 )
 def test_a_near_miss_of_a_pattern_is_named(mx: str, host: str, said: str) -> None:
-    """And what is offered covers the host."""
+    """The offered pattern covers the host."""
     policy = Policy.parse(POLICY.decode().replace("mx1.example.com", mx))
     seen = Host(host, (), (Spoken("192.0.2.1", "TLSv1.3", IN_2100),))
     finding = next(item for item in mx_hosts.evaluate_host(seen, policy) if isinstance(item, Finding))

@@ -1,4 +1,4 @@
-"""check against real servers: each fault that a domain can have is found, named by its rule, and hides nothing else.
+"""check with real servers: it finds each fault that a domain can have, names it by its rule, and hides no other.
 
 All domains run at once, in one process that checks them in two runs: those that answer, and those that never do.
 """
@@ -31,7 +31,7 @@ PATIENCE = 3  # seconds for a domain that never answers
 
 @dataclass(frozen=True)
 class Case:
-    """A domain with one fault. errors and warnings: the rules that name it, and no others may."""
+    """A domain with one fault. errors and warnings: exactly the rules that must be raised."""
 
     errors: str
     warnings: str
@@ -45,23 +45,23 @@ def case(errors: str = "", warnings: str = "", **site: Any) -> Case:
 
 
 def hanging(errors: str = "", warnings: str = "", **site: Any) -> Case:
-    """Return a case whose servers, some of them, never answer."""
+    """Return a case in which some servers never answer."""
     return Case(errors, warnings, Site(**site), hangs=True)
 
 
 def own_mx(name: str) -> dict[str, Any]:
-    """Return the site of a domain whose MX host has a name in the domain, and whose policy is the domain's own."""
+    """Return the site of a domain with an MX host in the domain itself, and its own policy."""
     leaf = mx(lambda authority, _: authority.valid(f"mail.{name}.example", f"{name}.example"))
     return {"smtp": leaf, "mx_host": "", "mx": "@ MX 10 mail\nmail A {smtp}", "ours": False}
 
 
 def ends_soon(authority: Authority, host: str) -> Any:
-    """Return a certificate that ends in five days."""
+    """Return a certificate that expires in five days."""
     return authority.ends_in(5, host)
 
 
 def wildcard(authority: Authority, host: str) -> Any:
-    """Return a certificate for every name beside the host's."""
+    """Return a wildcard certificate for every name next to the host's."""
     return authority.valid(f"*.{host.partition('.')[2]}")
 
 
@@ -76,7 +76,7 @@ def wrong_name(authority: Authority, _: str) -> Any:
 
 
 def azure(authority: Authority, _: str) -> Any:
-    """Return the certificate that Azure shows as long as a host name has none of its own."""
+    """Return the certificate that Azure presents as long as a host name has none."""
     return authority.valid("*.azurewebsites.net")
 
 
@@ -91,7 +91,7 @@ def full(place: Place) -> AbstractContextManager[object]:
 
 
 def reset_in_handshake(connection: Connection) -> None:
-    """Break off when the client has begun to speak TLS."""
+    """Close the connection after the client has started TLS."""
     connection.hear(b"\x16")
     connection.reset()
 
@@ -102,7 +102,7 @@ def dripped_handshake(connection: Connection) -> None:
 
 
 def speaks(version: str | None = None) -> Server:
-    """Return an MX host that speaks this version of TLS alone, and says nothing behind the handshake."""
+    """Return an MX host that supports only this version of TLS, and says nothing after the handshake."""
 
     def started(place: Place) -> AbstractContextManager[object]:
         shown = context(place.authority.valid(place.host), version)
@@ -112,7 +112,7 @@ def speaks(version: str | None = None) -> Server:
 
 
 def tls_at_once(place: Place) -> AbstractContextManager[object]:
-    """Return an MX host that wants TLS before it speaks SMTP, as port 465 does."""
+    """Return an MX host that starts with TLS instead of SMTP, as port 465 does."""
     leaf = context(place.authority.valid(place.host))
     return Listener(place.address, place.port, Connection.hang, leaf)
 
@@ -414,7 +414,7 @@ def verdict(seen: Seen, name: str, runs: str = "prompt") -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_fault_is_found_and_nothing_else(seen: Seen, name: str) -> None:
-    """By exactly the rules that name it: errors, and warnings. A good domain has neither."""
+    """It raises exactly the expected errors and warnings. A good domain has none."""
     findings = found(seen, name)
     rules = {
         severity: " ".join(sorted({finding["rule"] for finding in findings if finding["severity"] == severity}))
@@ -434,7 +434,7 @@ def test_a_domain_that_does_not_exist_is_told_apart_from_a_name_server_that_fail
 
 
 def test_every_domain_is_reported_once_and_in_order(seen: Seen) -> None:
-    """None is lost, whatever happens to another. stderr stays empty: no progress but on a terminal, no traceback."""
+    """None is lost, whatever happens to another. stderr stays empty: no traceback, and progress only on a terminal."""
     for runs in ("prompt", "hanging"):
         hangs = runs == "hanging"
         names = [name for name, each in CASES.items() if each.hangs is hangs and (has_ipv6() or name not in IPV6)]
@@ -443,7 +443,7 @@ def test_every_domain_is_reported_once_and_in_order(seen: Seen) -> None:
         assert (seen[runs]["code"], seen[runs]["errors"]) == (1, "")
 
 
-def test_what_this_machine_cannot_see_is_said_once_and_held_against_nobody(seen: Seen) -> None:
+def test_what_this_machine_cannot_see_is_reported_once_and_counts_against_no_domain(seen: Seen) -> None:
     """A warning for each cause: it names no domain, and counts addresses, not the domains that share them."""
     prompt, hanging_ = (
         [(each["rule"], each["severity"], each["message"]) for each in seen[runs]["findings"] if not each["domain"]]
@@ -478,7 +478,7 @@ def test_what_this_machine_cannot_see_is_said_once_and_held_against_nobody(seen:
 
 
 def test_what_hangs_costs_its_timeout_once(seen: Seen) -> None:
-    """All hanging domains together take what one may take, and the good one among them is seen as ever."""
+    """All hanging domains together take no longer than one, and the good one among them is checked as usual."""
     assert PATIENCE <= seen["hanging"]["seconds"] < PATIENCE + 5
     assert not [each for each in seen["hanging"]["findings"] if each["domain"] == "good.example"]
     assert verdict(seen, "good", "hanging") == "With enforce, senders would deliver to every MX host."
@@ -535,7 +535,7 @@ STRICTEST = (
     ],
 )
 def test_the_verdict_says_what_a_sender_would_do(seen: Seen, name: str, expected: str) -> None:
-    """In one line: deliver, not deliver, not protected, or not to be told from here."""
+    """In one line: deliver, not deliver, not protected, or unknown to this machine."""
     assert verdict(seen, name) == expected
 
 
@@ -593,7 +593,7 @@ def test_the_verdict_says_what_a_sender_would_do(seen: Seen, name: str, expected
     ],
 )
 def test_the_message_names_what_was_seen(seen: Seen, name: str, rule: str, parts: list[str]) -> None:
-    """The redirect's target, the misspelt path, the difference, the bounce: what one has to know to mend it."""
+    """The redirect's target, the wrong path, the difference, the bounce: what you need to know to correct it."""
     text = message(seen, name, rule)
     assert [part for part in parts if part not in text] == [], text
 
@@ -611,7 +611,7 @@ def test_the_served_policy_is_judged_line_by_line(seen: Seen, name: str, rule: s
 
 @pytest.mark.parametrize("name", ["https-one-of-two-refused", "mx-one-of-two-refused", "mx-one-of-two-misnamed"])
 def test_one_bad_address_of_two_is_found_and_named(seen: Seen, name: str) -> None:
-    """Each address is tried, and the good one is shown as good."""
+    """Each address is tried, and the good ones are shown as good."""
     (finding,) = found(seen, name)
     (bad,) = re.findall(r"\((127\.[0-9.]+)\)", finding["message"])
     (domain,) = (each for each in seen["prompt"]["domains"] if each["domain"] == f"{name}.example")

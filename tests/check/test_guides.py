@@ -1,4 +1,4 @@
-"""The most common mistakes of public guides, as a domain on this machine has them: each message leads to its mend.
+"""The most common mistakes in public guides, each made by a domain on this machine: each message says what to do.
 
 Seen in guides and in their readers' questions: a wrong file name, a redirect, a web page, `v=TLSRPv1`, a rua without
 mailto, an MX host with a final dot, an id with hyphens, … One run of `check` over all of them, as a new user would.
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow  # starts a name server and policy hosts, once
 
 
 def served(old: bytes, new: bytes) -> Site:
-    """Return a site whose policy has this slip."""
+    """Return a site whose policy has this mistake."""
     assert old in POLICY
     return Site(https=Answer(POLICY.replace(old, new)), ours=False)
 
@@ -37,12 +37,12 @@ def record(value: str) -> Site:
 
 
 def reports(value: str) -> Site:
-    """Return a site with this text as its record for reports."""
+    """Return a site with this text as its TLS reporting record."""
     return Site(tlsrpt=f"_smtp._tls {txt(value)}", ours=False)
 
 
 def answers_with(status: int, body: bytes = b"", **headers: str) -> Site:
-    """Return a site that answers so."""
+    """Return a site that gives this answer."""
     return Site(
         https=Answer(body, status, {name.replace("_", "-"): value for name, value in headers.items()}), ours=False
     )
@@ -54,7 +54,7 @@ def at(label: str) -> Site:
 
 
 def host(records: str, **more: Any) -> Site:
-    """Return a site with these records in place of its policy host's."""
+    """Return a site with these records instead of its policy host's."""
     return Site(host=records, ours=False, **more)
 
 
@@ -70,7 +70,7 @@ ELSEWHERE = "has the policy, where no sender looks. Make that web server serve m
 TWICE = "The DNS provider's form adds the zone's name, so it is in there twice: enter only "
 DOT = ", with a dot at the end."
 
-# The slip, the rule that is an error or a warning for it, and the words that lead to the mend.
+# The mistake, the rule that finds it, and the words that say what to do.
 POLICY_HOST: dict[str, tuple[Site, str, str]] = {
     "file-name": (moved("/.well-known/mta-sts"), "MTS309", "The policy is at /.well-known/mta-sts: move it."),
     "file-twice": (moved("/.well-known/mta-sts.txt.txt"), "MTS309", "is at /.well-known/mta-sts.txt.txt: move it."),
@@ -217,8 +217,8 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[st
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_message_leads_to_the_mend(messages: dict[str, list[dict[str, Any]]], name: str) -> None:
-    """Without the README: it says what to write, and where."""
+def test_the_message_says_what_to_do(messages: dict[str, list[dict[str, Any]]], name: str) -> None:
+    """It says what to write and where, without the README."""
     _, rule, words = CASES[name]
     said = [each["message"] for each in messages[name] if each["rule"] == rule]
     assert len(said) == 1, messages[name]

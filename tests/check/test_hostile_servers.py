@@ -1,4 +1,4 @@
-"""check against servers that say more than they should: their words reach nobody as commands or markup."""
+"""check with hostile servers: their words never act as commands or markup."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_hostile_words_are_seen_and_judged(printed: Printed) -> None:
 
 
 def test_text_gives_no_command(printed: Printed) -> None:
-    """A pipeline that prints it runs nothing."""
+    """A pipeline that prints it runs no command."""
     text = printed("text")
     assert [mark for mark in FACTS + FAULTS if mark not in text] == []
     assert commands(text) == []

@@ -1,4 +1,4 @@
-"""import: a policy.yaml from what domains publish, against a real name server and real policy hosts."""
+"""import: a policy.yaml from what domains publish, with a real name server and real policy hosts."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def taken_in(internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Ta
 def test_what_strict_senders_throw_away_is_taken_and_said(
     taken_in: TakenIn, domain: str, _: bytes, mode: str, max_age: int, said: list[str]
 ) -> None:
-    """The mode that lenient senders read is written, and each finding is printed."""
+    """It writes the mode that lenient senders read, and prints each finding."""
     shown, policy = taken_in.said[f"{domain}.example"], taken_in.policies[f"{domain}.example"]
     assert [words for words in said if words not in shown] == [], shown
     assert (policy.mode, policy.max_age, policy.mx) == (mode, max_age, ("good.mx.example",))
@@ -293,7 +293,7 @@ def test_without_a_policy_the_mx_hosts_are_taken(
 
 
 def test_a_policy_host_without_its_policy_is_named(internet: Internet, tmp_path: Path) -> None:
-    """A policy in testing is not written without a word, if there should be another."""
+    """It does not silently write a policy in testing if there should be another one."""
     code, shown = take_in(internet, "gone.example", tmp_path / "policy.yaml")
     assert code == 0, shown
     assert "MTS309: mta-sts.gone.example" in shown
@@ -302,7 +302,7 @@ def test_a_policy_host_without_its_policy_is_named(internet: Internet, tmp_path:
 
 @pytest.mark.parametrize("domain", ["silent.example", "broken.example"])
 def test_what_cannot_be_seen_from_here_is_not_guessed(internet: Internet, tmp_path: Path, domain: str) -> None:
-    """A time-out and a failing name server may hide a policy in enforce: then nothing is written."""
+    """A timeout or a failing name server can hide a policy in enforce, so it writes nothing."""
     code, shown = take_in(internet, domain, tmp_path / "policy.yaml", timeout="2")
     assert (code, list(tmp_path.iterdir())) == (1, []), shown
     assert f"{domain} was not imported. Its policy host could not be reached from here" in shown
@@ -318,7 +318,7 @@ def test_a_domain_without_mail_gives_no_file(internet: Internet, tmp_path: Path,
 
 @pytest.mark.parametrize(("domain", "host", "why"), UNNAMED)
 def test_an_mx_host_that_no_policy_can_name_is_named(taken_in: TakenIn, domain: str, host: str, why: str) -> None:
-    """The others are taken, and it is said what to do about this one."""
+    """The others are imported, and the message says what to do about this one."""
     shown = taken_in.said[f"{domain}.example"]
     assert f"MX host '{host[:-1]}' was left out: it " in shown
     assert why in shown
@@ -337,7 +337,7 @@ def test_without_another_mx_host_there_is_nothing_to_write(internet: Internet, t
 def test_a_record_for_reports_that_senders_ignore_is_said(
     internet: Internet, tmp_path: Path, domain: str, _: str, rua: list[str] | None, said: list[str]
 ) -> None:
-    """What is wrong with it, on the output; an address that is right is taken all the same."""
+    """The output says what is wrong with it; a correct address is still imported."""
     path = tmp_path / "policy.yaml"
     code, shown = take_in(internet, f"{domain}.example", path)
     assert code == 0, shown
@@ -363,7 +363,7 @@ dns: {{ttl: 300}}
 
 
 def test_one_domain_among_300_is_merged_and_all_others_stay(internet: Internet, tmp_path: Path) -> None:
-    """Not a line of the others changes, nor where reports go, nor DNS; and what was not taken is said."""
+    """No line of the others changes, nor does tls_reporting or dns; and it says what it did not import."""
     before = "".join(f"  d{number}.example:  # number {number}\n    mode: none\n" for number in range(300))
     path = tmp_path / "policy.yaml"
     path.write_text(MANY.format(before), encoding="utf-8")
@@ -437,7 +437,7 @@ def test_a_fresh_repository_takes_its_domain_in(internet: Internet, bake: Bake) 
 
 
 def test_a_file_with_errors_is_not_touched(internet: Internet, tmp_path: Path) -> None:
-    """Its errors are shown, and nothing is asked of the network."""
+    """It shows the errors, and does not use the network."""
     path = tmp_path / "policy.yaml"
     path.write_text(MANY.format("  example.com:\n").replace("testing", "test"), encoding="utf-8")
     before = path.read_bytes()
@@ -465,7 +465,7 @@ def test_what_the_hosting_cannot_carry_is_refused_and_the_rest_is_taken(internet
 
 
 def test_a_file_that_cannot_be_edited_is_left_alone_with_what_to_write(internet: Internet, tmp_path: Path) -> None:
-    """YAML that no edit is made for: what to add stands in the message."""
+    """The message says what to add to YAML that it cannot edit."""
     path = tmp_path / "policy.yaml"
     path.write_text(MANY.format("  ? one.example\n"), encoding="utf-8")
     before = path.read_bytes()
@@ -476,7 +476,7 @@ def test_a_file_that_cannot_be_edited_is_left_alone_with_what_to_write(internet:
 
 @pytest.mark.parametrize("name", ["mta-sts.example.com", "localhost", "192.0.2.1", "a_b.example"])
 def test_a_name_that_is_no_mail_domain_is_refused(internet: Internet, tmp_path: Path, name: str) -> None:
-    """Before anything is asked or written."""
+    """It uses no network, and writes nothing."""
     code, _ = take_in(internet, name, tmp_path / "policy.yaml")
     assert (code, list(tmp_path.iterdir())) == (2, [])
 

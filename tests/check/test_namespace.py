@@ -1,4 +1,4 @@
-"""What this machine cannot see is held against nobody: check where there is no IPv6, or where routes lead nowhere.
+"""What this machine cannot see counts against no domain: check without IPv6, and with routes that lead nowhere.
 
 actions/runner-images#668 and #9401: hosted runners have no IPv6, and Front Door answers AAAA; aykevl/mta-sts#17.
 """
@@ -32,7 +32,7 @@ UNKNOWN = "This machine cannot tell what senders do: it could not check the poli
 
 
 def in_namespace(folder: Path, commands: list[str]) -> list[dict[str, Any]]:
-    """Run the program in a network namespace, or give up where none can be made."""
+    """Run the program in a network namespace; skip the test if none can be created."""
     if not shutil.which("unshare") or not shutil.which("ip"):
         give_up("a network namespace takes unshare and ip, on Linux")
     words = ["unshare", "--net", sys.executable, str(PROGRAM), str(folder), *commands]
@@ -46,7 +46,7 @@ def in_namespace(folder: Path, commands: list[str]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_an_address_without_a_route_is_unknown(tmp_path: Path, name: str) -> None:
-    """A1, A2, A4: one warning for the run, verdicts by what was seen, and no error but for what was observed."""
+    """A1, A2, A4: one warning for the run, verdicts and errors only about what was seen."""
     seen, waited, both, mx = in_namespace(tmp_path, ROUTES[name])
     errors = {each["domain"]: each["rule"] for each in seen["findings"] if each["severity"] == "error"}
     assert errors == {"refused.example": "MTS301"}

@@ -36,7 +36,7 @@ def served(mode: str = "enforce", mx: str = "mx.example.net", more: str = "") ->
 
 
 def mx(**probes: Fault | None) -> Host:
-    """Return mx.example.net, with what its addresses answered: None for verified TLS."""
+    """Return mx.example.net with the answers of its addresses: None for verified TLS."""
     addresses = {"v4": V4, "v6": V6, "other": "192.0.2.2"}
     found = [
         Failed(addresses[name], fault, 0) if fault else Spoken(addresses[name], "TLSv1.3", IN_2100)
@@ -46,7 +46,7 @@ def mx(**probes: Fault | None) -> Host:
 
 
 def nameless(status: Status, name: str = "mx.example.net") -> Host:
-    """Return an MX host whose addresses could not be told."""
+    """Return an MX host whose addresses are unknown."""
     return Host(name, (Answer(name, status), Answer(name, status)), ())
 
 
@@ -149,7 +149,7 @@ CASES: dict[str, tuple[dict[str, object], Cached | None, list[str]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_senders_do_follows_from_what_was_seen(name: str) -> None:
-    """A group for each kind of senders that does something else, the readers of the policy first."""
+    """There is a group for each kind of senders that act alike, first those that read the policy."""
     given_, cached, expected = CASES[name]
     assert [group.does.value for group in groups(Seen(**given_), cached)] == expected  # type: ignore[arg-type]
 
@@ -199,7 +199,7 @@ def test_the_verdict_says_it_in_a_line_for_each_group(name: str) -> None:
     ],
 )
 def test_only_an_answer_tells_whether_the_policy_is_announced(answer: Answer, expected: bool | None) -> None:
-    """No answer is no record that is missing."""
+    """No answer does not mean that the record is missing."""
     assert announced(answer) is expected
 
 
@@ -219,7 +219,7 @@ def test_mail_bounces_only_if_no_address_takes_it(hosts: list[Host]) -> None:
 
 @given(HOSTS, st.sampled_from(["none", "testing", "enforce", "Enforce", "nonsense"]), st.booleans(), st.booleans())
 def test_there_are_at_most_three_lines(hosts: list[Host], mode: str, plain: bool, doubtful: bool) -> None:
-    """Whatever is seen: each line says who it is about, if there are several."""
+    """If there are several, each says which senders it is about."""
     reading = read(policy(mode, more="\r\n" if doubtful else ""))
     found = groups(Seen(True, doubtful, reading, plain=plain, seconds=20, hosts=tuple(hosts)), ENFORCED)
     assert 1 <= len(found) <= 3

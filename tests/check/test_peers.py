@@ -1,4 +1,4 @@
-"""check against peers that answer with any bytes, with thousands of addresses, and from a machine with few open files.
+"""check with peers that answer arbitrary bytes or have thousands of addresses, and on a machine with few open files.
 
 Each row is a real server. What it does is one finding of its own step, and the other domains are looked at as ever.
 """
@@ -110,13 +110,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, A
 
 @pytest.mark.parametrize("name", [*HTTPS, *SMTP])
 def test_any_bytes_are_one_finding_of_their_step(found: list[dict[str, Any]], name: str) -> None:
-    """Of the step alone: what else the domain has is seen and judged."""
+    """Only the step has a finding: the rest of the domain is checked as usual."""
     expected = {**HTTPS, **SMTP}[name][1]
     assert {each["rule"] for each in found if each["domain"] == f"{name}.example"} == expected
 
 
 def test_a_domain_cannot_make_this_machine_connect_to_thousands_of_addresses(found: list[dict[str, Any]]) -> None:
-    """50 hosts with two addresses each are looked at; the message says what was not, and no host is forgotten."""
+    """It checks 50 hosts with two addresses each; the message says what it did not check, and forgets no host."""
     many = [each for each in found if each["domain"] == "many.example"]
     refused = [each for each in many if each["rule"] == "MTS411"]
     assert len(refused) == 100
@@ -131,7 +131,7 @@ def test_a_domain_cannot_make_this_machine_connect_to_thousands_of_addresses(fou
 
 
 def test_a_policy_host_with_a_hundred_addresses_is_looked_at_twenty_times(found: list[dict[str, Any]]) -> None:
-    """The rest is said in one finding."""
+    """One finding reports the rest."""
     wide = [each for each in found if each["domain"] == "wide.example"]
     (cap,) = (each for each in wide if each["rule"] == "MTS214")
     assert cap["message"] == ("mta-sts.wide.example has 80 more addresses than the limit of 20. Publish fewer.")
@@ -141,7 +141,7 @@ def test_a_policy_host_with_a_hundred_addresses_is_looked_at_twenty_times(found:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 @pytest.mark.parametrize("files", [40, 256])
 def test_few_open_files_are_no_fault_of_the_domains(tmp_path: Path, files: int) -> None:
-    """200 good domains, and a limit below what they would take at once: `ulimit -n 256`, and far less."""
+    """200 good domains, and a limit too low for all of them at the same time: `ulimit -n 256`, and far less."""
     import resource
 
     def limit() -> None:
@@ -157,7 +157,7 @@ def test_few_open_files_are_no_fault_of_the_domains(tmp_path: Path, files: int) 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_a_machine_without_room_waits_and_then_says_so() -> None:
-    """Not a file can be opened: neither DNS nor a connection is at fault, and once one can be, all goes on."""
+    """If no file can be opened, the domain is not at fault; the run continues as soon as one can be opened."""
     import resource
 
     with socket.create_server(("127.0.0.1", 0)) as listening:

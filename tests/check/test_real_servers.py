@@ -1,4 +1,4 @@
-"""check in a baked repository, against the servers that people run: bind9, Postfix, and an HTTPS server."""
+"""check in a baked repository, with the servers that people run: bind9, Postfix, and an HTTPS server."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ SITES = {
 
 @pytest.fixture(scope="module")
 def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
-    """Some domains, running: two are in policy.yaml, and nothing is wrong with those."""
+    """Running domains: two are in policy.yaml, and have no faults."""
     with Internet(tmp_path_factory.mktemp("use"), SITES) as running:
         yield running
 
@@ -66,7 +66,7 @@ def rules(internet: Internet, *words: str, timeout: float = 30) -> dict[str, set
 
 
 def test_without_a_domain_all_of_policy_yaml_are_looked_at(internet: Internet) -> None:
-    """A tree for each, with what was seen, the verdict, and one line that sums up. Nothing is wrong: exit code 0."""
+    """It prints a tree for each, the verdict and a summary line. Without errors, the exit code is 0."""
     done = internet.check()
     assert (done.returncode, done.stderr) == (0, b"")
     lines = done.stdout.decode().splitlines()
@@ -90,7 +90,7 @@ def test_domains_are_named_as_people_write_them(internet: Internet) -> None:
 
 
 def test_without_policy_yaml_a_domain_can_be_looked_at(internet: Internet, tmp_path: Path) -> None:
-    """Anyone's, from any folder. Without a domain, it says that there is no file."""
+    """Any domain, from any folder. Without a domain, it says that there is no file."""
     missing = ("--file", str(tmp_path / "policy.yaml"))
     assert rules(internet, "stranger.example", *missing) == {"stranger.example": set()}
     done = internet.check(*missing)
@@ -99,7 +99,7 @@ def test_without_policy_yaml_a_domain_can_be_looked_at(internet: Internet, tmp_p
 
 
 def test_warnings_alone_are_exit_code_0(internet: Internet) -> None:
-    """A policy that comes slowly still comes."""
+    """A slow policy still works."""
     done = internet.check("slow.example", "--format", "json")
     assert done.returncode == 0
     assert [finding["rule"] for finding in json.loads(done.stdout)["findings"]] == ["MTS315"]
@@ -117,12 +117,12 @@ def test_warnings_alone_are_exit_code_0(internet: Internet) -> None:
     ],
 )
 def test_steps_can_be_chosen(internet: Internet, only: str, expected: str) -> None:
-    """The deploy gate asks for https alone, and what else is wrong does not stop it."""
+    """The deployment checks only https, and other faults do not stop it."""
     assert rules(internet, "ruin.example", "--only", only) == {"ruin.example": set(expected.split())}
 
 
 def test_the_policy_alone_is_judged_as_it_is_served(internet: Internet) -> None:
-    """Without a word on how it was served."""
+    """It says nothing about how the policy is served."""
     assert rules(internet, "bad-policy.example", "--only", "policy") == {"bad-policy.example": {"MTS111"}}
 
 
@@ -141,7 +141,7 @@ def test_a_timeout_begins_when_the_domain_does(internet: Internet) -> None:
 
 
 def test_a_resolver_that_says_nothing_costs_the_timeout_once(internet: Internet) -> None:
-    """Whatever is asked, for all domains together."""
+    """Whatever is asked, and for all domains together."""
     with SilentDns(internet.net.address(), internet.net.dns_port) as silent:
         start = time.monotonic()
         found = rules(internet, "--resolver", silent.resolver, timeout=2)
@@ -150,7 +150,7 @@ def test_a_resolver_that_says_nothing_costs_the_timeout_once(internet: Internet)
 
 
 def test_the_deploy_gate_waits_until_the_policy_is_there(internet: Internet) -> None:
-    """With --wait the first answer is not the last word; without a fault left, the exit code is 0."""
+    """With --wait, it checks again until no fault is left; then the exit code is 0."""
     done = internet.check("late.example", "--only", "https", "--wait", "60", "--format", "json")
     assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
 

@@ -1,4 +1,4 @@
-"""wait: what DNS has to show, by the answers that name servers give. Whole waits are in test_pushes.py."""
+"""wait: what DNS must show. test_pushes.py has whole waits."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_a_first_thread(httpserver: HTTPServer, agent: Environment) -> None:
 
 
 def test_a_comment_is_edited_in_place(httpserver: HTTPServer, agent: Environment) -> None:
-    """In the form of "Pull Request Thread Comments - Update". The first of ours, if two runs raced."""
+    """In the form of "Pull Request Thread Comments - Update". If two runs raced, the first of ours."""
     deleted = {"id": 142, "comments": [{"id": 1, "isDeleted": True}], "properties": {"mta-sts-plan": {}}}
     listed(
         httpserver,
@@ -131,7 +131,7 @@ def test_a_comment_is_edited_in_place(httpserver: HTTPServer, agent: Environment
 
 
 def test_a_comment_that_says_so_already_is_left(httpserver: HTTPServer, agent: Environment) -> None:
-    """No edit, so nobody is sent a mail. The service may answer with other line ends."""
+    """No edit, so nobody gets a mail. The service can answer with other line ends."""
     listed(httpserver, thread(148, "<!-- mta-sts-plan -->\r\na\r\nb"))
     assert comment(agent, "a\nb\n") == "The comment on pull request 22 is already up to date."
     assert len(asked(httpserver)) == 1
@@ -139,7 +139,7 @@ def test_a_comment_that_says_so_already_is_left(httpserver: HTTPServer, agent: E
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
 def test_threads_of_others_do_not_stop_ours(httpserver: HTTPServer, agent: Environment, status: int) -> None:
-    """Anyone may set our property through the API, and none can let us edit what they wrote."""
+    """Anyone can set our property through the API, but we cannot edit what others wrote."""
     listed(httpserver, *(thread(number, f"{MARKED}forged") for number in range(1, 13)))
     httpserver.expect_request(re.compile(".*/comments/1"), "PATCH").respond_with_json({"message": "no"}, status)
     httpserver.expect_request(THREADS, "POST").respond_with_json({"id": 148})
@@ -185,7 +185,7 @@ def test_a_repository_elsewhere_gets_no_comment(httpserver: HTTPServer, agent: E
 
 
 def test_all_that_lacks_is_named_at_once() -> None:
-    """With where it comes from: the first run in a new repository. Azure leaves a macro that has no value as it is."""
+    """It says where each comes from, as in the first run of a new repository. Azure leaves an unset macro as it is."""
     with pytest.raises(WrongUseError) as error:
         comment({"TF_BUILD": "True", "SYSTEM_PULLREQUEST_PULLREQUESTID": "$(System.PullRequest.PullRequestId)"}, "text")
     assert str(error.value) == (
@@ -224,7 +224,7 @@ def test_elsewhere_it_is_wrong_use(environment: Environment) -> None:
     ],
 )
 def test_a_variable_that_cannot_be_used_is_refused(agent: Environment, name: str, value: str) -> None:
-    """Before the token goes anywhere; and a token that is none is not shown."""
+    """Before the token is sent anywhere; and a malformed token is not shown."""
     with pytest.raises(WrongUseError, match=rf"^Not set or not usable: {name}\. ") as error:
         comment(agent | {name: value}, "text")
     assert name != "SYSTEM_ACCESSTOKEN" or value not in str(error.value).replace("`env: SYSTEM_ACCESSTOKEN: $(", "")
@@ -248,7 +248,7 @@ def test_a_variable_that_cannot_be_used_is_refused(agent: Environment, name: str
     ],
 )
 def test_a_refusal_is_one_sentence(httpserver: HTTPServer, agent: Environment, status: int, hint: str) -> None:
-    """Who is not signed in gets a page of HTML there."""
+    """Without a valid token, the service answers with a web page."""
     httpserver.expect_request(THREADS, "GET").respond_with_data("<html>Sign in</html>", status)
     with pytest.raises(ApiError, match=re.escape(f"?api-version=7.1 failed with status {status}. ")) as error:
         comment(agent, "text")
@@ -297,7 +297,7 @@ def test_an_answer_of_another_shape_is_one_sentence(
 
 
 def hangs(connection: Connection) -> None:
-    """Take the request, and say nothing."""
+    """Accept the request, and never answer."""
     connection.hang()
 
 
@@ -366,7 +366,7 @@ def contexts(authority: Authority) -> Iterator[ssl.SSLContext]:
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_what_may_help_is_asked_once_more(httpserver: HTTPServer, agent: Environment, status: int) -> None:
-    """A moment of overload does not cost the comment. The pause that is asked for may be long: it is not waited for."""
+    """A short overload does not lose the comment. A long pause that the service asks for is ignored."""
     answers = [Response(status=status, headers={"Retry-After": "999999999"}), Response('{"value": []}'), Response("{}")]
     httpserver.expect_request(THREADS).respond_with_handler(lambda _: answers.pop(0))
     assert comment(agent, "text") == "Added a comment to pull request 22."
@@ -375,7 +375,7 @@ def test_what_may_help_is_asked_once_more(httpserver: HTTPServer, agent: Environ
 
 @pytest.mark.slow
 def test_it_is_asked_three_times_at_most(httpserver: HTTPServer, agent: Environment) -> None:
-    """A service that is down ends the job, in words."""
+    """A service that is down ends the job with a message."""
     httpserver.expect_request(THREADS).respond_with_data("{}", 503)
     with pytest.raises(ApiError, match=r"failed with status 503\. Run the job again\.$"):
         comment(agent, "text")
@@ -445,7 +445,7 @@ def test_a_refusal_is_exit_code_1(httpserver: HTTPServer, agent: Environment) ->
 def test_a_file_that_is_none_is_wrong_use(
     agent: Environment, tmp_path: Path, content: bytes | None, said: bytes
 ) -> None:
-    """Exit code 2, and the file is named."""
+    """Exit code 2, and the message names the file."""
     if content is not None:
         (tmp_path / "plan.md").write_bytes(content)
     done = run(agent, tmp_path / "plan.md")

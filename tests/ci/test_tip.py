@@ -1,4 +1,4 @@
-"""A deploy is of main's tip: the pipelines' steps, run with real git on an old commit, an overtaken one and the tip.
+"""A deploy is of main's tip: the pipelines' steps, run with real git on an old commit, a superseded one and the tip.
 
 The checkouts do what actions/checkout 7.0.1 and the agent of Azure Pipelines do (read in their source, `git-source-
 provider.ts` with `ref-helper.ts`, and `GitSourceProvider.cs`): they fetch these refs, and from a real repository.
@@ -174,7 +174,7 @@ def test_the_tip_is_deployed(hosting: str, system: str, by: str, attempt: int, t
 
 @bash_only
 @RUNS
-def test_a_run_that_was_overtaken_before_it_began(hosting: str, system: str, tmp_path: Path) -> None:
+def test_a_run_that_was_superseded_before_it_began(hosting: str, system: str, tmp_path: Path) -> None:
     """Prove that it builds and changes nothing, asks for no approval, and ends green with a notice.
 
     Two pushes in a row: with one run at a time, the first one's may begin when the second is on main.
@@ -189,18 +189,18 @@ def test_a_run_that_was_overtaken_before_it_began(hosting: str, system: str, tmp
 @bash_only
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize(
-    ("overtaken_at", "green"),
+    ("superseded_at", "green"),
     [
         ("hosting", ["build", "look", "hosting"]),
         ("deploy", ["build", "look", "hosting", "deploy"]),
         ("announce", ["build", "look", "hosting", "deploy", "https", "announce"]),
     ],
 )
-def test_a_run_that_is_overtaken_on_its_way(overtaken_at: str, green: list[str], system: str, tmp_path: Path) -> None:
+def test_a_run_that_is_superseded_on_its_way(superseded_at: str, green: list[str], system: str, tmp_path: Path) -> None:
     """Prove that the job itself looks, after its approval: no policy and no id of an old commit follows the newer."""
     made = origin(tmp_path / "origin")
     run = Run(tmp_path, made, begun(system, MAIN, made.head()))
-    run.before[overtaken_at] = lambda: made.commit({"policy.yaml": "4"}, "2026-01-04")
+    run.before[superseded_at] = lambda: made.commit({"policy.yaml": "4"}, "2026-01-04")
     ended = run.play(pipeline(system, "deploy-front-door"))
     assert [name for name, result in ended.items() if result == "success"] == green
     assert {result for name, result in ended.items() if name not in green} == {"skipped"}
@@ -212,7 +212,7 @@ def test_a_run_that_is_overtaken_on_its_way(overtaken_at: str, green: list[str],
             "hosting": [*BUILDING, *before[:-2]],  # what it published last is left out
             "deploy": [*BUILDING, *before, *signed_in],
             "announce": [*BUILDING, *before, *deployed, WAITED["front-door"], ANNOUNCING[0]],
-        }[overtaken_at]
+        }[superseded_at]
     )
     assert run.looked[-1] == OVERTAKEN[system].format(LEFT_ALONE.format(made.head()[:10]))
 
@@ -250,7 +250,7 @@ def test_an_old_run_is_red(
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize(("failed", "skipped"), [("deploy", 5), ("announce", 1)])
 def test_the_failed_jobs_of_an_old_run_are_red(failed: str, skipped: int, system: str, tmp_path: Path) -> None:
-    """Prove that "Re-run failed jobs" cannot go round the look: the build's answer is of the first attempt."""
+    """Prove that "Re-run failed jobs" cannot bypass the check: the build's answer is from the first attempt."""
     made = origin(tmp_path / "origin")
     run = Run(tmp_path, made, begun(system, MAIN, made.head()))
 
@@ -314,7 +314,7 @@ def test_who_may_deploy(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Prove the whole table: a push that was overtaken is nobody's fault; what a person asked for is never dropped."""
+    """Prove the whole table: a superseded push is green; a run that a person started never ends unnoticed."""
     monkeypatch.setattr(tip, "fetched", lambda _: TIP)
     output = tmp_path / "output"
     assert tip.main({**predefined, "GITHUB_OUTPUT": str(output)}, tmp_path) == status
@@ -327,7 +327,7 @@ def test_who_may_deploy(
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_checkout_that_did_not_fetch_main(system: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Prove that the run is red where it cannot tell, and says which line of the pipeline is missing."""
+    """Prove that the run is red if it cannot tell, and says which line of the pipeline is missing."""
     made = origin(tmp_path / "origin")
     predefined = {**begun(system, MAIN, made.head()), "GITHUB_OUTPUT": str(tmp_path / "output")}
     assert tip.main(predefined, made.folder) == 1
@@ -339,7 +339,7 @@ def test_a_checkout_that_did_not_fetch_main(system: str, tmp_path: Path, capsys:
 
 
 def test_no_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Prove that git's own words are said where it fails, on one line, and that the run is red."""
+    """Prove that the run is red if git fails, and shows git's own words on one line."""
     assert tip.main(begun("github", MAIN, OLD), tmp_path) == 1
     said = capsys.readouterr().out
     assert said.startswith("::error title=No deployment::git rev-parse failed in ")
@@ -347,6 +347,6 @@ def test_no_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_outside_of_a_pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Prove that nobody takes the answer on a machine of his own for one of a pipeline."""
+    """Prove that it refuses to answer outside a pipeline."""
     assert tip.main({}, tmp_path) == 2
     assert capsys.readouterr().err == "Run this only in GitHub Actions or Azure Pipelines.\n"

@@ -1,4 +1,4 @@
-"""Nobody else's records: whatever stands beside ours in DNS, publish changes what this repository made, and no more.
+"""Other people's records: whatever DNS has next to ours, publish changes only what this repository created.
 
 The properties run against octoDNS itself with each of PROVIDERS. Another one, with
 its transport faked, runs through them by a line in PROVIDERS: see Provider for what it has to be able to do.
@@ -137,7 +137,7 @@ PROVIDERS: dict[str, Callable[[Path], AbstractContextManager[Provider]]] = {"mem
 
 
 class Calls:
-    """The calls of octoDNS to a provider: they can be broken off, and something can happen between two of them."""
+    """The calls of octoDNS to a provider. A test can abort them, and act between two of them."""
 
     def __init__(self, asked: Callable[..., object]) -> None:
         self._asked = asked
@@ -254,7 +254,7 @@ class Case:
         return f"{top}{rua}\nhosting: {json.dumps(hosting)}\ndomains: {{{ZONE}: {json.dumps(domain)}}}\n"
 
     def wanted(self) -> dict[str, tuple[str, str]]:
-        """Return what is to be at our names."""
+        """Return the values wanted at our names."""
         if self.retired:
             return {}
         if self.stage == "hosting":
@@ -265,7 +265,7 @@ class Case:
 
 @pytest.fixture(scope="module", params=["memory", "bind"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """publish, with a provider that answers at once."""
+    """Run publish with a provider in memory."""
     yield from running(request, tmp_path_factory)
 
 
@@ -331,7 +331,7 @@ CASES = st.builds(
 
 @st.composite
 def zones(draw: st.DrawFn) -> tuple[RecordSets, RecordSets]:
-    """Draw a zone, and of it what is others'."""
+    """Draw a zone, and which of its values belong to others."""
     whole: RecordSets = {("", "MX"): (300, ("10 mx.example.com.",)), ("mx", "A"): (60, ("192.0.2.1",))}
     others = dict(whole)
     for name, (kind, values) in OURS.items():
@@ -353,7 +353,7 @@ def zones(draw: st.DrawFn) -> tuple[RecordSets, RecordSets]:
 
 
 def lost(before: RecordSets, after: RecordSets) -> list[tuple[str, str, object]]:
-    """Return what of others' is not as it was: a value that is gone, or a record set of theirs with another TTL."""
+    """Return which of others' values changed: those that are gone, and record sets with another TTL."""
     return [
         (*key, [value for value in values if value not in after.get(key, (0, ()))[1]] or ttl)
         for key, (ttl, values) in before.items()
@@ -367,7 +367,7 @@ Zone = tuple[RecordSets, RecordSets]
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=CASES, zone=zones())
 def test_others_values_stay_as_they_were(run: Run, case: Case, zone: Zone) -> None:
-    """For hosting, announcement, retirement, reports given up: not one value of others' goes, nor its TTL."""
+    """For hosting, announcement, retirement, reports given up: no value of others is removed, and no TTL changed."""
     hold_others_values(run, case, zone)
 
 
@@ -379,7 +379,7 @@ def test_others_values_stay_as_they_were_at_a_provider(served: Run, case: Case, 
 
 
 def hold_others_values(run: Run, case: Case, zone: Zone) -> None:
-    """Publish, and see that others' values are as they were, that ours are there, and that nothing is left to do."""
+    """Publish; others' values must be unchanged, ours must be there, and nothing must be left to do."""
     whole, others = zone
     errors = run(case, whole)
     after = dict(run.provider.read())
@@ -404,7 +404,7 @@ def hold_others_values(run: Run, case: Case, zone: Zone) -> None:
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=CASES, zone=zones())
 def test_force_takes_what_is_in_the_way_and_nothing_else(run: Run, case: Case, zone: Zone) -> None:
-    """Only at a name where nothing can stand beside ours, and only if ours is to be there."""
+    """Force removes others' values only at a name where ours must be the only record, and only if ours is wanted."""
     hold_to_what_is_in_the_way(run, case, zone)
 
 
@@ -416,7 +416,7 @@ def test_force_takes_nothing_else_at_a_provider(served: Run, case: Case, zone: Z
 
 
 def hold_to_what_is_in_the_way(run: Run, case: Case, zone: Zone) -> None:
-    """Publish with force, and see what of others' went."""
+    """Publish with force, and check which of others' values were removed."""
     whole, others = zone
     errors = run(case, whole, force=True)
     after = dict(run.provider.read())
@@ -455,7 +455,7 @@ LIFE = [
 
 @pytest.mark.parametrize("killed_at", range(25))
 def test_a_run_that_is_killed_loses_nothing_of_others(run: Run, killed_at: int) -> None:
-    """Between any two calls, from the hosting to the retirement. The next run completes what was begun."""
+    """Killed between any two calls, from the hosting to the retirement. The next run completes the work."""
     live_through_a_kill(run, killed_at)
 
 
@@ -486,7 +486,7 @@ def live_through_a_kill(run: Run, killed_at: int) -> None:
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_retired_domain_leaves_a_token_that_no_revision_had(run: Run, force: bool) -> None:
-    """Only where a next one takes its place is each token Front Door's. DigiCert's proofs stand at this name too."""
+    """A token counts as Front Door's only if a new one replaces it. DigiCert's validation records use this name too."""
     theirs: RecordSets = {("_dnsauth.mta-sts", "TXT"): (300, ("token-of-another",))}
     ours: RecordSets = {("_dnsauth.mta-sts", "TXT"): (300, ("_old", "token-of-another"))}
     assert run(Case("hosting", "front-door", retired=True), ours, force=force) == []
@@ -591,7 +591,7 @@ def test_a_value_is_ours_at_its_own_name_and_of_its_own_type_only() -> None:
 
 
 def test_without_a_history_a_retired_domain_is_not_passed_over_in_silence(run: Run) -> None:
-    """In a shallow clone it cannot be told whose the records are, and a retirement that removes none is no success."""
+    """A shallow clone cannot tell whose the records are, and a retirement that removes nothing is a failure."""
     shallow = Past(unknown="The clone is shallow. Fetch it.")
     sets: RecordSets = {("_mta-sts", "TXT"): (3600, (NOW,))}
     (error,) = run(Case("announcement", retired=True), sets, past=shallow)

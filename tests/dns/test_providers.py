@@ -1,4 +1,4 @@
-"""publish through octoDNS's real providers: what each provider has afterwards, and what it was asked for.
+"""publish through octoDNS's real providers: what each provider has afterwards, and which requests it got.
 
 The rows with a source come from public reports; the others from reading octodns-azure 1.2.0, octodns-cloudflare 1.2.0,
 octodns-route53 1.3.1 and octodns-bind 1.1.0.
@@ -103,7 +103,7 @@ def test_the_life_of_a_domain(publisher: Publisher) -> None:
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_a_zone_that_holds_nothing_yet(start: Start, name: str) -> None:
-    """octodns-cloudflare takes it for a zone that is not there."""
+    """octodns-cloudflare mistakes it for a missing zone."""
     publisher = start(name)
     publisher.provider.add_zone("example.com")
     others = publisher.provider.all()
@@ -114,7 +114,7 @@ def test_a_zone_that_holds_nothing_yet(start: Start, name: str) -> None:
 
 
 def test_many_records_and_many_zones(publisher: Publisher) -> None:
-    """Ours stand behind the first page of both; a second run finds them."""
+    """Ours are after the first page of both lists; a second run finds them."""
     provider = publisher.provider
     for number in range(120):
         provider.add_zone(f"{number:03}.example")
@@ -138,7 +138,7 @@ def test_many_records_and_many_zones(publisher: Publisher) -> None:
 
 
 def test_the_documented_rights_are_enough_and_all_are_used(publisher: Publisher) -> None:
-    """Nothing else is asked for, not even of what would be granted (external-dns#1973, octodns-cloudflare#83)."""
+    """It uses no other rights, not even those that would be granted (external-dns#1973, octodns-cloudflare#83)."""
     provider = publisher.provider
     provider.rights = provider.RIGHTS
     if isinstance(provider, Route53):
@@ -211,7 +211,7 @@ def test_a_zone_that_is_not_there_is_not_made(publisher: Publisher, words: list[
 
 @pytest.mark.parametrize("name", ["azure-dns", "cloudflare", "route53"])
 def test_a_private_zone_is_never_the_one(start: Start, name: str) -> None:
-    """Neither beside the public zone of the same name, before or after it, nor in its place."""
+    """Neither before nor after the public zone of the same name, nor instead of it."""
     publisher = start(name)
     provider = publisher.provider
     provider.add_zone("example.net", private=True)
@@ -307,7 +307,7 @@ def odd(provider: Api | Bind) -> None:
         provider.put("new.example.com", "TYPE65280", [r"\# 1 00"])
 
 
-def test_nothing_at_other_names_stands_in_the_way(publisher: Publisher) -> None:
+def test_nothing_at_other_names_is_in_the_way(publisher: Publisher) -> None:
     """Microsoft advises alias record sets for a Static Web App, and octodns-azure takes each for a Traffic Manager."""
     provider = publisher.provider
     odd(provider)
@@ -331,7 +331,7 @@ ALIASES = [row for row in ALIASES if row not in (("cloudflare", "AAAA"), ("route
 
 @pytest.mark.parametrize(("name", "kind"), ALIASES)
 def test_an_alias_at_our_own_name_is_another_ones_record(start: Start, name: str, kind: str) -> None:
-    """It is refused by its name, not by an error of the provider's, and keeps nothing else from being published."""
+    """The finding names it, without an error of the provider, and everything else is still published."""
     publisher = start(name)
     provider = publisher.provider
     assert isinstance(provider, Api)
@@ -451,7 +451,7 @@ def test_what_others_write_after_the_last_look_stays(start: Start, name: str, th
 
 
 def test_a_proxied_record_of_ours_becomes_dns_only(start: Start) -> None:
-    """Cloudflare's proxy would show its own certificate, and serve no policy."""
+    """Cloudflare's proxy would present its own certificate, and serve no policy."""
     publisher = start("cloudflare")
     provider = publisher.provider
     assert isinstance(provider, Cloudflare)

@@ -1,6 +1,6 @@
-"""publish against a real bind9, changed through RFC 2136 by octoDNS from the baked repository's own configuration.
+"""publish with a real bind9, which octoDNS changes through RFC 2136 with the baked repository's own configuration.
 
-Whatever is published is read back by a zone transfer, with all that stood in the zone before.
+The tests read back what was published, and everything else in the zone, by a zone transfer.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Done(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """What it wrote, line by line."""
+        """Its output, line by line."""
         return self.printed.splitlines()
 
 
@@ -218,7 +218,7 @@ def own_world(baked: Path, tmp_path: Path) -> World:
 
 
 def test_the_life_of_a_domain(world: World) -> None:
-    """Each change of policy.yaml is brought to DNS, once, and nothing else in the zone changes by an octet."""
+    """Each change of policy.yaml is published once, and nothing else in the zone changes."""
     world.write("example.com:")
     with world.serving({"example.com": OTHERS}):
         before = world.whole_zone("example.com")
@@ -310,7 +310,7 @@ def test_domains_share_a_zone_and_one_of_them_retires(world: World) -> None:
 
 
 def test_a_policy_changes_for_all_of_many_domains_in_a_zone(world: World) -> None:
-    """octoDNS calls that too much change, and wants to be forced; but it is only ours."""
+    """octoDNS refuses so many changes unless forced, but all of them are ours."""
     domains = [f"d{number}.example.com: {{zone: example.com" for number in range(12)]
     with world.serving({"example.com": OTHERS}):
         others = world.zone("example.com")
@@ -400,7 +400,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("stage", ["hosting", "announcement"])
 def test_a_foreign_record_is_left_alone(world: World, stage: str) -> None:
-    """The zone is named and not touched, the others are done. Who says --force gets ours in its place."""
+    """The finding names the zone, which stays unchanged; the others are done. --force replaces the record with ours."""
     inside = {name: OTHERS + record for name, (when, record, _) in FOREIGN.items() if when == stage}
     world.write("good.example:", *(f"{name}:" for name in inside), "too.example:")
     with world.serving({**inside, "good.example": OTHERS, "too.example": OTHERS}):
@@ -662,7 +662,7 @@ def test_a_wrong_key_is_named_and_not_shown(world: World) -> None:
 
 
 def test_a_server_that_is_down_is_named(world: World) -> None:
-    """Nobody listens."""
+    """No server listens there."""
     world.write("a.example:", "b.example:")
     done = world.publish("announcement", "--doit")
     assert done.code == 1
@@ -928,7 +928,7 @@ def test_the_configuration_is_the_providers_own(bake: Bake, monkeypatch: pytest.
 
 
 def test_by_hand_the_records_are_printed(bake: Bake) -> None:
-    """There is nothing to configure, and nothing that could fail."""
+    """Nothing needs configuration, and nothing can fail."""
     folder = bake(dns_provider="manual")
     assert not (folder / "dns").exists()
     for words in ([], ["--doit"]):
@@ -1085,7 +1085,7 @@ def operator(own_world: World) -> Iterator[Operator]:
 
 
 def test_from_nothing_to_announced_and_through_changes(operator: Operator) -> None:
-    """check agrees at each step: what it misses is what is not done yet."""
+    """check agrees at each step: it misses exactly what is not done yet."""
     operator.write("testing", "mx1.example.com")
     assert operator.sees_all() == "MTS201 MTS207"
     operator.provision()

@@ -44,7 +44,7 @@ Seen = set[tuple[str, str, int, str]]  # name, type, TTL, value
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place for files that every example writes anew."""
+    """A folder for files that every example rewrites."""
     return tmp_path_factory.mktemp("records")
 
 
@@ -161,7 +161,7 @@ def test_one_stage_alone(repository: Path) -> None:
 
 
 def test_what_proves_a_domain_to_azure(repository: Path) -> None:
-    """Each kind of hosting has its own name for it; a web server needs none, nor a Static Web App with a CNAME."""
+    """Each kind of hosting has its own name for it; a web server and a Static Web App with a CNAME need none."""
     function = (
         "hosting: {kind: function, hostname: f.azurewebsites.net, verification: A1B2}\ndomains: {example.com: }\n"
     )
@@ -209,7 +209,7 @@ def test_a_zone_file_goes_into_a_name_server(repository: Path) -> None:
 
 
 def test_octodns_reads_its_own_form(repository: Path, folder: Path) -> None:
-    """With semicolons escaped, as its YAML provider wants them; and our own source gives the same."""
+    """Semicolons are escaped, as its YAML provider requires; our own source gives the same records."""
     text = printed(repository, TWO, "--format", "octodns")
     assert text.splitlines()[:2] == ["# example.com.yaml", "---"]
     document = yaml.safe_load(text)
@@ -238,7 +238,7 @@ def test_octodns_takes_the_order_of_many_names(repository: Path, folder: Path) -
 
 @pytest.mark.parametrize("form", list(FORMATS))
 def test_nothing_to_publish_is_no_error(repository: Path, form: str) -> None:
-    """Where every domain is retired, each form says so in its own way."""
+    """If every domain is retired, each form shows that in its own way."""
     text = "hosting: {kind: web-server}\ndomains: {example.com: {retired: true}}\n"
     found = printed(repository, text, "--format", form)
     empty = {"table": ["NAME", "HOST", "TYPE", "TTL", "VALUE"], "json": ["{", '"records":', "[]", "}"]}

@@ -1,4 +1,4 @@
-"""Secrets in the environment: refused before use if they were pasted with more, and in no output in any form."""
+"""Secrets in the environment: refused before use if something was pasted with them, and never printed in any form."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def leaks(text: str, secret: str) -> list[str]:
 
 @pytest.mark.parametrize("form", list(FORMS))
 def test_each_form_is_masked(form: str) -> None:
-    """A token with a line end was printed by http.client, as a repr. Others print it otherwise."""
+    """http.client printed a token with a line end, as a repr. Other libraries print it in other forms."""
     said = f"before {FORMS[form]} after"
     done = mask({"CLOUDFLARE_TOKEN": TOKEN})(said)
     assert MASK in done
@@ -74,7 +74,7 @@ def test_each_form_is_masked(form: str) -> None:
 
 @pytest.mark.parametrize("around", ["{}\n", "\n{}", " {} ", "{}\r\n", "first line\n{}", "\ufeff{}"])
 def test_what_was_pasted_with_it_does_not_hide_it(around: str) -> None:
-    """It is masked as libraries trim it, too, in one line, and line by line."""
+    """It is also masked as libraries strip it, in one line, and line by line."""
     hide = mask({"CLOUDFLARE_TOKEN": around.format(TOKEN)})
     lines = around.format(TOKEN).splitlines()
     for said in (around.format(TOKEN), around.format(TOKEN).strip(), " ".join(around.format(TOKEN).split()), *lines):
@@ -84,7 +84,7 @@ def test_what_was_pasted_with_it_does_not_hide_it(around: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=12, max_size=60), st.text(max_size=20))
 def test_no_form_of_any_secret_is_left(secret: str, around: str) -> None:
-    """Whatever it is, and wherever it stands."""
+    """Whatever the secret is, and wherever it is printed."""
     hide = Mask([secret])
     for make in (str, repr, quote, markdown, plain, json.dumps, html.escape):
         assert secret not in hide(around + make(secret) + around) or not secret.strip()
@@ -164,7 +164,7 @@ def test_a_short_secret_does_not_blank_the_output(secret: str, said: str) -> Non
     ],
 )  # fmt: skip
 def test_what_cannot_be_used(value: str, where: str | None) -> None:
-    """A line end, and what else comes along when a secret is copied. What it is is not said."""
+    """Line ends, and what else is copied along with a secret. The message never contains the value."""
     found = fault(value)
     assert (found.rpartition(" character ")[2] if found else None) == where
     assert not found or value not in found
@@ -246,7 +246,7 @@ def test_no_output_of_publish_has_the_token(
     ],
 )
 def test_a_token_with_a_line_end_is_refused_before_use(hostile: Path, value: str, words: str, said: str) -> None:
-    """The variable is named, its value is not, and the provider is not even made."""
+    """The message names the variable, but not its value, and the provider is never created."""
     done = verb(hostile, "publish", "hosting", *words.split(), env={"CLOUDFLARE_TOKEN": value})
     printed = (done.stdout + done.stderr).decode()
     assert done.returncode == 1
@@ -297,7 +297,7 @@ def test_comment_posts_no_token(httpserver: HTTPServer, tmp_path: Path) -> None:
 
 
 def test_other_verbs_change_no_word(bake: Callable[..., Path]) -> None:
-    """They hold no secret; and a variable that happens to be called a key must not tear holes into a record."""
+    """They print no secret, and a variable whose name contains KEY must not mask parts of a record."""
     folder = bake()
     plain_ = verb(folder, "records", "--format", "json").stdout
     assert verb(folder, "records", "--format", "json", env={"MAIL_KEY": "example.com"}).stdout == plain_

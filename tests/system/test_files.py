@@ -1,4 +1,4 @@
-"""What the toolkit reads and writes: files of the repository alone, whole or not at all, and readable for a server."""
+"""What the toolkit reads and writes: only files of the repository, completely or not at all, readable for a server."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def repository(bake: Bake) -> Path:
 
 @pytest.mark.parametrize("words", READING, ids=lambda words: " ".join(words))
 def test_no_verb_reads_a_policy_that_is_no_file(repository: Path, words: list[str]) -> None:
-    """J7: build followed the link that plan did not see. Each verb says what stands there, and changes nothing."""
+    """J7: build followed a link that plan did not see. Each verb says what the path is, and changes nothing."""
     path = repository / "policy.yaml"
     content = path.read_bytes()
     for make, kind in KINDS:
@@ -136,7 +136,7 @@ def test_a_served_policy_may_come_from_a_pipe(repository: Path) -> None:
 
 
 def test_a_link_above_the_policy_that_leads_out_is_refused(repository: Path, tmp_path: Path) -> None:
-    """With and without git. One that stays inside is as good as a folder, and an absolute path is one's own word."""
+    """With and without git. A link that stays inside is allowed, and so is any absolute path, which the user chose."""
     outside = tmp_path / "outside"
     outside.mkdir()
     shutil.copy(repository / "policy.yaml", outside)
@@ -246,7 +246,7 @@ WRITING = [
 def test_a_disk_that_takes_nothing_leaves_every_file_as_it_was(
     repository: Path, make: Callable[[Path], None] | None
 ) -> None:
-    """A full disk and a read-only one: one plain line, exit code 1, nothing half written and nothing left behind."""
+    """A full disk and a read-only one: a one-line message, exit code 1, no half-written and no leftover file."""
     (repository / "outputs.json").write_text('{"hostname": {"value": "a.example.net"}}', encoding="utf-8")
     for name in ("parameters.json", "plan.md", "report.md", "build/static/index.html"):
         (repository / name).parent.mkdir(parents=True, exist_ok=True)

@@ -200,7 +200,7 @@ while True:
 
 
 def test_what_does_not_end_is_ended(toolkit: Path) -> None:
-    """Python goes on after what is raised in a destructor, and a library may hold on: asked twice, it ends at once."""
+    """Python ignores exceptions in destructors, and a library can block: a second signal ends the run immediately."""
     for again in (False, True):
         with subprocess.Popen(
             [sys.executable, "-c", STUBBORN], cwd=toolkit, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -111,7 +111,7 @@ def _served(domain: Domain, host: policy_host.Observed) -> Iterator[str]:
 
 
 def serves(host: policy_host.Observed, expected: str) -> bool:
-    """Tell whether senders get exactly this policy: one address serves it, and none that can be reached another."""
+    """Tell whether senders get exactly this policy: an address serves it, and no reachable one serves another."""
     fine = {one.address for one in host.fetched if isinstance(one, Fetched) and not answer_fault(one)}
     same = {address for address, text in host.texts.items() if text.splitlines() == expected.splitlines()}
     return bool(fine & same) and same == host.texts.keys()

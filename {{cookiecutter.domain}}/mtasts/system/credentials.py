@@ -1,4 +1,4 @@
-"""Secrets in the environment: which variables hold one, whether it is usable, and masking it in the output."""
+"""Secrets in the environment: which variables contain one, and how to mask it in the output."""
 
 from __future__ import annotations
 

@@ -129,5 +129,5 @@ def finish() -> None:
 
 
 def guarded() -> list[Stream]:
-    """Return the streams of this run that are behind it."""
+    """Return the guarded streams of this run."""
     return [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, Stream)]
