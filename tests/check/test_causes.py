@@ -324,13 +324,13 @@ def test_a_record_that_senders_ignore_says_what_to_write(
         ("*.example.com", "example.com", "add 'example.com'"),
         ("*.example.com", "a.b.example.com", "write '*.b.example.com'"),
         ("example.com", "mx1.example.com", "not the hosts below it: write 'mx1.example.com'"),
-        ("mx1.example.com", "mx2.example.com", "Add 'mx2.example.com' to mx. Or correct the MX record. Under enforce"),
+        ("mx1.example.com", "mx2.example.com", "Add 'mx2.example.com' to mx, or correct the MX record. Under enforce"),
         (
             "mail.exmaple.com",
             "mail.example.com",
             "If 'mail.exmaple.com' in mx is a typing error, write 'mail.example.com' instead.",
         ),
-        ("mx1.example.com", "mx2.example.net", "Add 'mx2.example.net' to mx."),
+        ("mx1.example.com", "mx2.example.net", "Add 'mx2.example.net' to mx, or correct"),
         ("mx1.example.com", "x.mail.protection.outlook.com", "Add '*.mail.protection.outlook.com' to mx"),
         ("mx1.example.com", "alt1.aspmx.l.google.com", "Add '*.aspmx.l.google.com' to mx"),
         # F5: it takes no mail, so no mx is to name it

@@ -223,7 +223,11 @@ def test_the_life_of_a_domain(world: World) -> None:
     with world.serving({"example.com": OTHERS}):
         before = world.whole_zone("example.com")
         others = world.zone("example.com")
-        assert world.publish("hosting") == (0, "create mta-sts.example.com. 3600 CNAME www.example.org.\n")
+        assert world.publish("hosting") == (
+            0,
+            "create mta-sts.example.com. 3600 CNAME www.example.org.\n"
+            "This is a dry run, so DNS was not changed. To make these changes, add --doit.\n",
+        )
         assert world.whole_zone("example.com") == before  # a plan changes nothing
 
         def published(stage: str, *expected: str) -> Done:
@@ -377,6 +381,7 @@ def test_a_plan_as_markdown(world: World) -> None:
         table = [line for line in done.lines if line.startswith("|")]
         assert any(f"v=STSv1; id={TESTING};" in line and "3600" in line for line in table)
         assert any("v=TLSRPTv1; rua=mailto:tls" in line and "reate" in line for line in table)
+        assert "This is a dry run" in done.printed
         assert world.publish("announcement", "--doit").code == 0
         assert world.publish("announcement", "--format", "markdown") == (0, "no changes\n")
 
@@ -679,7 +684,7 @@ def test_a_read_only_zone_is_named_and_not_said_to_be_done(world: World) -> None
     with world.serving({"example.com": OTHERS}, updates=False):
         before = world.whole_zone("example.com")
         planned = world.publish("announcement")
-        assert (planned.code, len(planned.lines)) == (0, 2)
+        assert (planned.code, len(planned.lines)) == (0, 3)
         done = world.publish("announcement", "--doit")
         assert world.whole_zone("example.com") == before
     assert done.code == 1

@@ -190,10 +190,11 @@ def _correction(host: str, policy: Policy) -> str:
     offered = next((each for each in mx_patterns.patterns([host]) if each.matches(host)), host)
     searched = policy.mx[:PATTERNS]
     found = (_malformed(host, each) or _other_level(host, each, offered) for each in searched)
-    return next(filter(None, found), None) or _misspelt(host, searched) or f"Add {quote(offered)} to mx. {_OR}"
-
-
-_OR = "Or correct the MX record."
+    return (
+        next(filter(None, found), None)
+        or _misspelt(host, searched)
+        or f"Add {quote(offered)} to mx, or correct the MX record."
+    )
 
 
 def _malformed(host: str, pattern: str) -> str | None:
@@ -223,7 +224,9 @@ def _misspelt(host: str, patterns: Sequence[str]) -> str | None:
     """Return what to do about a pattern with a typing error. mx1 and mx2 are not one: they are two hosts."""
     for similar in difflib.get_close_matches(host.lower(), [each.lower() for each in patterns], 1, 0.9):
         if re.sub("[0-9]", "", similar) != re.sub("[0-9]", "", host.lower()):
-            return f"If {quote(similar)} in mx is a typing error, write {quote(host)} instead. {_OR}"
+            return (
+                f"If {quote(similar)} in mx is a typing error, write {quote(host)} instead. Or correct the MX record."
+            )
     return None
 
 

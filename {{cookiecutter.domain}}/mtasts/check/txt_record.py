@@ -158,5 +158,7 @@ def _evaluate_record(name: str, txt: str, expected: str | None) -> Iterator[str 
     yield f"{name}: {txt}"
     if expected is not None and record.id != expected:
         wanted = StsRecord(expected).render()
-        message = f"{name} has the id {record.id}, which is not that of the repository's policy. Write {quote(wanted)}."
+        message = (
+            f"{name} has the id {record.id}, but the repository's policy has another. Change it to {quote(wanted)}."
+        )
         yield Finding(RECORD_DRIFT, message)

@@ -49,8 +49,8 @@ verification_file = click.option(
     type=click.Path(path_type=Path),
     metavar="FILE",
     hidden=not (ROOT / "mtasts" / "hosting" / "hosts.py").exists(),  # as in a repository for a web server
-    help="Only for Front Door: read the validation tokens of the domains from FILE, as infra/hosts.sh or a deployment "
-    "writes it.",
+    help="Only for Front Door: read the validation tokens of the domains from FILE, which has the host names in Azure "
+    "or the outputs of a deployment.",
 )
 
 

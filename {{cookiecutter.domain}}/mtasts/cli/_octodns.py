@@ -28,6 +28,8 @@ from mtasts.system import files
 if TYPE_CHECKING:  # octoDNS may not be installed, and takes long to import
     from mtasts.dns.publish import Look, Published
 
+_DRY_RUN = "This is a dry run, so DNS was not changed. To make these changes, add --doit."
+
 
 def publish(
     file: Path,
@@ -44,6 +46,8 @@ def publish(
     os.environ["MTASTS_FILE"] = str(path)  # as dns/*.yaml read it
     done = _published(file, doit, force, cache(partial(_past, path)), look, tokens, only_remove)
     report = done.report()
+    if not doit and done.plans:
+        return report._replace(notes=[*report.notes, _DRY_RUN])
     if not doit or file.stem != "announcement":
         return report
     steps = _announced.steps(config, path, done.plans, datetime.now(timezone.utc))

@@ -36,9 +36,17 @@ _FORMS = ("text", "markdown")
 @verification_file
 @click.option("--no-check", "unchecked", is_flag=True, help="Announce without looking at HTTPS and MX records first.")
 @click.option(
-    "--format", "form", type=Choice(_FORMS), default="text", show_default=True, help="The form of the output."
+    "--format",
+    "form",
+    type=Choice(_FORMS),
+    default="text",
+    show_default=True,
+    metavar="FORMAT",
+    help="The output format: text or markdown.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Write the output into this file, and print text.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the output to FILE, and print text."
+)
 @jobs_option
 @network_options
 @policy_file
