@@ -252,8 +252,11 @@ def test_every_choice_of_policy_lints_builds_and_passes_its_own_tests(bake: Bake
 
 
 def test_the_licence_travels_with_the_toolkit(bake: Bake) -> None:
-    """J22: a repository carries the toolkit, so it carries its notice, as MIT demands."""
-    assert (bake() / "mtasts" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    """J22: a repository carries the toolkit, so it carries its notice, as MIT demands, and says where it comes from."""
+    folder = bake()
+    assert (folder / "mtasts" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    for name in ("README.md", "mtasts/__init__.py"):
+        assert "copied from the template" in (folder / name).read_text(encoding="utf-8")
 
 
 def test_the_tree_is_what_was_chosen(bake: Bake) -> None:

@@ -1,6 +1,6 @@
 """Serve the MTA-STS policies that the build put beside this file (RFC 8461, section 3.3).
 
-The answers are ready when the app starts. A request's Host header only picks one of them.
+Nothing is parsed or rendered here: the Host header picks one of the finished answers.
 """
 
 import json
@@ -32,7 +32,7 @@ def host_name(header: str) -> str:
 
 
 ANSWERS = {f"mta-sts.{name}": func.HttpResponse(text, headers=HEADERS) for name, text in BUILT["policies"].items()}
-# The app's own host name gets the first policy, so that you can test a new app before you change DNS.
+# The app's own name gives the first policy, so that a new app can be tried before its DNS.
 FIRST = next(iter(ANSWERS.values()))
 for own_name in (BUILT["hostname"], os.environ.get("WEBSITE_HOSTNAME")):
     ANSWERS.setdefault(host_name(own_name or ""), FIRST)
@@ -44,7 +44,7 @@ UNKNOWN = func.HttpResponse("Nothing is published under this host name.\n", stat
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
-# Both are async, so that the worker calls them directly, and not through its thread pool.
+# Both are async since the worker then calls them at once, and not through its pool of threads.
 @app.route(route=".well-known/mta-sts.txt", methods=["GET", "HEAD"])
 async def policy(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with the policy of the domain that the request names as its host."""

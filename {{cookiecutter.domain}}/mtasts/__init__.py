@@ -11,6 +11,9 @@ history     the git history of policy.yaml
 check · dns · hosting · ci
 plan        what a change does, and whether it is safe
 cli         the command line: cli/verbs has a file for each verb
+
+This folder is copied from the template that .cruft.json names, under the licence in LICENSE. `cruft update` brings new
+versions. A change of your own stays only as long as the template does not change the same lines.
 """
 
 import sys

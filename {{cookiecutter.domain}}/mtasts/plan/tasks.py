@@ -79,8 +79,8 @@ _TASKS = (
 2. From that date on, replace its keys with `retired: true`, and merge. The deployment removes the domain's records,
    those of the announcement first. If you enter DNS by hand, remove them in the same order. If no domain is left to
    deploy, run `python -m mtasts publish announcement --doit` and then `python -m mtasts publish hosting --doit`.
-3. When none of its records is left in DNS, delete its entry, and its host name at the hosting. No pipeline has the
-   right to delete that, so the page of each run shows the `az` commands for an *Owner*. Delete the hosting
+3. When none of its records is left in DNS, delete its entry, and its host name at the hosting. In Azure, no pipeline
+   has the right to delete that, so the page of each run shows the `az` commands for an *Owner*. Delete the hosting
    last: a CNAME that points to nothing lets a stranger serve your policy (§10.3).""",
     ),
     Task(
