@@ -10,12 +10,12 @@ QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
 
 
 def test_the_table_has_every_question_in_order_with_its_choices_and_default() -> None:
-    """Taken from cookiecutter.json."""
+    """Taken from cookiecutter.json. A new DNS provider does not change this file: the menu lists them."""
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", README, re.MULTILINE)
     assert [name for name, _, _ in rows] == [name for name in QUESTIONS if not name.startswith("_")]
     for name, choices, default in rows:
         if isinstance(QUESTIONS[name], list):
-            assert re.findall("`([^`]+)`", choices) == QUESTIONS[name]
+            assert re.findall("`([^`]+)`", choices) == (["manual"] if name == "dns_provider" else QUESTIONS[name])
             assert default == f"`{QUESTIONS[name][0]}`"
 
 
