@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,9 @@ GIVEN = ("function", "github", "cloudflare")
 CASES = {
     "a key": ("a: 1 # only: github\nb: 2 # only: azure-devops\nc: 3\n", "a: 1\nc: 3\n"),
     "any of several answers": ("a: 1 # only: manual, github\nb: 2 # only: manual,route53\n", "a: 1\n"),
+    "all other answers": ("a: 1 # except: manual\nb: 2 # except: manual, cloudflare\n", "a: 1\n"),
+    "everything below it": ("a: # except: github\n  b: 1\nc: # except: azure-devops\n  d: 1\n", "c:\n  d: 1\n"),
+    "a comment for others": ("# a # except: manual\n# b # except: cloudflare\nc: 1\n", "# a\nc: 1\n"),
     "a list item": ("- a # only: github\n- b # only: manual\n- c\n", "- a\n- c\n"),
     "everything below a key": ("a: # only: manual\n  b:\n    - c\n\n  # d\n  e: 1\nf: 2\n", "f: 2\n"),
     "everything below an item": ("- a: 1 # only: manual\n  b:\n    c: 2\n- d\n", "- d\n"),
@@ -66,6 +70,15 @@ def test_a_marker_with_an_unknown_answer_stops_the_bake(marker: str) -> None:
     """A slip would remove from every repository what some of them need."""
     with pytest.raises(UnknownAnswerError):
         pruned(f"a: 1 # only: {marker}\n", GIVEN)
+    with pytest.raises(UnknownAnswerError):
+        pruned(f"a: 1 # except: {marker}\n", GIVEN)
+
+
+@pytest.mark.parametrize("marker", ["manual, github", "github, azure-devops"])
+def test_an_exception_is_of_some_answers_to_one_question(marker: str) -> None:
+    """Else it would keep nothing, or what it keeps would depend on the order of the questions."""
+    with pytest.raises(UnknownAnswerError):
+        pruned(f"a: 1 # except: {marker}\n", GIVEN)
 
 
 # Any document
@@ -290,3 +303,27 @@ def test_every_choice_is_known() -> None:
     questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
     menus = {choice for menu in ("hosting", "pipelines", "dns_provider") for choice in questions[menu]}
     assert menus == pruning.CHOICES
+
+
+@pytest.mark.parametrize("provider", ["route53", "rfc2136"])
+def test_a_dns_provider_stands_in_few_files(provider: str) -> None:
+    """Seven files and a compiled lock make a provider, so that a stranger can add one: no list names it elsewhere."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    inner = "{{cookiecutter.domain}}/"
+    aside = ("tests/", "ci/requirements.", "CHANGELOG.md", "CONTRIBUTING.md")
+    paths = [ROOT / name for name in listed.splitlines() if not name.startswith(aside)]
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in paths
+        if provider in path.name or provider in path.read_text(encoding="utf-8").lower()
+    ]
+    assert found == [
+        "cookiecutter.json",
+        f"{inner}.azuredevops/steps/publish.yml",
+        f"{inner}.github/workflows/publish.yml",
+        f"{inner}README.md",
+        f"{inner}dns/provider.yaml",
+        f"{inner}dns/{provider}.in",
+        f"{inner}dns/{provider}.txt",
+        f"{inner}mtasts/dns/providers/{provider}.py",
+    ]

@@ -2,11 +2,11 @@
 
 The hook removes this file too: a repository has no use for it. It needs the standard library alone.
 
-`# only: cloudflare, route53` at the end of a key, or of the first line of a list item, keeps it for these answers
-alone. The marker covers everything indented below. The comments directly above go too, and so does a key or an item
-that nothing is left below. From what stays, the marker is removed. A comment on a line of its own can have a marker
-for itself. No marker stands inside a block scalar, a flow collection, or text of several lines, nor below a block
-scalar that keeps its last blank lines (`|+`).
+`# only: function, front-door` at the end of a key, or of the first line of a list item, keeps it only for these
+answers. `# except: manual` keeps it for all other answers to the same question. The marker covers everything indented
+below. The comments directly above go too, and so does a key or an item that nothing is left below. From what stays, the
+marker is removed. A comment on a line of its own can have a marker for itself. No marker stands inside a block scalar,
+a flow collection, or text of several lines, nor below a block scalar that keeps its last blank lines (`|+`).
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class _Node:
 
 def pruned(text: str, answers: Collection[str]) -> str:
     """Return YAML without what only other answers need, and without markers. Its line ends stay."""
-    if "# only:" not in text:
+    if "# only:" not in text and "# except:" not in text:
         return text
     return "".join(_below(_Tree(re.findall(r"[^\n]*\n|[^\n]+", text)).root, answers))
 
@@ -193,20 +193,30 @@ def _comments(lines: Iterable[str], answers: Collection[str]) -> Iterator[str]:
             yield text
 
 
-_MARKER = re.compile(r"(?:^|[ \t]+)# only: *([^#\r\n]*?)[ \t]*(?=[\r\n]|$)")
+_MARKER = re.compile(r"(?:^|[ \t]+)# (only|except): *([^#\r\n]*?)[ \t]*(?=[\r\n]|$)")
 
 
 def _unmarked(line: str) -> tuple[str, Collection[str]]:
-    """Return a line without its marker, and the answers that the marker names."""
+    """Return a line without its marker, and the answers that the marker keeps it for."""
     start = _comment(line)
     found = _MARKER.search(line, max(0, start - 1)) if start >= 0 else None
     if not found:
         return line, ()
-    only = re.split(r" *, *", found[1])
-    if unknown := [word for word in only if word not in CHOICES]:
-        raise UnknownAnswerError(f"{line.strip()!r} names {unknown[0]!r}, which is no answer.")
     begin = len(line[: found.start()].rstrip(" \t"))
-    return line[:begin] + line[found.end() :], only
+    return line[:begin] + line[found.end() :], _answers(line, found)
+
+
+def _answers(line: str, marker: re.Match[str]) -> Collection[str]:
+    """Return the answers that a marker keeps a line for."""
+    named = re.split(r" *, *", marker[2])
+    if unknown := [word for word in named if word not in CHOICES]:
+        raise UnknownAnswerError(f"{line.strip()!r} names {unknown[0]!r}, which is not an answer.")
+    if marker[1] == "only":
+        return named
+    question = next((each for each in (HOSTINGS, PIPELINES, PROVIDERS) if set(named) <= set(each)), ())
+    if others := set(question) - set(named):
+        return others
+    raise UnknownAnswerError(f"{line.strip()!r} must leave some answers to one question.")
 
 
 _QUOTED = r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'"""
