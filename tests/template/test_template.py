@@ -111,7 +111,7 @@ def can_be_overseen(folder: Path) -> None:
 
 # What only one pipeline system has. Both systems' output forms are always there, and what tells where a run is.
 OF_A_SYSTEM = {
-    "github": r"GH_TOKEN|github\.token|(?m:^[ -]*uses: )",
+    "github": r"GH_TOKEN|github\.token|uses: ",
     "azure-devops": r"SYSTEM_ACCESSTOKEN|dev\.azure\.com|TfsGit|_apis/|vmImage",
 }
 
@@ -217,7 +217,7 @@ NAMED_NOWHERE = {
     "azure login": "azure/login|AzureCLI@|azureSubscription|AZURE_(CLIENT|TENANT|SUBSCRIPTION)_ID|AZURE_RESOURCE_GROUP",
     "Azure's command line": "az (login|rest|deployment|account|role)|Microsoft[.](Web|Cdn|Network)",
     "what Azure answers": r"hosts[.]json|outputs[.]json|parameters[.]json|[.]wheels/$",
-    "all secrets but the token of a comment": r"\$[(]\w*(TOKEN|SECRET|KEY)\w*[)](?<!SYSTEM_ACCESSTOKEN[)])",
+    "all secrets but the token of a comment": r"secrets[.]\w|\$[(]\w*(TOKEN|SECRET|KEY)\w*[)](?<!SYSTEM_ACCESSTOKEN[)])",
     "azure functions": "azure-functions|azure[.]functions|function_app",
     "secrets of providers": "CLOUDFLARE_TOKEN|AWS_[A-Z]+|RFC2136_[A-Z]+",
     "id tokens": "id-token",
