@@ -217,7 +217,7 @@ NAMED_NOWHERE = {
     "azure login": "azure/login|AzureCLI@|azureSubscription|AZURE_(CLIENT|TENANT|SUBSCRIPTION)_ID|AZURE_RESOURCE_GROUP",
     "Azure's command line": "az (login|rest|deployment|account|role)|Microsoft[.](Web|Cdn|Network)",
     "what Azure answers": r"hosts[.]json|outputs[.]json|parameters[.]json|[.]wheels/$",
-    "all secrets but the token of a comment": r"secrets[.]\w|\$[(]\w*(TOKEN|SECRET|KEY)\w*[)](?<!SYSTEM_ACCESSTOKEN[)])",
+    "all secrets but a comment's token": r"secrets[.]\w|\$[(]\w*(TOKEN|SECRET|KEY)\w*[)](?<!SYSTEM_ACCESSTOKEN[)])",
     "azure functions": "azure-functions|azure[.]functions|function_app",
     "secrets of providers": "CLOUDFLARE_TOKEN|AWS_[A-Z]+|RFC2136_[A-Z]+",
     "id tokens": "id-token",
