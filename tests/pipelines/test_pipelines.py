@@ -375,7 +375,7 @@ def test_python_is_the_one_that_the_function_runs_on(system: str) -> None:
 
 def test_triggers_on_github() -> None:
     """Prove that only main is deployed, by a push or by hand, and provision by hand."""
-    force = {"description": "Write over DNS records that this repository did not make", "type": "boolean"}
+    force = {"description": "Replace DNS records that this repository did not make", "type": "boolean"}
     by_hand = {"workflow_dispatch": {"inputs": {"force": {**force, "default": False}}}}
     for hosting in HOSTINGS:
         triggers = load(pipeline("github", f"deploy-{hosting}"))[True]
