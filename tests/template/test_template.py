@@ -241,6 +241,17 @@ def test_a_web_server_and_dns_by_hand_name_nothing_of_azure_or_a_provider(
     assert found_in(folder, NAMED_NOWHERE[words]) == set()
 
 
+@pytest.mark.parametrize(("word", "left_out"), [("build", "packages|Function"), ("publish", "--(doit|force)|octoDNS")])
+def test_help_offers_no_option_that_does_nothing_here(bake: Bake, word: str, left_out: str) -> None:
+    """A web server has no package, and nothing changes DNS by hand. The pipelines pass --doit all the same."""
+    folder = bake(hosting="web-server", dns_provider="manual")
+    shown = verb(folder, word, "--help").stdout.decode()
+    assert "--file FILE" in shown
+    assert not re.search(left_out, shown)
+    assert re.search(left_out, verb(bake(domain="example.net"), word, "--help").stdout.decode())
+    assert verb(folder, "publish", "hosting", "--doit", "--force").returncode == 0
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_choice_of_policy_lints_builds_and_passes_its_own_tests(bake: Bake, name: str) -> None:
     """What stands in policy.yaml and in the README alone."""

@@ -13,17 +13,21 @@ from mtasts.findings import UserError
 from mtasts.hosting import build
 from mtasts.system.files import reason
 
+_FUNCTION = (ROOT / "mtasts" / "hosting" / "function.py").exists()
+_TEXT = f"Write the files to deploy into build/{': the package of the Function' if _FUNCTION else ''}."
 
-@verb("build", "build --no-packages")
+
+@verb("build", "build --no-packages" if _FUNCTION else "build", _TEXT)
 @click.option(
     "--packages/--no-packages",
     default=True,
     show_default=True,
+    hidden=not _FUNCTION,
     help="Include the Function's dependencies in its package, or leave them out.",
 )
 @policy_file
 def command(packages: bool, path: Path) -> None:
-    """Write the files to deploy into build/: the package of the Function, or the static files."""
+    """Write the files to deploy, and print their names."""
     config, root = load_served(path), path.resolve().parent
     try:
         hosting = build.of(config.hosting.kind)

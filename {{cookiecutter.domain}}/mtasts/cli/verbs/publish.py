@@ -24,9 +24,26 @@ from mtasts.history.timeline import of_branch, published
 from mtasts.plan import next_steps
 
 _FORMS = ("text", "markdown")
+_OCTODNS = (ROOT / "mtasts" / "dns" / "publish.py").exists()  # not in a repository for DNS by hand
+_STAGES = (
+    "hosting: the records that lead senders to the policy host. announcement: those that tell senders about the policy."
+)
+_TEXT = (
+    f"""Publish the DNS records of a STAGE with octoDNS, or print them if the folder dns/ does not exist.
+
+    {_STAGES}
+    Before it announces, --doit checks that HTTPS serves the policy and, in mode enforce, that the policy covers the
+    MX records.
+    """
+    if _OCTODNS
+    else f"""Print the DNS records of a STAGE, which you enter by hand.
+
+    {_STAGES}
+    """
+)
 
 
-@verb("publish", "publish announcement --doit")
+@verb("publish", "publish announcement --doit" if _OCTODNS else "publish announcement", _TEXT)
 @click.argument("stage", type=Choice([stage.value for stage in Stage]))
 @click.option("--doit", is_flag=True, help="Change DNS. Without this option, you only see what would change.")
 @click.option(
@@ -62,12 +79,7 @@ def command(
     path: Path,
     **ways: Any,
 ) -> None:
-    """Publish the DNS records of a STAGE with octoDNS, or print them if the folder dns/ does not exist.
-
-    hosting: the records that lead senders to the policy host. announcement: those that tell senders about the policy.
-    Before it announces, --doit checks that HTTPS serves the policy and, in mode enforce, that the policy covers the
-    MX records.
-    """
+    """Publish or print the records of a stage."""
     config, tokens = load(path), verification(proofs)
     file = ROOT / "dns" / f"{stage}.yaml"
     if os.path.lexists(file):
@@ -81,6 +93,12 @@ def command(
         print_report(report, None if form == "text" and not output else form, output)  # None: with CI annotations
     elif not only_remove:  # you remove a record when the README says so
         _by_hand(config, tokens, Stage(stage), path)
+
+
+if not _OCTODNS:  # the pipelines pass such options anyway, and they change nothing
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name != "path":
+            option.hidden = True
 
 
 def _no_files() -> UserError:
