@@ -297,7 +297,7 @@ def test_a_policy_host_without_its_policy_is_named(internet: Internet, tmp_path:
     code, shown = take_in(internet, "gone.example", tmp_path / "policy.yaml")
     assert code == 0, shown
     assert "MTS309: mta-sts.gone.example" in shown
-    assert "gone.example is written from the MX hosts (it has no readable policy): mode testing" in shown
+    assert "gone.example was imported from the MX hosts (it has no readable policy): mode testing" in shown
 
 
 @pytest.mark.parametrize("domain", ["silent.example", "broken.example"])

@@ -75,7 +75,8 @@ def test_the_life_of_a_domain(publisher: Publisher) -> None:
 
     publisher.write("example.com:")
     created = "create mta-sts.example.com. 3600 CNAME www.example.org.\n"
-    assert publisher.publish("hosting") == (0, created)
+    dry_run = "This is a dry run, so DNS was not changed. To make these changes, add --doit.\n"
+    assert publisher.publish("hosting") == (0, created + dry_run)
     assert provider.all() == others
     published("hosting", created, HOSTING)
     created = (
@@ -175,8 +176,8 @@ def test_a_right_that_is_missing_is_one_plain_finding(start: Start, name: str, r
         message = finding(done)
         begin = "example.com: error MTS230: The zone example.com. could not be updated: "
         assert message.startswith(begin + REASONS[name])
-        advice = "Correct that" if name == "rfc2136" else "Grant the rights that README.md lists"
-        assert message.endswith(f". {advice}, and run this again.")
+        advice = "Correct this" if name == "rfc2136" else "Grant the rights that README.md lists"
+        assert message.endswith(f". {advice}, and run the command again.")
         if name in ("azure-dns", "route53"):
             assert right in message
     assert set(others) <= set(provider.all())

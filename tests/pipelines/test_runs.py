@@ -422,5 +422,5 @@ def test_what_is_not_set_has_its_default(bake: Bake, port: str, tmp_path: Path) 
     words = ("publish", "hosting", "--format", "markdown", "--output", str(plan))
     done = verb(bake(dns_provider="rfc2136"), *words, env=environment)
     assert done.returncode == 1
-    assert done.stdout.startswith(b"example.com: error MTS230: The zone example.com. could not be brought in line: ")
+    assert done.stdout.startswith(b"example.com: error MTS230: The zone example.com. could not be updated: ")
     assert "| error | MTS230 | example.com | The zone example.com. could not" in plan.read_text(encoding="utf-8")
