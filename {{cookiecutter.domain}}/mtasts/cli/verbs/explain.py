@@ -48,6 +48,10 @@ def _found(word: str) -> Rule | Task:
 def _hint(word: str) -> str:
     """Return the nearest name. If there is none, the rules about it, the tasks, and how to list all rules."""
     name = re.sub(r"[^A-Z0-9]", "", word.upper())
+    if re.fullmatch("MTS[0-9]+", name) and name not in CATALOGUE:  # a similar number is of another rule
+        begun = [rule for rule in CATALOGUE if rule.startswith(name)]
+        which = f"Rules that begin with it: {listed(begun, 5)}. " if begun else ""
+        return f"{which}To list all rules of this repository: {PROGRAM} explain"
     close = get_close_matches(name if name.startswith("MTS") else word.lower(), [*CATALOGUE, *TASKS], 1)
     if close:
         return f"Did you mean {close[0]}?"
