@@ -295,7 +295,7 @@ def test_a_run_that_saw_nothing_leaves_the_issue_open(seen: str, tmp_path: Path)
 @pytest.mark.parametrize("result", ["failure", "cancelled"])
 def test_a_watch_that_breaks_down_is_told_of(result: str, left: bytes | None, tmp_path: Path) -> None:
     """Prove that a check that ran out of time, or could not be installed, does not fail in silence."""
-    body = b"**The watch broke down before it had a report.**" + NOTE
+    body = b"**The watch failed before it had written a report.**" + NOTE
     assert report(tmp_path, result, left) == (0, [LIST, LABEL, CREATE], body)
 
 
