@@ -36,11 +36,12 @@ HINTS = [
     (["import", "https://example.com/"], 2, "Did you mean example.com?"),
     (["render", "https://example.com/"], 2, "Did you mean example.com?"),
     (["lnit"], 2, "Unknown verb 'lnit'. Did you mean lint?"),
+    (["publish"], 2, "Choose from: hosting, announcement.\n"),
     (["MTS502"], 2, "Did you mean explain MTS502?"),
     (["policy.yaml"], 2, "Verbs: build, check, "),
     (["lint", "policy.yml"], 1, "Did you mean 'policy.yaml'?"),
     (["plan", "--file", "Policy.yml"], 1, "Did you mean 'policy.yaml'?"),
-    (["plan", "--file", "nothing-like-it"], 1, "Give the path of a file that exists."),
+    (["plan", "--file", "nothing-like-it"], 1, "exists, or run this in the folder of your repository."),
 ]  # fmt: skip
 
 
