@@ -219,7 +219,7 @@ def test_each_fault_of_a_certificate_has_its_advice() -> None:
         ),
         (
             Answer("_mta-sts.example.com", Status.NO_NAME),
-            ["does not exist. Publish the record that `python -m mtasts records` prints."],
+            ["Publish the record: `python -m mtasts records` prints it for each domain in policy.yaml."],
         ),
         (
             Answer("_mta-sts.example.com", Status.FOUND, ('"v=STSv1; id=1;"',)),

@@ -98,7 +98,7 @@ POLICY_HOST: dict[str, tuple[Site, str, str]] = {
         "is for 'www.other-name.example', not for mta-sts.other-name.example. Bind a certificate for the policy host."),
     "azure-name": (Site(https=named("*.azurewebsites.net"), ours=False), "MTS305", "Run *deploy* again"),
     "leaf-alone": (Site(https=shows(Authority.without_chain), ours=False), "MTS306", "Send the whole chain"),
-    "no-host": (host(""), "MTS207", "Publish the CNAME that `python -m mtasts records` prints."),
+    "no-host": (host(""), "MTS207", "Publish a CNAME that points to the hosting."),
     "apex-policy": (host("@ A {https}", https=named("apex-policy.example")), "MTS207", ELSEWHERE),
     "host-underscore": (host("mta_sts A {https}"), "MTS207", "Rename it to mta-sts.host-underscore.example."),
     "host-twice": (host("mta-sts.host-twice.example A {https}"), "MTS207", f"{TWICE}mta-sts."),

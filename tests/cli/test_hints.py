@@ -37,11 +37,12 @@ HINTS = [
     (["import", "https://example.com/"], 2, "Did you mean example.com?"),
     (["render", "https://example.com/"], 2, "Did you mean example.com?"),
     (["lnit"], 2, "Unknown verb 'lnit'. Did you mean lint?"),
+    (["publish"], 2, "Choose from: hosting, announcement.\n"),
     (["MTS502"], 2, "Did you mean explain MTS502?"),
     (["policy.yaml"], 2, "Verbs: build, check, "),
     (["lint", "policy.yml"], 1, "Did you mean 'policy.yaml'?"),
     (["plan", "--file", "Policy.yml"], 1, "Did you mean 'policy.yaml'?"),
-    (["plan", "--file", "nothing-like-it"], 1, "Give the path of a file that exists."),
+    (["plan", "--file", "nothing-like-it"], 1, "exists, or run this in the folder of your repository."),
 ]  # fmt: skip
 
 
@@ -127,3 +128,16 @@ def test_an_old_python_is_told_in_a_sentence() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     said = f"mtasts needs Python 3.10 or newer. {sys.executable} is Python 3.9.\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
+def test_wait_does_not_claim_that_dns_shows_records_when_there_are_none(tmp_path: Path) -> None:
+    """As in a new repository with a web server that policy.yaml does not name yet."""
+    (tmp_path / "policy.yaml").write_text(
+        "version: STSv1\nmode: testing\nmax_age: 604800\nmx: [mx.example.com]\ndomains: {example.com: {}}\n"
+        "hosting: {kind: web-server}\n",
+        encoding="utf-8",
+    )
+    code, printed = run(tmp_path, "wait", "dns", "--for", "0")
+    assert code == 0
+    assert "There are no hosting records to wait for" in printed
+    assert "DNS shows the hosting's records." not in printed

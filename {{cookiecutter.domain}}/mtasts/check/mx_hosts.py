@@ -176,7 +176,7 @@ def evaluate_host(host: Host, policy: Policy | None) -> Iterator[str | Finding |
         yield Finding(UNLISTED, message, result_type="validation-failure")
     if not host.probes:
         yield first_fault(host.answers) or Finding(
-            MX_HOST_NONE, f"{quote(host.name)} has no address. Correct the MX record."
+            MX_HOST_NONE, f"{quote(host.name)} has no address. Publish one, or correct the MX records."
         )
     covered = bool(policy and policy.matches(host.name))
     for probe in host.probes:

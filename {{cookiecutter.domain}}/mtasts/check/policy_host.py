@@ -23,8 +23,8 @@ HOST_NONE = Rule(
     "The policy host has no address",
     Severity.ERROR,
     "RFC 8461 §3.3",
-    """Senders fetch the policy from `mta-sts.<domain>`, but this name has no A or AAAA record. Publish the CNAME that
-`python -m mtasts records` prints.""",
+    """Senders fetch the policy from `mta-sts.<domain>`, but this name has no A or AAAA record. Publish a CNAME that
+points to the hosting. If `hosting.hostname` is set, `python -m mtasts records` prints it.""",
 )
 HOST_DANGLING = Rule(
     "MTS208",
@@ -204,7 +204,7 @@ def _evaluate_addresses(observed: Observed) -> Iterator[str | Finding | Unseen]:
     elif fault := first_fault(observed.answers):
         yield fault
     else:
-        advice = _and(observed.meant) or "Publish the CNAME that `python -m mtasts records` prints."
+        advice = _and(observed.meant) or "Publish a CNAME that points to the hosting."
         yield Finding(HOST_NONE, f"{observed.host} has no address. {advice}")
 
 

@@ -119,7 +119,8 @@ def lookup_fault(answer: Answer) -> Finding | Unseen | None:
     if answer.status is Status.NOT_ASKED:
         return Unseen(MACHINE_LIMIT, answer.name, answer.status.value, FEWER_JOBS)
     if answer.status is Status.TIMEOUT:
-        why, advice = "no name server answers in time", "Check that the zone's name servers are up."
+        why = "no name server answers in time"
+        advice = "Check that this machine reaches its resolver, and that the zone's name servers are up."
         return Unseen(DNS_TIMEOUT, answer.name, why, advice)
     return None
 

@@ -140,7 +140,8 @@ def _none(answer: Answer, expected: str | None, misplaced: dict[str, str]) -> Fi
     for name, how in misplaced.items():
         what, advice = f"{what}, but {quote(name, 253)} has the record", how
     if not misplaced and not answer.target:
-        write = f"Publish {quote(record)}." if record else "Publish the record that `python -m mtasts records` prints."
+        printed = "`python -m mtasts records` prints it for each domain in policy.yaml."
+        write = f"Publish {quote(record)}." if record else f"Publish the record: {printed}"
         advice = f"{advice} {write}".strip()
     return Finding(RECORD_NONE, f"{answer.name} {what}. {advice}")
 

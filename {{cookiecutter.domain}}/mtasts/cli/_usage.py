@@ -52,6 +52,10 @@ class Choice(click.Choice):  # type: ignore[type-arg]  # it is generic from clic
         except click.BadParameter:
             self.fail(instead(str(value), list(map(str, self.choices))), param, ctx)
 
+    def get_missing_message(self, *_: Any, **__: Any) -> str:
+        """Return the words in one line: click writes each on its own, after a tab."""
+        return f"Choose from: {', '.join(map(str, self.choices))}."
+
 
 class Number(click.IntRange):
     """A whole number between two limits."""

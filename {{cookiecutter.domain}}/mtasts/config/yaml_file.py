@@ -163,7 +163,7 @@ def _advice(path: Path, error: OSError) -> str:
             return f"It is in a parent folder. Add -C {above} before the verb."
         if near := files.named_alike(path):
             return f"Did you mean {quote(near, 200)}?"
-    return "Give the path of a file that exists."
+    return "Give the path of a file that exists, or run this in the folder of your repository."
 
 
 def decode(content: bytes) -> str:

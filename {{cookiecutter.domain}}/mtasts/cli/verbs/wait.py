@@ -33,6 +33,7 @@ _FOR = {
     "certificate": "the policy hosts have valid certificates",
     "policy": "HTTPS serves the policies",
 }
+_NONE = "There are no hosting records to wait for: policy.yaml has no hosting.hostname or domain for them yet."
 
 
 @verb("wait", "wait policy --for 600")
@@ -86,7 +87,9 @@ def command(
     if left:
         _give_up(left, patience, go_on, [each for found in records.values() for each in found] if by_hand else [])
     else:
-        click.echo(f"{_FOR[what][0].upper()}{_FOR[what][1:]}.")
+        click.echo(
+            _NONE if what == "dns" and not any(records.values()) else f"{_FOR[what][0].upper()}{_FOR[what][1:]}."
+        )
 
 
 def _wanted(config: Config, names: Sequence[str]) -> list[Domain]:
