@@ -375,8 +375,9 @@ def test_azure_dns_is_asked_by_who_is_signed_in() -> None:
 
 
 SAID = (
-    "Not set: {}. dns/provider.yaml reads this from the environment for the DNS provider. Set it in GitHub under"
-    " Settings → Environments, or in Azure DevOps in the variable group mta-sts-dns, and run the command again."
+    "Not set: {}. dns/provider.yaml reads this from the environment for the DNS provider. Set it in your"
+    " shell, in GitHub under Settings → Environments, or in Azure DevOps in the variable group mta-sts-dns, and run the"
+    " command again."
 )
 
 

@@ -225,8 +225,8 @@ def _without(missing: list[str], doit: bool) -> Published:
     names = (re.sub(r"\W", "?", name) for name in missing)  # a branch can write anything in the file
     message = (
         f"Not set: {', '.join(names)}. dns/provider.yaml reads this from the environment for the DNS provider. Set it"
-        " in GitHub under Settings → Environments, or in Azure DevOps in the variable group mta-sts-dns, and run the"
-        " command again."
+        " in your shell, in GitHub under Settings → Environments, or in Azure DevOps in the variable group mta-sts-dns,"
+        " and run the command again."
     )
     if not doit:
         return Published(unplanned=message)
