@@ -475,7 +475,7 @@ def main() -> None:
 
 
 def is_update(answers: Mapping[str, str], folder: Path) -> bool:
-    """Tell whether `cruft update` or `cruft diff` runs this bake, to compare: it does so in a temporary folder.
+    """Tell whether `cruft update` or `cruft diff` runs this bake: both bake into a temporary folder, to compare.
 
     cruft sets _commit.
     """

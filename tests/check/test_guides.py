@@ -66,7 +66,7 @@ def named(name: str) -> Server:
 PAGE = b"<html><body>Welcome</body></html>"
 SIGN_IN = b'<html><form><input name=p type="password"></form></html>'
 STOPPED = b"<html><h1>Error 403 - This web app is stopped.</h1></html>"
-ELSEWHERE = "has the policy, where no sender looks. Make that web server serve mta-sts.apex-policy.example too"
+ELSEWHERE = "has the policy, but no sender looks there. Make that web server serve mta-sts.apex-policy.example too"
 TWICE = "The DNS provider's form adds the zone's name, so it is in there twice: enter only "
 DOT = ", with a dot at the end."
 

@@ -265,7 +265,7 @@ def test_no_other_secret_is_read(path: Path) -> None:
 @pytest.mark.parametrize("dns_provider", DNS_PROVIDERS)
 @pytest.mark.parametrize("hosting", HOSTINGS)
 def test_only_who_publishes_with_a_secret_inherits_it(hosting: str, dns_provider: str, tmp_path: Path) -> None:
-    """Prove that a called workflow gets secrets where it reads one, and none otherwise.
+    """Prove that a called workflow gets secrets only if it reads one.
 
     An environment's secrets reach it by no other way than `inherit` (actions/runner#1490).
     """

@@ -109,7 +109,7 @@ def can_be_overseen(folder: Path) -> None:
     assert {name: number for name, number in modules.items() if number > 18} == {}
 
 
-# What only one pipeline system has. Both systems' output forms are always there, and what tells where a run is.
+# What only one pipeline system has. Both systems' output forms, and what recognises the system, are always there.
 OF_A_SYSTEM = {
     "github": r"GH_TOKEN|github\.token|uses: ",
     "azure-devops": r"SYSTEM_ACCESSTOKEN|dev\.azure\.com|TfsGit|_apis/|vmImage",
@@ -264,7 +264,7 @@ def test_every_choice_of_policy_lints_builds_and_passes_its_own_tests(bake: Bake
 
 
 def test_the_licence_travels_with_the_toolkit(bake: Bake) -> None:
-    """J22: a repository carries the toolkit, so it carries its notice, as MIT demands, and says where it comes from."""
+    """J22: MIT requires its notice with the copied toolkit. The repository also names the template."""
     folder = bake()
     assert (folder / "mtasts" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     for name in ("README.md", "mtasts/__init__.py"):

@@ -151,7 +151,7 @@ async def _elsewhere(domain: str, network: Network) -> str | None:
     for host in (domain, f"www.{domain}"):
         found = addresses(await resolved(host, network), 1)
         if found and _is_policy(await network.fetch(host, found[0], PATH)):
-            site = f"https://{host}{PATH} has the policy, where no sender looks."
+            site = f"https://{host}{PATH} has the policy, but no sender looks there."
             return f"{site} Make that web server serve {policy_host(domain)} too, with a certificate for it."
     return None
 

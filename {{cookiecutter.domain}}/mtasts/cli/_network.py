@@ -48,6 +48,10 @@ class _Seconds(click.FloatRange):
         return found
 
 
+def _port(name: str, default: int, what: str) -> Callable[[Command], Command]:
+    return click.option(name, type=Number(1, 65535), default=default, show_default=True, metavar="PORT", help=what)
+
+
 _OPTIONS = (
     click.option(
         "--resolver",
@@ -61,22 +65,8 @@ _OPTIONS = (
         metavar="FILE",
         help="Trust the CA certificates in FILE. Default: those that the system trusts.",
     ),
-    click.option(
-        "--https-port",
-        type=Number(1, 65535),
-        default=443,
-        show_default=True,
-        metavar="PORT",
-        help="Fetch policies from this port.",
-    ),
-    click.option(
-        "--smtp-port",
-        type=Number(1, 65535),
-        default=25,
-        show_default=True,
-        metavar="PORT",
-        help="Connect to MX hosts on this port.",
-    ),
+    _port("--https-port", 443, "Fetch policies from this port."),
+    _port("--smtp-port", 25, "Connect to MX hosts on this port."),
     click.option(
         "--timeout",
         type=_Seconds(0.1, 600),
