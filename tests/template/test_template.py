@@ -252,6 +252,12 @@ def test_help_offers_no_option_that_does_nothing_here(bake: Bake, word: str, lef
     assert verb(folder, "publish", "hosting", "--doit", "--force").returncode == 0
 
 
+def test_help_offers_the_tokens_of_front_door_with_dns_by_hand_too(bake: Bake) -> None:
+    """Without the option, the token is not among the records to enter."""
+    folder = bake(hosting="front-door", dns_provider="manual")
+    assert "--verification FILE" in verb(folder, "publish", "--help").stdout.decode()
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_choice_of_policy_lints_builds_and_passes_its_own_tests(bake: Bake, name: str) -> None:
     """What stands in policy.yaml and in the README alone."""

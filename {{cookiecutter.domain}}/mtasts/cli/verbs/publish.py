@@ -97,7 +97,7 @@ def command(
 
 if not _OCTODNS:  # the pipelines pass such options anyway, and they change nothing
     for option in command.params:
-        if isinstance(option, click.Option) and option.name != "path":
+        if isinstance(option, click.Option) and option.name not in ("path", "proofs"):
             option.hidden = True
 
 
